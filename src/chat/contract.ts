@@ -1,0 +1,108 @@
+import type { Clock } from './clock.ts'
+import type { Conversation } from './conversations.ts'
+import type { Message } from './messages.ts'
+import type { User } from './users.ts'
+
+/**
+ * What clients read, key by key: the shapes of the PHP original's document, and the keys that clients
+ * in the field look for besides. HTTP answers and socket events share them, so that a client can
+ * treat a message alike wherever it came from.
+ */
+export class Contract {
+  readonly #publicUrl: string
+  readonly #clock: Clock
+
+  /** @param publicUrl prefix of media and profile URLs: CHAT_PUBLIC_URL, with no slash at its end */
+  constructor(publicUrl: string, clock: Clock) {
+    this.#publicUrl = publicUrl
+    this.#clock = clock
+  }
+
+  /** The `data` of send_chat_message.php and of chat:message; an element of `data.messages`. */
+  message(message: Message): object {
+    const sender = this.user(message.sender)
+    return {
+      message_id: message.messageId,
+      id: message.messageId,
+      conversation_id: message.conversationId,
+      sender_id: sender.user_id,
+      receiver_id: message.receiverId,
+      message_type: message.messageType,
+      message: message.message,
+      ...this.#media(message),
+      sender,
+      sender_name: sender.name,
+      sender_username: sender.username,
+      sender_profile_url: sender.profile_url,
+      is_read: message.readAt !== null,
+      created_at: this.#clock.shown(message.createdAt),
+      ...(message.clientMessageId === null ? {} : { client_message_id: message.clientMessageId }),
+    }
+  }
+
+  /** An element of `data.conversations`. */
+  conversation(conversation: Conversation): object {
+    const { conversationId, other, lastMessage } = conversation
+    const otherUser = this.user(other)
+    const createdAt = this.#clock.shown(lastMessage.createdAt)
+    return {
+      conversation_id: conversationId,
+      id: conversationId,
+      other_user_id: other.userId,
+      other_user: otherUser,
+      other_user_name: otherUser.name,
+      other_user_username: otherUser.username,
+      other_user_profile_url: otherUser.profile_url,
+      last_message: {
+        message_id: lastMessage.messageId,
+        sender_id: lastMessage.senderId,
+        message: lastMessage.message,
+        message_type: lastMessage.messageType,
+        created_at: createdAt,
+      },
+      last_message_time: createdAt,
+      unread_count: conversation.unreadCount,
+      is_online: other.isOnline,
+      status: onlineStatus(other.isOnline),
+    }
+  }
+
+  /** Never null, whatever is unknown: typed clients (Dart, Swift) crash on a null string. */
+  user(user: User): { user_id: number; username: string; name: string; profile_url: string } {
+    return {
+      user_id: user.userId,
+      username: user.username,
+      name: user.name || user.username || `User ${user.userId}`,
+      profile_url: user.profileUrl === '' ? '' : this.#absolute(user.profileUrl),
+    }
+  }
+
+  /** The `data` of chat:connected. */
+  connected(userId: number, connectedUsers: number): object {
+    return {
+      user_id: userId,
+      message: 'Successfully connected to chat server',
+      timestamp: this.#clock.shown(this.#clock.stored()),
+      connected_users: connectedUsers,
+    }
+  }
+
+  #media(message: Message): object {
+    if (message.mediaPath === null) return {}
+    const url = this.#absolute(`uploads/${message.mediaPath}`)
+    return {
+      media_url: url,
+      [message.messageType === 'image' ? 'image_url' : 'voice_url']: url,
+      ...(message.mediaDuration === null ? {} : { media_duration: message.mediaDuration }),
+      file_size: message.fileSize,
+    }
+  }
+
+  #absolute(url: string): string {
+    return /^https?:/i.test(url) ? url : `${this.#publicUrl}/${url.replace(/^\/+/, '')}`
+  }
+}
+
+export function onlineStatus(isOnline: boolean): 'online' | 'offline' {
+  return isOnline ? 'online' : 'offline'
+}

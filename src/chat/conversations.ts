@@ -1,0 +1,157 @@
+import type { Database, Statement } from '../database.ts'
+import type { MessageType } from './messages.ts'
+import type { User } from './users.ts'
+
+export interface Conversation {
+  conversationId: number
+  other: User & { isOnline: boolean }
+  lastMessage: {
+    messageId: number
+    senderId: number
+    message: string
+    messageType: MessageType
+    createdAt: string
+  }
+  /** Messages to the user who asks that they have not read. */
+  unreadCount: number
+}
+
+export interface Participants {
+  lowerUserId: number
+  higherUserId: number
+}
+
+/** One conversation for each pair of people who have written to each other. */
+export class Conversations {
+  readonly #selectBetween: Statement<Participants, number>
+  readonly #insert: Statement<Participants, number>
+  readonly #selectParticipants: Statement<[number], Participants>
+  readonly #recordMessage: Statement<{
+    conversationId: number
+    messageId: number
+    receiverId: number
+  }>
+  readonly #list: Statement<{ userId: number; limit: number; offset: number }, ConversationRow>
+
+  constructor(database: Database) {
+    this.#selectBetween = database
+      .prepare<Participants, number>(`
+        SELECT conversation_id
+        FROM conversations
+        WHERE lower_user_id = @lowerUserId AND higher_user_id = @higherUserId
+      `)
+      .pluck()
+    this.#insert = database
+      .prepare<Participants, number>(`
+        INSERT INTO conversations (lower_user_id, higher_user_id)
+        VALUES (@lowerUserId, @higherUserId)
+        RETURNING conversation_id
+      `)
+      .pluck()
+    this.#selectParticipants = database.prepare(`
+      SELECT lower_user_id AS lowerUserId, higher_user_id AS higherUserId
+      FROM conversations
+      WHERE conversation_id = ?
+    `)
+    this.#recordMessage = database.prepare(`
+      UPDATE conversations SET
+        last_message_id = @messageId,
+        lower_unread_count = lower_unread_count + (lower_user_id = @receiverId),
+        higher_unread_count = higher_unread_count + (higher_user_id = @receiverId)
+      WHERE conversation_id = @conversationId
+    `)
+    this.#list = database.prepare(LIST)
+  }
+
+  /** The user's conversations, the one with the newest message first. */
+  async list(userId: number, page: { limit: number; offset: number }): Promise<Conversation[]> {
+    return this.#list.all({ userId, ...page }).map(conversationFromRow)
+  }
+
+  /** The two people of a conversation; undefined when there is no such conversation. */
+  async participants(conversationId: number): Promise<Participants | undefined> {
+    return this.#selectParticipants.get(conversationId)
+  }
+
+  /** The conversation of two people; undefined when neither has written yet. */
+  async between(userId: number, otherUserId: number): Promise<number | undefined> {
+    return this.#selectBetween.get(pair(userId, otherUserId))
+  }
+
+  /** For use inside `database.write`: the conversation of two people, new or not. */
+  ensure(userId: number, otherUserId: number): number {
+    const participants = pair(userId, otherUserId)
+    const conversationId = this.#selectBetween.get(participants) ?? this.#insert.get(participants)
+    return conversationId as number
+  }
+
+  /** For use inside `database.write`: a message is now the conversation's last, and unread. */
+  recordMessage(message: { conversationId: number; messageId: number; receiverId: number }): void {
+    this.#recordMessage.run(message)
+  }
+}
+
+function pair(userId: number, otherUserId: number): Participants {
+  return {
+    lowerUserId: Math.min(userId, otherUserId),
+    higherUserId: Math.max(userId, otherUserId),
+  }
+}
+
+/** Each side of the UNION comes ordered from its own index; SQLite merges them and stops at LIMIT. */
+const LIST = `
+  WITH mine AS (
+    SELECT conversation_id, higher_user_id AS other_user_id, lower_unread_count AS unread_count,
+      last_message_id
+    FROM conversations
+    WHERE lower_user_id = @userId
+    UNION ALL
+    SELECT conversation_id, lower_user_id, higher_unread_count, last_message_id
+    FROM conversations
+    WHERE higher_user_id = @userId
+    ORDER BY last_message_id DESC
+    LIMIT @limit OFFSET @offset
+  )
+  SELECT mine.conversation_id AS conversationId,
+    mine.unread_count AS unreadCount,
+    other.user_id AS otherUserId,
+    other.username AS username,
+    other.name AS name,
+    other.profile_url AS profileUrl,
+    EXISTS (SELECT 1 FROM connections WHERE connections.user_id = other.user_id) AS isOnline,
+    messages.message_id AS messageId,
+    messages.sender_id AS senderId,
+    messages.message AS message,
+    messages.message_type AS messageType,
+    messages.created_at AS createdAt
+  FROM mine
+  JOIN users AS other ON other.user_id = mine.other_user_id
+  JOIN messages ON messages.message_id = mine.last_message_id
+  ORDER BY mine.last_message_id DESC
+`
+
+interface ConversationRow {
+  conversationId: number
+  unreadCount: number
+  otherUserId: number
+  username: string
+  name: string
+  profileUrl: string
+  isOnline: 0 | 1
+  messageId: number
+  senderId: number
+  message: string
+  messageType: MessageType
+  createdAt: string
+}
+
+function conversationFromRow(row: ConversationRow): Conversation {
+  const { conversationId, unreadCount, username, name, profileUrl } = row
+  const { messageId, senderId, message, messageType, createdAt } = row
+  return {
+    conversationId,
+    unreadCount,
+    other: { userId: row.otherUserId, username, name, profileUrl, isOnline: row.isOnline === 1 },
+    lastMessage: { messageId, senderId, message, messageType, createdAt },
+  }
+}

@@ -1,0 +1,109 @@
+import type { Database, Statement } from '../database.ts'
+import { ChatError } from '../errors.ts'
+
+/** A row of pending_events: news for one user's sockets, or (userId null) for everybody's. */
+export interface PendingEvent {
+  eventId: number
+  event: string
+  userId: number | null
+  /** The exact JSON of the frame's `data`. */
+  data: string
+}
+
+export const EVENT_NAME_LENGTH_MAX = 64
+/** Bytes of JSON that one broadcast may carry: as much as one inbound frame of a socket. */
+export const EVENT_DATA_BYTES_MAX = 65_536
+/** Events that mean something only at the moment they happen: never told late. */
+export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
+/** Rows that one statement deletes: the daemon's sockets wait while it runs. */
+const DELETED_ROWS_MAX = 2_000
+
+/** The queue between whoever has news and the daemon that tells it: the pending_events table. */
+export class Events {
+  readonly #database: Database
+  readonly #insert: Statement<[string, number | null, string]>
+  readonly #selectAfter: Statement<[number, number], PendingEvent>
+  readonly #deleteThrough: Statement<[number, string, number]>
+  readonly #deleteStale: Statement<[string, string]>
+  readonly #lastId: Statement<[], number>
+
+  constructor(database: Database) {
+    this.#database = database
+    this.#insert = database.prepare(`
+      INSERT INTO pending_events (event, user_id, data) VALUES (?, ?, ?)
+    `)
+    this.#selectAfter = database.prepare(`
+      SELECT event_id AS eventId, event, user_id AS userId, data
+      FROM pending_events
+      WHERE event_id > ?
+      ORDER BY event_id
+      LIMIT ?
+    `)
+    this.#deleteThrough = database.prepare(`
+      DELETE FROM pending_events
+      WHERE event_id IN (
+        SELECT event_id
+        FROM pending_events
+        WHERE event_id <= ? AND event_id NOT IN (SELECT value FROM json_each(?))
+        ORDER BY event_id
+        LIMIT ?
+      )
+    `)
+    this.#deleteStale = database.prepare(`
+      DELETE FROM pending_events
+      WHERE created_at < ? AND event IN (SELECT value FROM json_each(?))
+    `)
+    this.#lastId = database
+      .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'pending_events'")
+      .pluck()
+  }
+
+  /** For use inside `database.write`: the event is committed with what it tells of, or not at all. */
+  append(event: string, userId: number | null, data: object): number {
+    return Number(this.#insert.run(event, userId, JSON.stringify(data)).lastInsertRowid)
+  }
+
+  /**
+   * Queues an event of the caller's own for one user (or, userId null, for everybody connected).
+   * Resolves with its event_id once it is committed.
+   */
+  async broadcast(event: string, userId: number | null, data: object): Promise<number> {
+    if (event.length > EVENT_NAME_LENGTH_MAX) {
+      throw new ChatError(
+        'invalid',
+        `event must be at most ${EVENT_NAME_LENGTH_MAX} characters long`,
+      )
+    }
+    if (Buffer.byteLength(JSON.stringify(data)) > EVENT_DATA_BYTES_MAX) {
+      throw new ChatError('too_large', `data must be at most ${EVENT_DATA_BYTES_MAX} bytes of JSON`)
+    }
+    return this.#database.write(() => this.append(event, userId, data))
+  }
+
+  /** Up to `limit` events that come after `eventId`, oldest first. */
+  async after(eventId: number, limit: number): Promise<PendingEvent[]> {
+    return this.#selectAfter.all(eventId, limit)
+  }
+
+  /** For use inside `database.read`: the id of the newest event ever queued; 0 when there was none. */
+  lastId(): number {
+    return this.#lastId.get() ?? 0
+  }
+
+  /**
+   * Deletes events up to and including `eventId`, all but those in `kept`; resolves with whether
+   * there may be more to delete.
+   */
+  async deleteThrough(eventId: number, kept: ReadonlySet<number> = new Set()): Promise<boolean> {
+    if (this.#selectAfter.get(0, 1) === undefined) return false
+    const keptJson = JSON.stringify([...kept])
+    const write = () => this.#deleteThrough.run(eventId, keptJson, DELETED_ROWS_MAX)
+    return (await this.#database.write(write)).changes === DELETED_ROWS_MAX
+  }
+
+  /** Deletes ephemeral events queued before `storedTime`. */
+  async deleteStale(storedTime: string): Promise<void> {
+    const names = JSON.stringify(EPHEMERAL_EVENTS)
+    await this.#database.write(() => this.#deleteStale.run(storedTime, names))
+  }
+}

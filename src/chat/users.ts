@@ -1,0 +1,94 @@
+import type { Database, Statement } from '../database.ts'
+
+/** What is known of a person; '' stands for what is not. */
+export interface Profile {
+  username: string
+  name: string
+  /** An http(s) URL, or a path below CHAT_PUBLIC_URL. */
+  profileUrl: string
+}
+
+export interface User extends Profile {
+  userId: number
+}
+
+/** Longer names and URLs are cut or dropped: they are decoration, and no reason to refuse anybody. */
+export const NAME_LENGTH_MAX = 100
+export const PROFILE_URL_LENGTH_MAX = 2_000
+
+/** Who is who: a row for everybody who ever connected, wrote or was written to. */
+export class Users {
+  readonly #database: Database
+  readonly #selectUser: Statement<[number], User>
+  readonly #insertUser: Statement<[number]>
+  readonly #updateProfile: Statement<User>
+
+  constructor(database: Database) {
+    this.#database = database
+    this.#selectUser = database.prepare(`
+      SELECT user_id AS userId, username, name, profile_url AS profileUrl
+      FROM users
+      WHERE user_id = ?
+    `)
+    this.#insertUser = database.prepare(`
+      INSERT INTO users (user_id) VALUES (?)
+      ON CONFLICT DO NOTHING
+    `)
+    this.#updateProfile = database.prepare(`
+      INSERT INTO users (user_id, username, name, profile_url)
+      VALUES (@userId, @username, @name, @profileUrl)
+      ON CONFLICT DO UPDATE SET
+        username = excluded.username, name = excluded.name, profile_url = excluded.profile_url
+    `)
+  }
+
+  async find(userId: number): Promise<User | undefined> {
+    return this.#selectUser.get(userId)
+  }
+
+  /**
+   * Makes sure that the user has a row, and keeps what the client says of them (`known`: the parts
+   * of the profile that it gave). Writes only when something is new: most connects change nothing.
+   */
+  async introduce(userId: number, known: Partial<Profile>): Promise<void> {
+    const stored = this.#selectUser.get(userId)
+    const user = { ...(stored ?? anonymous(userId)), ...presentable(known) }
+    if (stored !== undefined && sameProfile(stored, user)) return
+    await this.#database.write(() => this.#updateProfile.run(user))
+  }
+
+  /** For use inside `database.write`: the user's row, new or not. */
+  ensure(userId: number): User {
+    const user = this.#selectUser.get(userId)
+    if (user !== undefined) return user
+    this.#insertUser.run(userId)
+    return anonymous(userId)
+  }
+}
+
+function anonymous(userId: number): User {
+  return { userId, username: '', name: '', profileUrl: '' }
+}
+
+/** Keeps of a profile what can be shown: clients in the field pass along whatever they have. */
+function presentable(known: Partial<Profile>): Partial<Profile> {
+  const kept: Partial<Profile> = {}
+  if (known.username) kept.username = firstCharacters(known.username, NAME_LENGTH_MAX)
+  if (known.name) kept.name = firstCharacters(known.name, NAME_LENGTH_MAX)
+  if (known.profileUrl && isPicture(known.profileUrl)) kept.profileUrl = known.profileUrl
+  return kept
+}
+
+/** An http(s) URL or a plain path. Not `javascript:`, `data:` or `file:`: others' pages show it. */
+function isPicture(url: string): boolean {
+  if (url.length > PROFILE_URL_LENGTH_MAX || !URL.canParse(url, 'http://base/')) return false
+  return ['http:', 'https:'].includes(new URL(url, 'http://base/').protocol)
+}
+
+function firstCharacters(text: string, count: number): string {
+  return text.length <= count ? text : Array.from(text).slice(0, count).join('')
+}
+
+function sameProfile(a: Profile, b: Profile): boolean {
+  return a.username === b.username && a.name === b.name && a.profileUrl === b.profileUrl
+}

@@ -1,0 +1,15 @@
+/**
+ * A thread that checkpoints the database whenever it is told its path, and answers with null or what
+ * went wrong. See checkpoint() in database.ts for why it is a thread.
+ */
+import { parentPort } from 'node:worker_threads'
+import { checkpoint } from './database.ts'
+
+parentPort?.on('message', (path: string) => {
+  try {
+    checkpoint(path)
+    parentPort?.postMessage(null)
+  } catch (error) {
+    parentPort?.postMessage(error instanceof Error ? error.message : String(error))
+  }
+})

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ChatError, systemCode } from '../errors.ts'
+import { isSameProcess, processStartedAt } from '../process-identity.ts'
+
+/** How long a service may take to get ready: longer than opening a locked database takes to fail. */
+const READY_MS = 15_000
+/** How long a service may take to stop: longer than its own forced exit. */
+const STOP_MS = 15_000
+const STOP_POLL_MS = 20
+
+/** The files by which the commands of one service find its process. */
+export interface ServiceFiles {
+  pidFile: string
+  logFile: string
+}
+
+export function serviceFiles(pidDir: string, service: string): ServiceFiles {
+  return { pidFile: join(pidDir, `${service}.pid`), logFile: join(pidDir, `${service}.log`) }
+}
+
+/**
+ * The pid in a pid file, if that process is alive and is the one that wrote it: a pid file outlives a
+ * crash, and its pid may be somebody else's by then.
+ */
+export function readPidFile(pidFile: string): number | undefined {
+  let lines: string[]
+  try {
+    lines = readFileSync(pidFile, 'utf8').split('\n')
+  } catch {
+    return undefined
+  }
+  const pid = Number(lines[0])
+  return pid > 0 && isSameProcess(pid, lines[1] ?? '') ? pid : undefined
+}
+
+/**
+ * Writes this process into the pid file, unless another living one stands there. Returns what takes
+ * it away again.
+ *
+ * @throws ChatError `setup` when the folder cannot be written to
+ */
+export function claimPidFile(pidFile: string): () => void {
+  if (readPidFile(pidFile) !== undefined) return () => {}
+  try {
+    mkdirSync(join(pidFile, '..'), { recursive: true })
+    writeFileSync(pidFile, `${process.pid}\n${processStartedAt(process.pid)}\n`)
+  } catch (error) {
+    throw unwritable(pidFile, error)
+  }
+  return () => {
+    if (readPidFile(pidFile) === process.pid) rmSync(pidFile, { force: true })
+  }
+}
+
+/**
+ * Starts `node <args>` as a background process that outlives this one, its output going to the log
+ * file. Resolves with its pid when it says that it is ready.
+ *
+ * @throws ChatError `setup` with what the service said when it did not get ready
+ */
+export async function startInBackground(files: ServiceFiles, args: string[]): Promise<number> {
+  const log = openLog(files.logFile)
+  const child = spawn(process.execPath, args, {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+  })
+  const problem = await readyOrProblem(child)
+  if (problem !== undefined) {
+    const lines = readFileSync(files.logFile, 'utf8').trimEnd().split('\n')
+    throw new ChatError('setup', `${problem}: ${lines.at(-1)} (more in ${files.logFile})`)
+  }
+  child.disconnect()
+  child.unref()
+  return child.pid as number
+}
+
+/** Ends a process with `signal`; resolves with whether it is gone. */
+export async function stopProcess(pid: number, signal: NodeJS.Signals): Promise<boolean> {
+  const startedAt = processStartedAt(pid)
+  if (startedAt === undefined) return true
+  process.kill(pid, signal)
+  const deadline = Date.now() + STOP_MS
+  while (isSameProcess(pid, startedAt)) {
+    if (Date.now() > deadline) return false
+    await delay(STOP_POLL_MS)
+  }
+  return true
+}
+
+function openLog(logFile: string): number {
+  try {
+    mkdirSync(join(logFile, '..'), { recursive: true })
+    return openSync(logFile, 'a')
+  } catch (error) {
+    throw unwritable(logFile, error)
+  }
+}
+
+function readyOrProblem(child: ChildProcess): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      resolve(`not ready after ${READY_MS / 1000} s`)
+    }, READY_MS)
+    child.once('error', (error) => resolve(`could not be started: ${error.message}`))
+    child.once('exit', () => resolve('could not be started'))
+    child.once('message', () => resolve(undefined))
+    for (const event of ['error', 'exit', 'message']) child.once(event, () => clearTimeout(timer))
+  })
+}
+
+function unwritable(path: string, error: unknown): ChatError {
+  const advice = 'Make its folder writable for this user, or set CHAT_PID_DIR.'
+  return new ChatError('setup', `${path} cannot be written (${systemCode(error)}). ${advice}`)
+}

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { type Chat, createChat } from '../chat/chat.ts'
+import type { Config } from '../config.ts'
+import { type Database, openDatabase } from '../database.ts'
+import { ChatError, systemCode } from '../errors.ts'
+import { Checkpointer, type Chore, Housekeeping } from '../housekeeping.ts'
+import type { Log } from '../log.ts'
+
+/** What both services are built on. */
+export interface Parts {
+  database: Database
+  chat: Chat
+}
+
+export async function openParts(config: Config, options: { durable: boolean }): Promise<Parts> {
+  const database = await openDatabase(config.database, options)
+  const { publicUrl, timezone, messageLengthMax } = config
+  return { database, chat: createChat(database, { publicUrl, timezone, messageLengthMax }) }
+}
+
+/** For a command that only looks: nothing is created for it. */
+export async function openExistingParts(config: Config): Promise<Parts | undefined> {
+  return existsSync(config.database) ? openParts(config, { durable: false }) : undefined
+}
+
+/** Runs a service's chores and those of its database; `stop` resolves when none runs any more. */
+export function startHousekeeping(
+  database: Database,
+  chores: Chore[],
+  log: Log,
+): { stop(): Promise<void> } {
+  const checkpointer = new Checkpointer(database.path, log)
+  const housekeeping = new Housekeeping(
+    [
+      ...chores,
+      { name: 'Checkpointing', schedule: '* * * * * *', run: () => checkpointer.run() },
+      { name: 'Optimizing', schedule: '17 * * * *', run: () => database.optimize() },
+    ],
+    log,
+  )
+  return {
+    stop: async () => {
+      await housekeeping.stop()
+      await checkpointer.stop()
+    },
+  }
+}
+
+/** What a server that cannot bind its port tells the operator. */
+export function listenError(error: unknown, host: string, port: number, variable: string): unknown {
+  const flag = `or choose another: ${variable}`
+  switch (systemCode(error)) {
+    case 'EADDRINUSE':
+      return new ChatError(
+        'setup',
+        `Port ${port} on ${host} is already in use. See by whom: ss -ltnp "sport = :${port}"; ${flag}.`,
+      )
+    case 'EACCES':
+      return new ChatError('setup', `Port ${port} needs more rights than this user has; ${flag}.`)
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new ChatError('setup', `${host} is no address of this machine. Change CHAT_HOST.`)
+    default:
+      return error
+  }
+}

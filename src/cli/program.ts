@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
+import { Command } from 'commander'
+import { type Config, flagOf, readConfig, settings } from '../config.ts'
+import { ChatError } from '../errors.ts'
+import { createLog, type Log } from '../log.ts'
+import {
+  claimPidFile,
+  readPidFile,
+  serviceFiles,
+  startInBackground,
+  stopProcess,
+} from './background.ts'
+
+/** Exit code of `status` when the service is not running, as init scripts have it. */
+const NOT_RUNNING = 3
+/** How long a stopping service may take before it is cut off. */
+const FORCED_EXIT_MS = 10_000
+const LOG_LINES = 100
+
+/** A program that can be started, in the foreground or the background, and stopped. */
+export interface Service {
+  name: 'chat-api' | 'chat-websocket'
+  description: string
+  /** Starts everything; rejects with a ChatError `setup` that tells the operator what to do. */
+  start(config: Config, log: Log): Promise<RunningService>
+  /** What `status` tells beside the pid, by label. */
+  describe(config: Config): Promise<Record<string, string | number>>
+}
+
+export interface RunningService {
+  stop(isRestart: boolean): Promise<void>
+}
+
+type Flags = Record<string, string | undefined>
+
+/** The command line that both programs share: start, stop, restart, status, logs. */
+export function createProgram(service: Service): Command {
+  const program = new Command(service.name).description(service.description)
+  program.version(packageVersion(), '-V, --version')
+  addCommand(program, 'start', 'run in the foreground, or with -d in the background')
+    .option('-d, --daemon', 'run in the background, with a pid file and a log file')
+    .action((flags) => (flags.daemon ? background(service, flags) : foreground(service, flags)))
+  addCommand(program, 'stop', 'stop it').action((flags) => stop(service, flags, 'SIGTERM'))
+  addCommand(program, 'restart', 'stop it, then start it in the background').action(
+    async (flags) => {
+      await stop(service, flags, 'SIGUSR2')
+      await background(service, flags)
+    },
+  )
+  addCommand(program, 'status', `tell whether it runs; exit code ${NOT_RUNNING} if not`)
+    .option('--json', 'as JSON')
+    .action((flags) => status(service, flags))
+  addCommand(program, 'logs', `print the last ${LOG_LINES} lines of the background service's log`)
+    .option('-f, --follow', 'and those to come')
+    .action((flags) => logs(service, flags))
+  return program
+}
+
+/** Adds a command that takes every setting as a flag. */
+export function addCommand(program: Command, name: string, description: string): Command {
+  const command = program.command(name).description(description)
+  for (const setting of Object.values(settings)) {
+    const fallback = setting.fallback === '' ? '' : ` (default: ${setting.fallback})`
+    command.option(`${flagOf(setting)} <value>`, `${setting.meaning}${fallback}`)
+  }
+  return command
+}
+
+/** Flags win over the environment, and that over the `.env` file of the current folder. */
+export function configFrom(flags: Flags): Config {
+  const given: Flags = {}
+  for (const setting of Object.values(settings)) {
+    given[setting.variable] = flags[camelCase(flagOf(setting).slice(2))]
+  }
+  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}
+  return readConfig(given, process.env, file as Flags)
+}
+
+/** Runs the command line; a ChatError becomes one line and exit code 1. */
+export async function run(program: Command): Promise<void> {
+  // A reader that goes away (`… | head`, a closed terminal) is no reason to stop serving.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    fail(program.name(), error)
+  }
+}
+
+async function foreground(service: Service, flags: Flags): Promise<void> {
+  const config = configFrom(flags)
+  const log = createLog(config.logFormat, (line) => process.stdout.write(line))
+  const stopping = stopSignal()
+  const running = await service.start(config, log)
+  const releasePidFile = claimPidFile(serviceFiles(config.pidDir, service.name).pidFile)
+  process.send?.('ready')
+  const signal = await stopping
+  log.info(`${signal}: stopping`)
+  setTimeout(() => {
+    log.error(`Not stopped after ${FORCED_EXIT_MS / 1000} s; exiting anyway`)
+    process.exit(1)
+  }, FORCED_EXIT_MS).unref()
+  await running.stop(signal === 'SIGUSR2')
+  releasePidFile()
+  log.info('Stopped')
+  process.exit(0)
+}
+
+/** Resolves with the first signal that asks this process to end. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR2'] as const) process.on(signal, resolve)
+  })
+}
+
+async function background(service: Service, flags: Flags): Promise<void> {
+  const files = serviceFiles(configFrom(flags).pidDir, service.name)
+  const pid = readPidFile(files.pidFile)
+  if (pid !== undefined) {
+    throw new ChatError('setup', `is already running (pid ${pid})`)
+  }
+  const program = process.argv[1] as string
+  const startedPid = await startInBackground(files, [program, 'start', ...flagArguments(flags)])
+  console.log(`${service.name} started in the background (pid ${startedPid})`)
+  console.log(`Log file: ${files.logFile}`)
+}
+
+async function stop(service: Service, flags: Flags, signal: NodeJS.Signals): Promise<void> {
+  const pid = readPidFile(serviceFiles(configFrom(flags).pidDir, service.name).pidFile)
+  if (pid === undefined) return console.log(`${service.name} is not running`)
+  if (!(await stopProcess(pid, signal))) {
+    throw new ChatError('setup', `pid ${pid} does not stop. End it with: kill -9 ${pid}`)
+  }
+  console.log(`${service.name} stopped (pid ${pid})`)
+}
+
+async function status(service: Service, flags: Flags): Promise<void> {
+  const config = configFrom(flags)
+  const pid = readPidFile(serviceFiles(config.pidDir, service.name).pidFile)
+  const isRunning = pid !== undefined
+  const details = isRunning ? { pid, ...(await service.describe(config)) } : {}
+  const report = { service: service.name, running: isRunning, ...details }
+  if (flags.json) console.log(JSON.stringify(report))
+  else printReport(report)
+  if (!isRunning) process.exitCode = NOT_RUNNING
+}
+
+function printReport(report: { service: string; running: boolean }): void {
+  const { service, running, ...details } = report
+  console.log(`${service} is ${running ? 'running' : 'not running'}`)
+  for (const [label, value] of Object.entries(details)) {
+    console.log(`  ${label.replaceAll('_', ' ')}: ${value}`)
+  }
+}
+
+async function logs(service: Service, flags: Flags): Promise<void> {
+  const { logFile } = serviceFiles(configFrom(flags).pidDir, service.name)
+  if (!existsSync(logFile)) {
+    throw new ChatError('setup', `there is no log at ${logFile}. Only "start -d" writes one.`)
+  }
+  // tail -F also copes with a log that is rotated away under it.
+  const follow = flags.follow ? ['-F'] : []
+  const tail = spawn('tail', ['-n', String(LOG_LINES), ...follow, logFile], { stdio: 'inherit' })
+  await once(tail, 'exit')
+}
+
+/** The settings among the flags, as arguments again. */
+function flagArguments(flags: Flags): string[] {
+  return Object.values(settings).flatMap((setting) => {
+    const value = flags[camelCase(flagOf(setting).slice(2))]
+    return value === undefined ? [] : [flagOf(setting), value]
+  })
+}
+
+/** As commander names a flag's value: apiPort for api-port. */
+function camelCase(name: string): string {
+  return name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function fail(name: string, error: unknown): void {
+  if (error instanceof ChatError) console.error(`${name}: ${error.message}`)
+  else console.error(`${name}: this is a bug, please report it\n`, error)
+  process.exit(1)
+}
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')).version
+}

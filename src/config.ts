@@ -1,0 +1,196 @@
+import { isIPv4 } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { ChatError } from './errors.ts'
+import type { LogFormat } from './log.ts'
+
+/**
+ * One thing an operator can set: by the environment variable, by a line in `.env`, or by the flag of
+ * the same name (CHAT_API_PORT → --api-port), which wins.
+ */
+export interface Setting<Value> {
+  variable: string
+  /** As it would be written in the environment; '' = not set. */
+  fallback: string
+  meaning: string
+  /** Returns the value, or throws with the words that follow "CHAT_… ". */
+  parse: (text: string) => Value
+}
+
+/** Longer messages would not fit into pending_events.data, whatever characters they are made of. */
+const MESSAGE_LENGTH_SETTING_MAX = 100_000
+const PROJECT_ROOT = new URL('..', import.meta.url)
+
+export const settings = {
+  database: path('CHAT_DATABASE', 'data/chat.db', 'the database file'),
+  host: text('CHAT_HOST', '127.0.0.1', 'address that both servers bind'),
+  apiPort: port('CHAT_API_PORT', '8080', 'port of chat-api; 0 picks a free one and prints it'),
+  wsPort: port('CHAT_WS_PORT', '8089', 'port of chat-websocket; 0 picks a free one and prints it'),
+  publicUrl: url('CHAT_PUBLIC_URL', 'http://localhost:8080', 'prefix of media and profile URLs'),
+  uploadsDir: path('CHAT_UPLOADS_DIR', 'public/uploads', 'where media is kept; served at /uploads'),
+  pollIntervalMs: integer('CHAT_POLL_INTERVAL_MS', '10', 'the tick, in ms', 1, 60_000),
+  wake: toggle('CHAT_WAKE', 'on', 'also poll when the WAL file changes: on, off'),
+  auth: choice(
+    'CHAT_AUTH',
+    'none',
+    'who may connect: none; required unless CHAT_HOST is loopback',
+    ['none'],
+  ),
+  broadcastSecret: text(
+    'CHAT_BROADCAST_SECRET',
+    '',
+    'lets chat_websocket_broadcast.php be called from any address but loopback',
+  ),
+  allowedOrigins: list('CHAT_ALLOWED_ORIGINS', '*', 'CORS and WebSocket Origin allow-list'),
+  trustProxy: toggle('CHAT_TRUST_PROXY', 'off', "client's address from X-Forwarded-For: on, off"),
+  messageLengthMax: integer(
+    'CHAT_MAX_MESSAGE_LENGTH',
+    '5000',
+    'characters in a message',
+    1,
+    MESSAGE_LENGTH_SETTING_MAX,
+  ),
+  imageBytesMax: integer('CHAT_MAX_IMAGE_BYTES', '10485760', 'bytes in an image (10 MB)', 1),
+  voiceBytesMax: integer('CHAT_MAX_VOICE_BYTES', '20971520', 'bytes in a voice file (20 MB)', 1),
+  connectionsMax: integer('CHAT_MAX_CONNECTIONS', '20000', 'sockets in all', 1),
+  connectionsPerUserMax: integer('CHAT_MAX_CONNECTIONS_PER_USER', '20', 'sockets of one user', 1),
+  timezone: timezone('CHAT_TIMEZONE', 'UTC', 'how times are shown: an IANA name'),
+  logFormat: choice<LogFormat>('CHAT_LOG_FORMAT', 'text', 'text or json', ['text', 'json']),
+  pidDir: path('CHAT_PID_DIR', 'data', 'where pid and log files of the background services are'),
+}
+
+export type Config = {
+  [Key in keyof typeof settings]: ReturnType<(typeof settings)[Key]['parse']>
+}
+
+/** --api-port for CHAT_API_PORT. */
+export function flagOf(setting: Setting<unknown>): string {
+  return `--${setting.variable.replace('CHAT_', '').toLowerCase().replaceAll('_', '-')}`
+}
+
+/**
+ * Reads every setting.
+ *
+ * @param values texts by variable name, the strongest source first; '' counts as not set
+ * @throws ChatError `setup` that names the variable and what it takes
+ */
+export function readConfig(...values: Record<string, string | undefined>[]): Config {
+  const given = (name: string) => values.map((source) => source[name]).find((value) => value)
+  const config: Record<string, unknown> = {}
+  for (const [key, setting] of Object.entries<Setting<unknown>>(settings)) {
+    config[key] = parseSetting(setting, given(setting.variable))
+  }
+  refuseOpenDoor(config as Config, given(settings.auth.variable) !== undefined)
+  return config as Config
+}
+
+/** Whether only programs on this machine can reach a server that binds this address. */
+export function isLoopback(address: string): boolean {
+  const plain = address.replace(/^::ffff:/, '')
+  return plain === 'localhost' || plain === '::1' || (isIPv4(plain) && plain.startsWith('127.'))
+}
+
+function parseSetting(setting: Setting<unknown>, given: string | undefined): unknown {
+  try {
+    return setting.parse(given ?? setting.fallback)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ChatError('setup', `${setting.variable} ${reason}, not "${given}"`)
+  }
+}
+
+/** The documented protocol believes every user_id it is told: fine on one machine, nowhere else. */
+function refuseOpenDoor(config: Config, isAuthChosen: boolean): void {
+  if (isLoopback(config.host) || isAuthChosen) return
+  throw new ChatError(
+    'setup',
+    `CHAT_HOST=${config.host} lets other machines in, and without authentication anyone may act as ` +
+      'anyone. If that is what you want (say, behind a firewall), set CHAT_AUTH=none as well.',
+  )
+}
+
+function setting<Value>(
+  variable: string,
+  fallback: string,
+  meaning: string,
+  parse: (text: string) => Value,
+): Setting<Value> {
+  return { variable, fallback, meaning, parse }
+}
+
+function text(variable: string, fallback: string, meaning: string): Setting<string> {
+  return setting(variable, fallback, meaning, (value) => value)
+}
+
+/** Given paths are relative to the current folder; the defaults to the project's, so that both
+ * processes share one database from wherever they are started. */
+function path(variable: string, fallback: string, meaning: string): Setting<string> {
+  const fallbackPath = fileURLToPath(new URL(fallback, PROJECT_ROOT))
+  return setting(variable, fallback, meaning, (value) =>
+    value === fallback ? fallbackPath : value,
+  )
+}
+
+function integer(
+  variable: string,
+  fallback: string,
+  meaning: string,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): Setting<number> {
+  return setting(variable, fallback, meaning, (value) => {
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+    if (number >= min && number <= max) return number
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+    throw new Error(`must be a whole number ${range}`)
+  })
+}
+
+function port(variable: string, fallback: string, meaning: string): Setting<number> {
+  return integer(variable, fallback, meaning, 0, 65_535)
+}
+
+function choice<Value extends string>(
+  variable: string,
+  fallback: Value,
+  meaning: string,
+  values: readonly Value[],
+): Setting<Value> {
+  return setting(variable, fallback, meaning, (value) => {
+    const chosen = values.find((one) => one === value)
+    if (chosen === undefined) throw new Error(`must be ${values.join(' or ')}`)
+    return chosen
+  })
+}
+
+function toggle(variable: string, fallback: 'on' | 'off', meaning: string): Setting<boolean> {
+  const { parse } = choice(variable, fallback, meaning, ['on', 'off'])
+  return setting(variable, fallback, meaning, (value) => parse(value) === 'on')
+}
+
+function list(variable: string, fallback: string, meaning: string): Setting<string[]> {
+  return setting(variable, fallback, meaning, (value) =>
+    value
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  )
+}
+
+function url(variable: string, fallback: string, meaning: string): Setting<string> {
+  return setting(variable, fallback, meaning, (value) => {
+    if (!/^https?:\/\//.test(value) || !URL.canParse(value)) {
+      throw new Error('must be a URL that starts with http:// or https://')
+    }
+    return value.replace(/\/+$/, '')
+  })
+}
+
+function timezone(variable: string, fallback: string, meaning: string): Setting<string> {
+  return setting(variable, fallback, meaning, (value) => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone
+    } catch {
+      throw new Error('must be the IANA name of a time zone, such as Asia/Riyadh')
+    }
+  })
+}

@@ -1,0 +1,272 @@
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import Sqlite from 'better-sqlite3'
+import { ChatError, systemCode } from './errors.ts'
+
+/** The version of schema.sql, kept in `PRAGMA user_version`. Raise it with every change there. */
+const SCHEMA_VERSION = 1
+/** `PRAGMA application_id`: "Chat" in ASCII, so that no other program's database is taken for ours. */
+const APPLICATION_ID = 0x43686174
+const SCHEMA_FILE = new URL('../schema.sql', import.meta.url)
+
+/** SQLite waits this long for a lock inside one call, and with it every socket: so, not long. */
+const BUSY_TIMEOUT_MS = 50
+/** How long a write is tried again, the event loop running in between, before the caller is told. */
+const BUSY_RETRY_MS = 5_000
+const BUSY_RETRY_PAUSE_MS = 20
+/** How long opening waits for a lock: two processes that start together both create the schema. */
+const OPEN_RETRY_MS = 5_000
+/** Writes that share one commit. A batch holds the write lock and the event loop while it runs. */
+const BATCH_WRITES_MAX = 256
+/** Opening checks files up to this size page by page; larger ones would take seconds. */
+const CHECKED_BYTES_MAX = 64 * 1024 * 1024
+/** SQLite's own checkpoint, in pages of 4 KB: a net for when checkpoint() is not called. */
+const AUTOCHECKPOINT_PAGES = 16_384
+/** Beyond this the WAL is not just copied but truncated, which keeps writers waiting for a moment. */
+const WAL_TRUNCATED_BYTES_MIN = 32 * 1024 * 1024
+
+export type Statement<Parameters extends unknown[] | object, Row = unknown> = Sqlite.Statement<
+  Parameters extends unknown[] ? Parameters : [Parameters],
+  Row
+>
+
+interface Write {
+  run: () => unknown
+  resolve: (value: never) => void
+  reject: (error: unknown) => void
+  queuedAt: number
+}
+
+/**
+ * One open SQLite file. Reads happen at once; writes go through `write`, where those that arrive in
+ * the same turn of the event loop share one transaction, so that one fsync pays for all of them.
+ */
+export class Database {
+  readonly path: string
+  readonly #sqlite: Sqlite.Database
+  readonly #runWrite: Sqlite.Transaction<(run: () => unknown) => unknown>
+  readonly #runBatch: Sqlite.Transaction<(batch: Write[]) => (() => void)[]>
+  #queue: Write[] = []
+  #flushScheduled = false
+
+  constructor(path: string, sqlite: Sqlite.Database) {
+    this.path = path
+    this.#sqlite = sqlite
+    // better-sqlite3 turns a transaction inside a transaction into a savepoint: a write that throws
+    // undoes its own changes and no one else's.
+    this.#runWrite = sqlite.transaction((run) => run())
+    this.#runBatch = sqlite.transaction((batch) => batch.map((write) => this.#settle(write)))
+  }
+
+  prepare<Parameters extends unknown[] | object, Row = unknown>(
+    sql: string,
+  ): Statement<Parameters, Row> {
+    return this.#sqlite.prepare(sql) as unknown as Statement<Parameters, Row>
+  }
+
+  /**
+   * Runs `run` inside a transaction that is shared with the other writes of this turn, and resolves
+   * with what it returned once that transaction is committed (and, in chat-api, on the disk).
+   * Rejects with what `run` threw, leaving no trace of it, or with `unavailable` when the database
+   * stayed locked for BUSY_RETRY_MS or the disk is full. `run` must not await.
+   */
+  write<Result>(run: () => Result): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ run, resolve, reject, queuedAt: performance.now() })
+      this.#scheduleFlush()
+    })
+  }
+
+  /** Runs `run` on one snapshot of the database. It must not await, and must not write. */
+  read<Result>(run: () => Result): Result {
+    return this.#sqlite.transaction(run).deferred()
+  }
+
+  /** Lets SQLite refresh the statistics that its query planner works from, where they are stale. */
+  optimize(): void {
+    this.#sqlite.pragma('optimize')
+  }
+
+  /** Commits what is queued, then closes the file. Safe to call twice. */
+  async close(): Promise<void> {
+    while (this.#queue.length > 0) await delay(1)
+    this.#sqlite.close()
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return
+    this.#flushScheduled = true
+    setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false
+    const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
+    if (this.#queue.length > 0) this.#scheduleFlush()
+    try {
+      for (const answer of this.#runBatch.immediate(batch)) answer()
+    } catch (error) {
+      this.#batchFailed(batch, error)
+    }
+  }
+
+  /** Runs one write of a batch; the returned function tells its caller, once the batch is committed. */
+  #settle(write: Write): () => void {
+    try {
+      const value = this.#runWrite(write.run)
+      return () => write.resolve(value as never)
+    } catch (error) {
+      // Some errors (disk full, I/O) make SQLite roll back the whole transaction: then all have failed.
+      if (!this.#sqlite.inTransaction) throw error
+      return () => write.reject(error)
+    }
+  }
+
+  #batchFailed(batch: Write[], error: unknown): void {
+    const retriedSince = performance.now() - BUSY_RETRY_MS
+    const retried = isBusy(error) ? batch.filter((write) => write.queuedAt > retriedSince) : []
+    const failed = batch.filter((write) => !retried.includes(write))
+    for (const write of failed) write.reject(writeError(error))
+    if (retried.length === 0) return
+    this.#queue.unshift(...retried)
+    this.#flushScheduled = true
+    setTimeout(() => this.#flush(), BUSY_RETRY_PAUSE_MS)
+  }
+}
+
+/**
+ * Opens the database file, creating it with schema.sql when there is none.
+ *
+ * @param options.durable true: a commit returns when it is on the disk (synchronous=FULL), what an
+ *   acknowledged message needs. false: a power cut may undo the last moments (synchronous=NORMAL),
+ *   which is all the daemon's own bookkeeping needs and keeps its event loop off the disk.
+ * @throws ChatError `setup`: one line that says what is wrong with the file and what to do.
+ */
+export async function openDatabase(path: string, options: { durable: boolean }): Promise<Database> {
+  const deadline = performance.now() + OPEN_RETRY_MS
+  for (;;) {
+    try {
+      return new Database(path, openSqlite(resolve(path), options.durable))
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw openError(path, error)
+      await delay(BUSY_RETRY_PAUSE_MS)
+    }
+  }
+}
+
+/** Bytes in the write-ahead log beside the database file; 0 when there is none. */
+export function walBytes(path: string): number {
+  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+}
+
+/**
+ * Copies the WAL back into the database file, on a connection of its own: the copying waits for the
+ * disk, so it belongs on another thread than the one that serves clients (checkpoint-worker.ts).
+ */
+export function checkpoint(path: string): void {
+  const sqlite = new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+  try {
+    sqlite.pragma('wal_checkpoint(PASSIVE)')
+    // Under steady load there is always a newer frame, so a passive checkpoint never lets the file
+    // start over. Once it is large, do so by holding writers back for the few frames that are left.
+    if (walBytes(path) >= WAL_TRUNCATED_BYTES_MIN) sqlite.pragma('wal_checkpoint(TRUNCATE)')
+  } finally {
+    sqlite.close()
+  }
+}
+
+function openSqlite(path: string, durable: boolean): Sqlite.Database {
+  mkdirSync(dirname(path), { recursive: true })
+  const sqlite = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS })
+  try {
+    refuseForeignFile(sqlite, path)
+    // Readers never wait for the writer, nor it for them; one fsync a commit.
+    sqlite.pragma('journal_mode = WAL')
+    sqlite.pragma(`synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
+    // Off unless asked for, in SQLite: without it the REFERENCES in schema.sql are comments.
+    sqlite.pragma('foreign_keys = ON')
+    sqlite.pragma(`wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`)
+    createSchema(sqlite)
+    return sqlite
+  } catch (error) {
+    sqlite.close()
+    throw error
+  }
+}
+
+function refuseForeignFile(sqlite: Sqlite.Database, path: string): void {
+  const version = sqlite.pragma('user_version', { simple: true }) as number
+  const isEmpty = sqlite.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
+  if (isEmpty) return
+  if (sqlite.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
+    throw new ChatError(
+      'setup',
+      "belongs to another program. Point CHAT_DATABASE at the chat's own file.",
+    )
+  }
+  if (version > SCHEMA_VERSION) {
+    const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
+    throw new ChatError(
+      'setup',
+      `was written by a newer version (${versions}). Update this program.`,
+    )
+  }
+  if (statSync(path).size > CHECKED_BYTES_MAX) return
+  if (sqlite.pragma('quick_check(1)', { simple: true }) !== 'ok') throw corruptError()
+}
+
+function createSchema(sqlite: Sqlite.Database): void {
+  if (sqlite.pragma('user_version', { simple: true }) === SCHEMA_VERSION) return
+  const create = sqlite.transaction(() => {
+    // The other process may have created it while this one waited for the lock.
+    if (sqlite.pragma('user_version', { simple: true }) === SCHEMA_VERSION) return
+    sqlite.exec(readFileSync(SCHEMA_FILE, 'utf8'))
+    sqlite.pragma(`application_id = ${APPLICATION_ID}`)
+    sqlite.pragma(`user_version = ${SCHEMA_VERSION}`)
+  })
+  create.immediate()
+}
+
+function isBusy(error: unknown): boolean {
+  return systemCode(error).startsWith('SQLITE_BUSY')
+}
+
+function writeError(error: unknown): unknown {
+  if (isBusy(error)) {
+    const message = 'The database is busy. Please try again in a moment.'
+    return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 1 })
+  }
+  if (systemCode(error) === 'SQLITE_FULL') {
+    const message = 'The server has no room to store this. Please try again later.'
+    return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 30 })
+  }
+  return error
+}
+
+function corruptError(cause?: unknown): ChatError {
+  const message =
+    'is damaged. Restore it from a backup, or save what is readable: sqlite3 FILE .recover'
+  return new ChatError('setup', message, { cause })
+}
+
+function openError(path: string, error: unknown): ChatError {
+  const advice = setupError(error).message.replace('FILE', path)
+  return new ChatError('setup', `Database ${path} ${advice}`, { cause: error })
+}
+
+function setupError(error: unknown): { message: string } {
+  if (error instanceof ChatError) return error
+  const code = systemCode(error)
+  if (isBusy(error)) {
+    return {
+      message: 'is locked by another program. Find it with: fuser FILE; close it and start again.',
+    }
+  }
+  if (code === 'SQLITE_NOTADB') {
+    return { message: 'is not an SQLite database. Move that file away or change CHAT_DATABASE.' }
+  }
+  if (code.startsWith('SQLITE_CORRUPT')) return corruptError(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  return { message: `cannot be opened for writing (${reason}). Check that its folder is writable.` }
+}

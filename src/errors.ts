@@ -1,0 +1,42 @@
+/**
+ * The one error that is meant for whoever asked: its message is shown to them word for word, so it
+ * says what is wrong and what to do, and names no path, SQL or stack. Everything else that is thrown
+ * is a bug and is shown as "Internal error".
+ *
+ * Whoever throws picks a code; each door translates it once (http/response.ts to a status,
+ * websocket/connection.ts to a close code, cli/ to one line and exit code 1).
+ */
+export class ChatError extends Error {
+  readonly code: ErrorCode
+  /** How long the caller should wait before trying again. */
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterSeconds?: number } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.name = 'ChatError'
+    this.code = code
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+export type ErrorCode =
+  | 'invalid' // the request makes no sense as it stands
+  | 'unauthenticated' // nobody knows who is asking
+  | 'forbidden' // they may not
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'too_large' // a body or file beyond its limit
+  | 'unsupported_type' // a body or file of a kind that is not taken
+  | 'too_many' // slow down
+  | 'unavailable' // not now: retrying the same thing later can succeed
+  | 'setup' // the operator has to change something before this can run
+
+/** The code Node or SQLite gave an error ("EADDRINUSE", "SQLITE_BUSY"), or '' if it has none. */
+export function systemCode(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : ''
+}

@@ -1,0 +1,19 @@
+import type { IncomingMessage } from 'node:http'
+import type { Caller } from '../auth.ts'
+import type { Chat } from '../chat/chat.ts'
+import type { Form } from './form.ts'
+import type { Answer } from './response.ts'
+import type { Uploads } from './uploads.ts'
+
+/** What an endpoint may work with. */
+export interface EndpointContext {
+  form: Form
+  caller: Caller
+  chat: Chat
+  uploads: Uploads
+  request: IncomingMessage
+  broadcastSecret: string
+}
+
+/** One URL: it translates a form into a call of `chat`, and its result into an answer. */
+export type Endpoint = (context: EndpointContext) => Promise<Answer>

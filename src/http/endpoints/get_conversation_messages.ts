@@ -1,0 +1,49 @@
+import type { Caller } from '../../auth.ts'
+import type { Chat } from '../../chat/chat.ts'
+import { ChatError } from '../../errors.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { Form } from '../form.ts'
+import { readPage } from '../page.ts'
+import { success } from '../response.ts'
+
+/**
+ * GET/POST /get_conversation_messages.php: user_id and other_user_id, or conversation_id (and
+ * user_id); limit, offset, before_message_id → data.messages, a page counted from the newest message,
+ * oldest first.
+ */
+export const getConversationMessages: Endpoint = async ({ form, chat, caller }) => {
+  const conversationId = await findConversation(form, chat, caller)
+  const beforeMessageId = form.optionalId('before_message_id')
+  const page = { ...readPage(form), beforeMessageId }
+  const { messages, hasMore } =
+    conversationId === undefined
+      ? { messages: [], hasMore: false }
+      : await chat.messages.history(conversationId, page)
+  return success('Messages retrieved successfully', {
+    messages: messages.map((message) => chat.contract.message(message)),
+    conversation_id: conversationId ?? null,
+    limit: page.limit,
+    offset: page.offset,
+    has_more: hasMore,
+  })
+}
+
+/** Undefined when the two people have not written to each other yet: an empty page, not an error. */
+async function findConversation(
+  form: Form,
+  chat: Chat,
+  caller: Caller,
+): Promise<number | undefined> {
+  const conversationId = form.optionalId('conversation_id')
+  if (conversationId === undefined) {
+    const userId = caller.mustBe(form.id('user_id'))
+    return chat.conversations.between(userId, form.id('other_user_id'))
+  }
+  const userId = form.optionalId('user_id')
+  const people = await chat.conversations.participants(conversationId)
+  if (people === undefined) throw new ChatError('not_found', 'There is no such conversation')
+  if (userId !== undefined && !Object.values(people).includes(caller.mustBe(userId))) {
+    throw new ChatError('forbidden', 'user_id takes no part in this conversation')
+  }
+  return conversationId
+}

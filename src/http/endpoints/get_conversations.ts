@@ -1,0 +1,16 @@
+import type { Endpoint } from '../endpoint.ts'
+import { readPage } from '../page.ts'
+import { success } from '../response.ts'
+
+/** GET/POST /get_conversations.php: user_id, limit, offset → data.conversations, newest first. */
+export const getConversations: Endpoint = async ({ form, chat, caller }) => {
+  const userId = caller.mustBe(form.id('user_id'))
+  const { limit, offset } = readPage(form)
+  const conversations = await chat.conversations.list(userId, { limit: limit + 1, offset })
+  return success('Conversations retrieved successfully', {
+    conversations: conversations.slice(0, limit).map((one) => chat.contract.conversation(one)),
+    limit,
+    offset,
+    has_more: conversations.length > limit,
+  })
+}

@@ -1,0 +1,52 @@
+import type { Media, Message, Messages } from '../../chat/messages.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { Form } from '../form.ts'
+import { success } from '../response.ts'
+import type { Uploads } from '../uploads.ts'
+
+/** A voice message of a day is a mistake in units. */
+const DURATION_SECONDS_MAX = 24 * 60 * 60
+
+/**
+ * POST /send_chat_message.php: sender_id, receiver_id (or from_user_id, to_user_id), and message,
+ * image or voice, duration of a voice; client_message_id → the message. Emits chat:message to the
+ * receiver.
+ */
+export const sendChatMessage: Endpoint = async ({ form, chat, caller, uploads }) => {
+  const draft = {
+    senderId: caller.mustBe(form.id('sender_id', 'from_user_id')),
+    receiverId: form.id('receiver_id', 'to_user_id'),
+    message: form.text('message'),
+    clientMessageId: form.text('client_message_id') || undefined,
+  }
+  const message = await withMedia(form, uploads, async (media) =>
+    chat.messages.post({ ...draft, media }),
+  )
+  return success('Message sent successfully', chat.contract.message(message))
+}
+
+/** Keeps the form's file for as long as the message that `post` makes of it exists. */
+async function withMedia(
+  form: Form,
+  uploads: Uploads,
+  post: (media: Media | undefined) => ReturnType<Messages['post']>,
+): Promise<Message> {
+  const { upload } = form
+  if (upload === undefined) return (await post(undefined)).message
+  const isVoice = upload.kind === 'voice'
+  const duration = isVoice ? form.optionalSeconds('duration', DURATION_SECONDS_MAX) : undefined
+  const path = await uploads.keep(upload)
+  try {
+    const { message, isNew } = await post({
+      type: upload.kind,
+      path,
+      fileSize: upload.bytes,
+      duration,
+    })
+    if (!isNew) await uploads.remove(path)
+    return message
+  } catch (error) {
+    await uploads.remove(path)
+    throw error
+  }
+}

@@ -1,0 +1,111 @@
+import { ChatError } from '../errors.ts'
+import type { Upload } from './uploads.ts'
+
+/**
+ * A request's parameters, wherever they came from: query string, urlencoded, JSON or multipart body.
+ * Each reader checks what it returns and throws a ChatError `invalid` that names the parameter.
+ * null and '' count as not given, as they did for the PHP original.
+ */
+export class Form {
+  /** The file of a multipart request. */
+  upload: Upload | undefined
+  readonly #values = new Map<string, unknown>()
+
+  set(name: string, value: unknown): void {
+    this.#values.set(name, value)
+  }
+
+  has(name: string): boolean {
+    return this.#given(name) !== undefined
+  }
+
+  /**
+   * A user, conversation or message id: a positive integer, as a number or as digits.
+   * @param aliases other names for it that clients use; if several are given they must agree
+   */
+  id(name: string, ...aliases: string[]): number {
+    const id = this.optionalId(name, ...aliases)
+    if (id === undefined) throw new ChatError('invalid', `${name} is required`)
+    return id
+  }
+
+  optionalId(name: string, ...aliases: string[]): number | undefined {
+    const ids = [name, ...aliases].flatMap((alias) => this.#optionalInteger(alias, 1) ?? [])
+    if (ids.some((id) => id !== ids[0])) {
+      throw new ChatError('invalid', `${[name, ...aliases].join(' and ')} must be the same`)
+    }
+    return ids[0]
+  }
+
+  /** An integer of at least `min`; one above `max` counts as `max`. */
+  integer(name: string, range: { min: number; max: number; fallback: number }): number {
+    const integer = this.#optionalInteger(name, range.min) ?? range.fallback
+    return Math.min(integer, range.max)
+  }
+
+  /** A time span in whole seconds. Recorders say 3.7: the fraction is dropped, as PHP did. */
+  optionalSeconds(name: string, max: number): number | undefined {
+    const value = this.#scalar(name)
+    if (value === undefined) return undefined
+    const seconds = /^\d{1,9}(\.\d+)?$/.test(value) ? Math.floor(Number(value)) : Number.NaN
+    if (seconds <= max) return seconds
+    throw new ChatError('invalid', `${name} must be a number of seconds from 0 to ${max}`)
+  }
+
+  /** '' when it is not given. */
+  text(name: string): string {
+    return this.#scalar(name) ?? ''
+  }
+
+  /** A JSON object, or the text of one (all that an urlencoded body can carry). */
+  object(name: string): object {
+    const value = this.#given(name)
+    const object = typeof value === 'string' ? parsed(value) : value
+    if (isObject(object)) return object
+    throw new ChatError('invalid', `${name} must be a JSON object`)
+  }
+
+  #optionalInteger(name: string, min: number): number | undefined {
+    const value = this.#scalar(name)
+    if (value === undefined) return undefined
+    const integer = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN
+    if (Number.isSafeInteger(integer) && integer >= min) return integer
+    const kind = min === 1 ? 'a positive integer' : `an integer of at least ${min}`
+    throw new ChatError('invalid', `${name} must be ${kind}`)
+  }
+
+  #scalar(name: string): string | undefined {
+    const value = this.#given(name)
+    if (value === undefined) return undefined
+    if (typeof value === 'object') throw new ChatError('invalid', `${name} must be a single value`)
+    const text = String(value)
+    // NUL ends a string in half the programs that will read it; lone surrogates cannot be stored.
+    if (text.includes('\0') || !isWellFormed(text)) {
+      throw new ChatError('invalid', `${name} must be plain Unicode text`)
+    }
+    return text
+  }
+
+  #given(name: string): unknown {
+    const value = this.#values.get(name)
+    return value === null || value === '' ? undefined : value
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+function isWellFormed(text: string): boolean {
+  return !LONE_SURROGATE.test(text)
+}

@@ -1,0 +1,218 @@
+import type { IncomingMessage } from 'node:http'
+import { type Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import busboy, { type FileInfo } from 'busboy'
+import { ChatError } from '../errors.ts'
+import { Form } from './form.ts'
+import type { Uploads } from './uploads.ts'
+
+/** A JSON body: the longest message, escaped, with room for what else clients send. */
+const JSON_BYTES_MAX = 1024 * 1024
+/** Parameters in a request. The document's largest one has five. */
+const FIELDS_MAX = 50
+const FIELD_NAME_BYTES_MAX = 100
+/** One parameter of a form: the longest message that can be set, in bytes. */
+const FIELD_BYTES_MAX = 512 * 1024
+/** What a multipart body may be longer than the file in it. */
+const MULTIPART_OVERHEAD_BYTES = 1024 * 1024
+/** Files that are looked at: the second is there to be refused. */
+const FILES_MAX = 2
+
+/**
+ * Reads a request's parameters. Whatever comes of it, pass the form's upload to `uploads.discard`
+ * in the end: that is a no-op for what was kept.
+ *
+ * @throws ChatError `invalid`, `too_large` or `unsupported_type`; nothing is left on the disk then
+ */
+export async function readForm(
+  request: IncomingMessage,
+  query: URLSearchParams,
+  uploads: Uploads,
+): Promise<Form> {
+  const form = new Form()
+  for (const [name, value] of query) form.set(name, value)
+  if (request.method !== 'GET' && hasBody(request)) await readBody(request, form, uploads)
+  return form
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers['content-length']
+  return request.headers['transfer-encoding'] !== undefined || Number(length ?? 0) > 0
+}
+
+async function readBody(request: IncomingMessage, form: Form, uploads: Uploads): Promise<void> {
+  const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
+  switch (type) {
+    case 'multipart/form-data':
+      return readMultipart(request, form, uploads)
+    case 'application/x-www-form-urlencoded':
+      return readFields(request, form)
+    case 'application/json':
+    // What fetch() says of a string when nobody tells it otherwise: in practice, JSON.
+    case 'text/plain':
+    case '':
+      return readJson(request, form)
+    default:
+      throw new ChatError(
+        'unsupported_type',
+        'Send application/json, application/x-www-form-urlencoded or multipart/form-data',
+      )
+  }
+}
+
+async function readJson(request: IncomingMessage, form: Form): Promise<void> {
+  const chunks: Buffer[] = []
+  for await (const chunk of limited(request, JSON_BYTES_MAX)) chunks.push(chunk as Buffer)
+  const body = parseJson(Buffer.concat(chunks))
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new ChatError('invalid', 'The body must be a JSON object')
+  }
+  for (const [name, value] of Object.entries(body)) form.set(name, value)
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch {
+    throw new ChatError('invalid', 'The body is not valid JSON in UTF-8')
+  }
+}
+
+async function readFields(request: IncomingMessage, form: Form): Promise<void> {
+  const parser = createParser(request)
+  const problem = collectFields(parser, form)
+  await parse(limited(request, JSON_BYTES_MAX), parser)
+  problem.throwIfAny()
+}
+
+async function readMultipart(
+  request: IncomingMessage,
+  form: Form,
+  uploads: Uploads,
+): Promise<void> {
+  const parser = createParser(request)
+  const problem = collectFields(parser, form)
+  const receipts: Promise<void>[] = []
+  parser.on('file', (name: string, stream: Readable, info: FileInfo) => {
+    // Browsers send an empty, nameless file for a file input in which nothing was chosen.
+    if (!info.filename) return void stream.resume()
+    const receipt = receiveFile(name, stream, form, uploads).catch((error) => {
+      problem.add(error)
+      // A stream that broke off would hold the parser up for ever; one not yet read has to be.
+      if (stream.destroyed && !stream.readableEnded) parser.destroy()
+      else stream.resume()
+    })
+    receipts.push(receipt)
+  })
+  parser.on('filesLimit', () => problem.add(tooManyFiles()))
+  try {
+    await parse(limited(request, uploads.bytesMax + MULTIPART_OVERHEAD_BYTES), parser)
+    await Promise.all(receipts)
+    problem.throwIfAny()
+  } catch (error) {
+    await Promise.all(receipts)
+    await uploads.discard(form.upload)
+    throw problem.first instanceof ChatError ? problem.first : error
+  }
+}
+
+async function receiveFile(
+  name: string,
+  stream: Readable,
+  form: Form,
+  uploads: Uploads,
+): Promise<void> {
+  if (name !== 'image' && name !== 'voice') {
+    throw new ChatError('invalid', 'A file must be sent as image or voice')
+  }
+  const upload = await uploads.receive(name, stream)
+  if (form.upload === undefined) {
+    form.upload = upload
+  } else {
+    await uploads.discard(upload)
+    throw tooManyFiles()
+  }
+}
+
+function tooManyFiles(): ChatError {
+  return new ChatError('invalid', 'A message takes one file: image or voice')
+}
+
+function createParser(request: IncomingMessage): busboy.Busboy {
+  try {
+    return busboy({
+      headers: request.headers,
+      defParamCharset: 'utf8',
+      limits: {
+        fields: FIELDS_MAX,
+        fieldNameSize: FIELD_NAME_BYTES_MAX,
+        fieldSize: FIELD_BYTES_MAX,
+        files: FILES_MAX,
+      },
+    })
+  } catch {
+    throw new ChatError('invalid', 'The Content-Type header is malformed')
+  }
+}
+
+/**
+ * The first thing that is wrong with a form. It is thrown when the body has been read to its end, not
+ * before: a parser that is stopped halfway leaves the client writing into the void.
+ */
+class Problem {
+  first: unknown
+
+  add(error: unknown): void {
+    this.first ??= error
+  }
+
+  throwIfAny(): void {
+    if (this.first !== undefined) throw this.first
+  }
+}
+
+function collectFields(parser: busboy.Busboy, form: Form): Problem {
+  const problem = new Problem()
+  parser.on('field', (name, value, info) => {
+    if (info.nameTruncated) {
+      problem.add(tooLarge(`The name of a parameter (at most ${FIELD_NAME_BYTES_MAX} bytes)`))
+    } else if (info.valueTruncated) {
+      problem.add(tooLarge(`${name} (at most ${FIELD_BYTES_MAX} bytes)`))
+    } else {
+      form.set(name, value)
+    }
+  })
+  parser.on('fieldsLimit', () => problem.add(tooLarge(`The form (at most ${FIELDS_MAX} fields)`)))
+  return problem
+}
+
+async function parse(body: Readable, parser: busboy.Busboy): Promise<void> {
+  try {
+    await pipeline(body, parser)
+  } catch (error) {
+    if (error instanceof ChatError) throw error
+    throw new ChatError('invalid', 'The body is malformed or incomplete', { cause: error })
+  }
+}
+
+/** The request's body, failing with `too_large` as soon as it exceeds `bytesMax`. */
+function limited(request: IncomingMessage, bytesMax: number): Readable {
+  const error = tooLarge(`The request (at most ${bytesMax} bytes)`)
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw error
+  let bytes = 0
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, callback) {
+      bytes += chunk.length
+      if (bytes > bytesMax) callback(error)
+      else callback(null, chunk)
+    },
+  })
+  request.once('close', () => {
+    if (!request.complete) counter.destroy(new ChatError('invalid', 'The request was cut short'))
+  })
+  return request.pipe(counter)
+}
+
+function tooLarge(what: string): ChatError {
+  return new ChatError('too_large', `${what} is too large`)
+}

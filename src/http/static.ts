@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { extname } from 'node:path'
+import send from 'send'
+import { ChatError } from '../errors.ts'
+
+/** Media never changes under its name. */
+const MEDIA_MAX_AGE_MS = 365 * 24 * 60 * 60 * 1000
+
+/**
+ * What is served from the uploads folder, by extension. Everything else (whatever a shop's older
+ * program put there) is a download: HTML or SVG opened from here would run with the chat's rights.
+ */
+const MEDIA_TYPES: Record<string, string> = {
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.png': 'image/png',
+  '.gif': 'image/gif',
+  '.webp': 'image/webp',
+  '.mp3': 'audio/mpeg',
+  '.m4a': 'audio/mp4',
+  '.aac': 'audio/aac',
+  '.ogg': 'audio/ogg',
+  '.opus': 'audio/ogg',
+  '.webm': 'audio/webm',
+  '.wav': 'audio/wav',
+  '.amr': 'audio/amr',
+  '.3gp': 'audio/3gpp',
+}
+
+interface Folder {
+  root: string
+  options: send.SendOptions
+  headers: (response: ServerResponse, path: string) => void
+}
+
+/** The uploads folder: cached for good, and never run as a page. */
+export function mediaFolder(root: string): Folder {
+  const options = { root, index: false as const, maxAge: MEDIA_MAX_AGE_MS, immutable: true }
+  return { root, options, headers: setMediaHeaders }
+}
+
+/** The pages. */
+export function pagesFolder(root: string): Folder {
+  return { root, options: { root, index: 'index.html', maxAge: 0 }, headers: setPageHeaders }
+}
+
+/**
+ * Answers with a file: ranges, conditional requests and caching are `send`'s business.
+ *
+ * @param path of the file below the folder, as it stands in the URL
+ * @throws ChatError `not_found`, also for dot files and anything outside the folder
+ */
+export function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  folder: Folder,
+  path: string,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stream = send(request, path, { ...folder.options, dotfiles: 'ignore' })
+    stream.on('headers', folder.headers)
+    stream.on('directory', () => reject(notFound()))
+    stream.on('error', (error: { status?: number }) => {
+      if (error.status !== 416) return reject(notFound())
+      response.writeHead(416).end()
+      resolve()
+    })
+    response.once('close', resolve)
+    stream.pipe(response)
+  })
+}
+
+export function notFound(): ChatError {
+  return new ChatError('not_found', 'There is nothing at this address')
+}
+
+function setMediaHeaders(response: ServerResponse, path: string): void {
+  const type = MEDIA_TYPES[extname(path).toLowerCase()]
+  response.setHeader('Content-Type', type ?? 'application/octet-stream')
+  if (type === undefined) response.setHeader('Content-Disposition', 'attachment')
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+  response.setHeader('Content-Security-Policy', "default-src 'none'; sandbox")
+  response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
+}
+
+function setPageHeaders(response: ServerResponse): void {
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+}

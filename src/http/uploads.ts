@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { access, constants, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { fileTypeFromFile } from 'file-type'
+import { ChatError, systemCode } from '../errors.ts'
+
+export type MediaKind = 'image' | 'voice'
+
+/** A file as it came in: complete, on the disk, of a type we take, and not yet part of a message. */
+export interface Upload {
+  kind: MediaKind
+  /** Random, and its name until and after it is kept. */
+  name: string
+  /** Decided by its bytes, whatever the client called it. */
+  extension: string
+  bytes: number
+}
+
+/** Extensions by what file-type finds in the bytes. MP4 is what Android and Safari record voice in. */
+const EXTENSIONS: Record<MediaKind, Record<string, string>> = {
+  image: { jpg: 'jpg', png: 'png', apng: 'png', gif: 'gif', webp: 'webp' },
+  voice: {
+    mp3: 'mp3',
+    m4a: 'm4a',
+    mp4: 'm4a',
+    aac: 'aac',
+    ogg: 'ogg',
+    oga: 'ogg',
+    opus: 'opus',
+    webm: 'webm',
+    wav: 'wav',
+    amr: 'amr',
+    '3gp': '3gp',
+  },
+}
+
+const FOLDERS: Record<MediaKind, string> = { image: 'chat/images', voice: 'chat/voice' }
+const TAKEN: Record<MediaKind, string> = {
+  image: 'JPEG, PNG, GIF or WebP',
+  voice: 'MP3, M4A, AAC, OGG, Opus, WebM, WAV, AMR or 3GP',
+}
+/** Where uploads arrive. The dot keeps it from being served. */
+const INCOMING = '.incoming'
+/** 128 bits: nobody guesses the address of somebody else's picture. */
+const NAME_BYTES = 16
+/** An upload that takes longer than this was abandoned. */
+const ABANDONED_AFTER_MS = 60 * 60 * 1000
+
+/**
+ * The uploads folder. A file passes through three states, and a crash in any of them leaves nothing
+ * behind for good:
+ *
+ * - incoming: written to `.incoming/<name>` while it arrives, and flushed to the disk;
+ * - kept: linked to `chat/<kind>s/<name>.<extension>`, before its message is committed. The incoming
+ *   name stays until after the commit, as the mark that tells the sweeper to look whether the message
+ *   came to be;
+ * - settled: the incoming name is gone.
+ */
+export class Uploads {
+  /** The largest file of any kind, in bytes. */
+  readonly bytesMax: number
+  readonly #folder: string
+  readonly #bytesMax: Record<MediaKind, number>
+
+  /** @param bytesMax the largest file of each kind, in bytes */
+  constructor(folder: string, bytesMax: Record<MediaKind, number>) {
+    this.#folder = folder
+    this.#bytesMax = bytesMax
+    this.bytesMax = Math.max(bytesMax.image, bytesMax.voice)
+  }
+
+  /** @throws ChatError `setup` when the folder cannot be written to */
+  async prepare(): Promise<void> {
+    try {
+      for (const folder of [INCOMING, ...Object.values(FOLDERS)]) {
+        await mkdir(join(this.#folder, folder), { recursive: true })
+        await access(join(this.#folder, folder), constants.W_OK)
+      }
+    } catch (error) {
+      const advice = `Make it writable for this user, or set CHAT_UPLOADS_DIR. (${systemCode(error)})`
+      const message = `The uploads folder ${this.#folder} cannot be written to. ${advice}`
+      throw new ChatError('setup', message, { cause: error })
+    }
+  }
+
+  /**
+   * Takes in one file, always reading `stream` to its end.
+   *
+   * @throws ChatError `too_large`, `unsupported_type`, or `invalid` for an empty file or one cut
+   *   short; nothing is left on the disk then
+   */
+  async receive(kind: MediaKind, stream: Readable): Promise<Upload> {
+    const name = randomBytes(NAME_BYTES).toString('hex')
+    const path = this.#incomingPath(name)
+    try {
+      const bytes = await this.#write(kind, stream, path)
+      return { kind, name, bytes, extension: await extensionOf(kind, path) }
+    } catch (error) {
+      await rm(path, { force: true })
+      throw receiveError(error)
+    }
+  }
+
+  /**
+   * Gives an upload its final place, on the disk for good, and returns its path below the uploads
+   * folder. Call `discard` when the message is committed, `remove` when it is not.
+   */
+  async keep(upload: Upload): Promise<string> {
+    const folder = FOLDERS[upload.kind]
+    const path = `${folder}/${upload.name}.${upload.extension}`
+    await link(this.#incomingPath(upload.name), join(this.#folder, path))
+    await syncFolder(join(this.#folder, folder))
+    return path
+  }
+
+  /** Takes back a `keep`. */
+  async remove(path: string): Promise<void> {
+    await rm(join(this.#folder, path), { force: true })
+  }
+
+  /** Forgets an upload; what was kept of it stays. */
+  async discard(upload: Upload | undefined): Promise<void> {
+    if (upload !== undefined) await rm(this.#incomingPath(upload.name), { force: true })
+  }
+
+  /**
+   * Clears what was abandoned: files that stopped arriving, and files whose message was never
+   * committed because the process died in between.
+   *
+   * @param isPosted whether a message has this path
+   */
+  async sweep(isPosted: (path: string) => Promise<boolean>, now = Date.now()): Promise<void> {
+    for (const name of await readdir(join(this.#folder, INCOMING))) {
+      const path = this.#incomingPath(name)
+      const stats = await stat(path).catch(() => undefined)
+      if (stats === undefined || now - stats.mtimeMs < ABANDONED_AFTER_MS) continue
+      for (const kept of keptPaths(name)) {
+        if (!(await isPosted(kept))) await this.remove(kept)
+      }
+      await rm(path, { force: true })
+    }
+  }
+
+  #incomingPath(name: string): string {
+    return join(this.#folder, INCOMING, name)
+  }
+
+  async #write(kind: MediaKind, stream: Readable, path: string): Promise<number> {
+    const bytesMax = this.#bytesMax[kind]
+    let bytes = 0
+    // What is beyond the limit is read, so that the parser gets to the end, but not written.
+    async function* withinLimit(chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        bytes += chunk.length
+        if (bytes <= bytesMax) yield chunk
+      }
+    }
+    await pipeline(stream, withinLimit, createWriteStream(path, { flags: 'wx', flush: true }))
+    if (bytes > bytesMax) {
+      throw new ChatError('too_large', `${kind} must be at most ${megabytes(bytesMax)} in size`)
+    }
+    if (bytes === 0) throw new ChatError('invalid', `${kind} is an empty file`)
+    return bytes
+  }
+}
+
+async function extensionOf(kind: MediaKind, path: string): Promise<string> {
+  const type = await fileTypeFromFile(path)
+  const extension = type && EXTENSIONS[kind][type.ext]
+  if (extension !== undefined) return extension
+  throw new ChatError('unsupported_type', `${kind} must be a ${TAKEN[kind]} file`)
+}
+
+/** Every path that an upload of this name may have been kept at. */
+function keptPaths(name: string): string[] {
+  return Object.entries(FOLDERS).flatMap(([kind, folder]) => {
+    const extensions = new Set(Object.values(EXTENSIONS[kind as MediaKind]))
+    return [...extensions].map((extension) => `${folder}/${name}.${extension}`)
+  })
+}
+
+/** A new name in a folder is on the disk only once the folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+function receiveError(error: unknown): unknown {
+  if (error instanceof ChatError) return error
+  if (systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT') {
+    const message = 'The server has no room for this file. Please try again later.'
+    return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 30 })
+  }
+  return error
+}
+
+function megabytes(bytes: number): string {
+  return bytes % (1024 * 1024) === 0 ? `${bytes / 1024 / 1024} MB` : `${bytes} bytes`
+}

@@ -1,0 +1,64 @@
+import type { PendingEvent } from '../chat/events.ts'
+import type { Close, Connection } from './connection.ts'
+import { eventFrame } from './frame.ts'
+
+/** Who is connected: every socket, by user. */
+export class Hub {
+  readonly #byUser = new Map<number, Set<Connection>>()
+  #connectionCount = 0
+
+  get userCount(): number {
+    return this.#byUser.size
+  }
+
+  get connectionCount(): number {
+    return this.#connectionCount
+  }
+
+  /** The sockets of one user. */
+  of(userId: number): ReadonlySet<Connection> {
+    return this.#byUser.get(userId) ?? NONE
+  }
+
+  *all(): Iterable<Connection> {
+    for (const connections of this.#byUser.values()) yield* connections
+  }
+
+  add(connection: Connection): void {
+    const connections = this.#byUser.get(connection.userId)
+    if (connections === undefined) this.#byUser.set(connection.userId, new Set([connection]))
+    else connections.add(connection)
+    this.#connectionCount += 1
+  }
+
+  remove(connection: Connection): void {
+    const connections = this.#byUser.get(connection.userId)
+    if (!connections?.delete(connection)) return
+    if (connections.size === 0) this.#byUser.delete(connection.userId)
+    this.#connectionCount -= 1
+  }
+
+  /**
+   * Hands an event to every socket that it is for, and returns whether there was any. Its frame is
+   * made once, and not for nobody.
+   */
+  deliver(event: PendingEvent): boolean {
+    const connections = event.userId === null ? this.all() : this.of(event.userId)
+    let frame: Buffer | undefined
+    for (const connection of connections) {
+      frame ??= eventFrame(event.event, event.data)
+      connection.deliver(event, frame)
+    }
+    return frame !== undefined
+  }
+
+  checkAlive(): void {
+    for (const connection of this.all()) connection.checkAlive()
+  }
+
+  closeAll(close: Close): void {
+    for (const connection of this.all()) connection.close(close)
+  }
+}
+
+const NONE: ReadonlySet<Connection> = new Set()

@@ -1,0 +1,146 @@
+import { type FSWatcher, watch } from 'node:fs'
+import type { Events, PendingEvent } from '../chat/events.ts'
+import type { Log } from '../log.ts'
+
+/** Events read at once: what a tick may keep the sockets waiting for. */
+const BATCH_EVENTS_MAX = 500
+/** Failing polls are tried again ever more slowly, up to this. */
+const BACKOFF_MS_MAX = 1_000
+/**
+ * The WAL file changes before a commit is visible: first its pages are written, then the disk is
+ * waited for. So a wake-up that finds nothing looks again after a millisecond, for as long as a
+ * commit may take.
+ */
+const WAKE_RETRY_MS = 1
+const WAKE_RETRIES_MAX = 20
+
+export interface PollerOptions {
+  events: Events
+  /** Called for each event, in the order of their ids. What it throws is logged and passed over. */
+  deliver: (event: PendingEvent) => void
+  log: Log
+  intervalMs: number
+  /** The file whose changes announce commits; undefined to rely on the tick alone. */
+  walFile: string | undefined
+}
+
+/**
+ * Reads pending_events in order, forever, and hands each event on exactly once.
+ *
+ * The tick is the guarantee: a self-scheduling timer, so that polls never overlap and none is lost to
+ * an error. The wake-up is an accelerator on top of it: it makes the next poll come sooner, and
+ * nothing depends on it.
+ */
+export class Poller {
+  readonly #options: PollerOptions
+  #cursor = 0
+  #timer: NodeJS.Timeout | undefined
+  #watcher: FSWatcher | undefined
+  #wakeRetries = 0
+  #failures = 0
+  #lastGoodPollAt = new Date()
+  #isRunning = false
+  #poll: Promise<void> = Promise.resolve()
+  #isPolling = false
+
+  constructor(options: PollerOptions) {
+    this.#options = options
+  }
+
+  /** The newest event that was handed on; everything up to it may be deleted. */
+  get cursor(): number {
+    return this.#cursor
+  }
+
+  get lastGoodPollAt(): Date {
+    return this.#lastGoodPollAt
+  }
+
+  /** Resolves after the first poll: whatever was pending has been handed on by then. */
+  async start(): Promise<void> {
+    this.#isRunning = true
+    this.#watchWal()
+    await this.#tick()
+  }
+
+  /** Resolves when no poll is under way, and none will be. */
+  async stop(): Promise<void> {
+    this.#isRunning = false
+    this.#watcher?.close()
+    clearTimeout(this.#timer)
+    await this.#poll
+  }
+
+  #tick(): Promise<void> {
+    this.#isPolling = true
+    this.#poll = this.#pollAll().finally(() => {
+      this.#isPolling = false
+      if (this.#isRunning) this.#schedule(this.#nextDelay())
+    })
+    return this.#poll
+  }
+
+  /** Reads until there is nothing left, letting the sockets have their turn between batches. */
+  async #pollAll(): Promise<void> {
+    try {
+      while (await this.#pollOnce()) await new Promise(setImmediate)
+      this.#lastGoodPollAt = new Date()
+      if (this.#failures > 0) this.#options.log.info('Polling works again')
+      this.#failures = 0
+    } catch (error) {
+      if (this.#failures === 0) this.#options.log.error('Polling failed; trying again', error)
+      this.#failures += 1
+    }
+  }
+
+  /** Returns whether there may be more. */
+  async #pollOnce(): Promise<boolean> {
+    const events = await this.#options.events.after(this.#cursor, BATCH_EVENTS_MAX)
+    for (const event of events) {
+      this.#deliver(event)
+      this.#cursor = event.eventId
+    }
+    if (events.length > 0) this.#wakeRetries = 0
+    return events.length === BATCH_EVENTS_MAX && this.#isRunning
+  }
+
+  #deliver(event: PendingEvent): void {
+    try {
+      this.#options.deliver(event)
+    } catch (error) {
+      this.#options.log.error(`Event ${event.eventId} could not be delivered; skipped`, error)
+    }
+  }
+
+  #nextDelay(): number {
+    const { intervalMs } = this.#options
+    if (this.#failures > 0) return Math.min(intervalMs * 2 ** this.#failures, BACKOFF_MS_MAX)
+    if (this.#wakeRetries === 0) return intervalMs
+    this.#wakeRetries -= 1
+    return Math.min(WAKE_RETRY_MS, intervalMs)
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#tick(), delayMs)
+  }
+
+  #watchWal(): void {
+    const { walFile, log } = this.#options
+    if (walFile === undefined) return
+    try {
+      this.#watcher = watch(walFile, { persistent: false }, () => this.#wake())
+      this.#watcher.on('error', (error) => log.warn(`Wake-up lost, the tick goes on: ${error}`))
+    } catch (error) {
+      log.warn(`No wake-up on this file system, the tick does it alone: ${error}`)
+    }
+  }
+
+  #wake(): void {
+    const isBackingOff = this.#failures > 0
+    if (!this.#isRunning || isBackingOff) return
+    const isAwake = this.#wakeRetries > 0
+    this.#wakeRetries = WAKE_RETRIES_MAX
+    if (!isAwake && !this.#isPolling) this.#schedule(0)
+  }
+}

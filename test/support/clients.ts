@@ -1,0 +1,112 @@
+import { onTestFinished } from 'vitest'
+import { WebSocket } from 'ws'
+import { waitFor } from './wait.ts'
+
+/** Tests look into what they got as a client written in JavaScript does. */
+// biome-ignore lint/suspicious/noExplicitAny: the assertions are the check
+type Json = any
+
+export interface Frame {
+  event: string
+  data: Json
+  message?: string
+}
+
+/** A client's socket that keeps every frame it got, in order. */
+export class TestSocket {
+  readonly socket: WebSocket
+  readonly frames: Frame[] = []
+  closed: { code: number; reason: string } | undefined
+
+  constructor(url: string, options: { headers?: Record<string, string> } = {}) {
+    this.socket = new WebSocket(url, options)
+    this.socket.on('message', (data) => this.frames.push(JSON.parse(String(data))))
+    this.socket.on('close', (code, reason) => {
+      this.closed = { code, reason: String(reason) }
+    })
+    this.socket.on('error', () => {})
+    onTestFinished(() => this.socket.terminate())
+  }
+
+  /** The data of all frames of one event, so far. */
+  all(event: string): Json[] {
+    return this.frames.filter((frame) => frame.event === event).map((frame) => frame.data)
+  }
+
+  /** The data of the `count`th frame of an event, once it is here. */
+  async event(event: string, count = 1): Promise<Json> {
+    const isHere = () => this.all(event).length >= count
+    await waitFor(() => isHere() || this.closed !== undefined, `${event} number ${count}`)
+    if (!isHere()) throw new Error(`closed before ${event}: ${JSON.stringify(this.closed)}`)
+    return this.all(event)[count - 1]
+  }
+
+  async close(): Promise<{ code: number; reason: string }> {
+    this.socket.close()
+    return this.whenClosed()
+  }
+
+  async whenClosed(): Promise<{ code: number; reason: string }> {
+    await waitFor(() => this.closed !== undefined, 'the socket to close')
+    return this.closed as { code: number; reason: string }
+  }
+
+  send(frame: object | string): void {
+    this.socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame))
+  }
+
+  /**
+   * Resolves when everything the daemon had for this socket has arrived: a ping is answered in turn.
+   */
+  async settled(): Promise<void> {
+    const pongs = this.all('pong').length
+    this.send({ event: 'ping' })
+    await this.event('pong', pongs + 1)
+  }
+}
+
+/** Connects as the document says and waits for chat:connected. */
+export async function connect(
+  daemonUrl: string,
+  userId: number,
+  parameters: Record<string, string> = {},
+): Promise<TestSocket> {
+  const query = new URLSearchParams({ user_id: String(userId), ...parameters })
+  const socket = new TestSocket(`${daemonUrl}/?${query}`)
+  await socket.event('chat:connected')
+  return socket
+}
+
+export interface HttpAnswer {
+  status: number
+  headers: Headers
+  body: Json
+}
+
+/** Calls an endpoint: an object goes as JSON, URLSearchParams and FormData as themselves. */
+export async function post(
+  url: string,
+  body: object | URLSearchParams | FormData,
+  headers: Record<string, string> = {},
+): Promise<HttpAnswer> {
+  const isForm = body instanceof URLSearchParams || body instanceof FormData
+  const response = await fetch(url, {
+    method: 'POST',
+    body: isForm ? body : JSON.stringify(body),
+    headers: isForm ? headers : { 'Content-Type': 'application/json', ...headers },
+  })
+  return { status: response.status, headers: response.headers, body: await response.json() }
+}
+
+export async function get(url: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
+  const response = await fetch(url, { headers })
+  return { status: response.status, headers: response.headers, body: await response.json() }
+}
+
+/** Sends a text message; throws unless it was acknowledged. Returns the answer's `data`. */
+export async function sendText(apiUrl: string, from: number, to: number, text: string) {
+  const message = { sender_id: from, receiver_id: to, message: text }
+  const { status, body } = await post(`${apiUrl}/send_chat_message.php`, message)
+  if (status !== 200) throw new Error(`send answered ${status}: ${JSON.stringify(body)}`)
+  return body.data
+}

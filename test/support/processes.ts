@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import { waitFor } from './wait.ts'
+
+const BIN = fileURLToPath(new URL('../../bin/', import.meta.url))
+
+export type Program = 'chat-api' | 'chat-websocket'
+export type Environment = Record<string, string>
+
+/** A folder of the test's own, gone when the test is over. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** The settings of a chat that lives in `folder` and nowhere else, on free ports. */
+export function environment(folder: string, settings: Environment = {}): Environment {
+  return {
+    CHAT_DATABASE: join(folder, 'chat.db'),
+    CHAT_UPLOADS_DIR: join(folder, 'uploads'),
+    CHAT_PID_DIR: folder,
+    CHAT_API_PORT: '0',
+    CHAT_WS_PORT: '0',
+    ...settings,
+  }
+}
+
+/** A real process of one of the two programs, and what it has printed so far. */
+export class RunningProgram {
+  readonly process: ChildProcess
+  output = ''
+
+  constructor(program: Program, args: string[], folder: string, settings: Environment) {
+    // Nothing of the machine's own CHAT_… settings may reach a test.
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CHAT_'))
+    this.process = spawn(process.execPath, [join(BIN, `${program}.js`), ...args], {
+      cwd: folder,
+      env: { ...Object.fromEntries(inherited), ...environment(folder, settings) },
+    })
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream?.on('data', (chunk) => {
+        this.output += chunk
+      })
+    }
+    onTestFinished(() => this.kill())
+  }
+
+  get pid(): number {
+    return this.process.pid as number
+  }
+
+  get hasExited(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null
+  }
+
+  /** Waits for a line of output and returns what `pattern` captured in it. */
+  async printed(pattern: RegExp): Promise<string> {
+    const match = () => pattern.exec(this.output)
+    await waitFor(() => match() !== null || this.hasExited, `output like ${pattern}`)
+    const found = match()
+    if (found === null) throw new Error(`exited without printing ${pattern}:\n${this.output}`)
+    return found[1] ?? found[0]
+  }
+
+  /** The exit code, once it has ended; null if a signal ended it. */
+  async exit(): Promise<number | null> {
+    if (!this.hasExited) await once(this.process, 'exit')
+    // The pipes may still hold the last lines.
+    await waitFor(() => this.process.stdout?.closed === true, 'the end of its output')
+    return this.process.exitCode
+  }
+
+  /** As an operator's Ctrl-C or systemd would. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (!this.hasExited) this.process.kill(signal)
+    return this.exit()
+  }
+
+  /** kill -9: no goodbye to anybody. */
+  async kill(): Promise<void> {
+    if (this.hasExited) return
+    this.process.kill('SIGKILL')
+    await once(this.process, 'exit')
+  }
+}
+
+/** Runs a command to its end. */
+export async function runProgram(
+  program: Program,
+  args: string[],
+  folder: string,
+  settings: Environment = {},
+): Promise<{ code: number | null; output: string }> {
+  const running = new RunningProgram(program, args, folder, settings)
+  return { code: await running.exit(), output: running.output }
+}
+
+/** Starts chat-api in the foreground; resolves with it and its URL when it takes requests. */
+export async function startApi(folder: string, settings: Environment = {}) {
+  const program = new RunningProgram('chat-api', ['start'], folder, settings)
+  const url = await program.printed(/Chat API running on (http:\S+)/)
+  return { program, url }
+}
+
+/** Starts chat-websocket in the foreground; resolves with it and its URL when it takes sockets. */
+export async function startDaemon(folder: string, settings: Environment = {}) {
+  const program = new RunningProgram('chat-websocket', ['start'], folder, settings)
+  const port = await program.printed(/Chat WebSocket Server running on port (\d+)/)
+  await program.printed(/Direct broadcast via/)
+  return { program, url: `ws://127.0.0.1:${port}` }
+}
+
+/** Both, on one database. */
+export async function startChat(settings: Environment = {}, folder = temporaryFolder()) {
+  const [api, daemon] = await Promise.all([
+    startApi(folder, settings),
+    startDaemon(folder, settings),
+  ])
+  return { folder, api, daemon }
+}

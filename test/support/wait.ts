@@ -1,0 +1,14 @@
+const CHECK_INTERVAL_MS = 5
+
+/** Resolves as soon as `condition` holds; rejects, naming `what`, when it does not in time. */
+export async function waitFor(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 15_000,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL_MS))
+  }
+}
