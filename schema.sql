@@ -75,8 +75,6 @@ CREATE TABLE messages (
 -- SQLite appends the primary key to every index, so each of these is ordered by message_id within its
 -- columns: that is what makes a page of history O(limit).
 CREATE INDEX messages_of_conversation ON messages (conversation_id);
--- What a reconnecting user has missed: receiver_id = me AND message_id > the last one I have.
-CREATE INDEX messages_to_receiver ON messages (receiver_id);
 -- What "mark as read" has to change. Holds unread messages only, so it stays small.
 CREATE INDEX messages_unread ON messages (conversation_id, receiver_id) WHERE read_at IS NULL;
 -- A retried send finds its first try.
@@ -105,6 +103,9 @@ CREATE TABLE user_blocks (
   CHECK (user_id <> blocked_user_id)
 ) STRICT, WITHOUT ROWID;
 
+-- "Who has blocked me?"
+CREATE INDEX user_blocks_of_blocked ON user_blocks (blocked_user_id);
+
 -- The running daemon's lease: one row, so that a second daemon on this database refuses to start and
 -- can say who holds it. process_started_at tells the holder from a stranger that was later given the
 -- same pid; heartbeat_at ages when the holder hangs.
@@ -119,14 +120,16 @@ CREATE TABLE daemons (
   polled_at          TEXT NOT NULL   -- the last good poll of pending_events
 ) STRICT;
 
--- Who is connected, one row for each socket. Written by the daemon, so that the API can answer
--- is_online; the successor of a daemon that crashed clears what it left.
+-- Who is connected, one row for each socket; a user's last one stays for the few seconds that a page
+-- takes to reload. Written by the daemon, so that the API can answer is_online; the successor of a
+-- daemon that crashed clears what it left.
 CREATE TABLE connections (
-  connection_id INTEGER PRIMARY KEY AUTOINCREMENT,
-  daemon_id     INTEGER NOT NULL REFERENCES daemons ON DELETE CASCADE,
-  user_id       INTEGER NOT NULL REFERENCES users,
-  address       TEXT NOT NULL,  -- the client's
-  connected_at  TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+  connection_id  INTEGER PRIMARY KEY AUTOINCREMENT,
+  daemon_id      INTEGER NOT NULL REFERENCES daemons ON DELETE CASCADE,
+  user_id        INTEGER NOT NULL REFERENCES users,
+  address        TEXT NOT NULL,  -- the client's
+  connected_at   TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  buffered_bytes INTEGER NOT NULL DEFAULT 0  -- what the client had not taken yet at the last heartbeat
 ) STRICT;
 
 -- "Is this user online?"

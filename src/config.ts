@@ -20,6 +20,9 @@ export interface Setting<Value> {
 const MESSAGE_LENGTH_SETTING_MAX = 100_000
 const PROJECT_ROOT = new URL('..', import.meta.url)
 
+/** Who hears when somebody comes online or goes: everybody, those who wrote with them, or nobody. */
+export type Presence = 'all' | 'contacts' | 'off'
+
 export const settings = {
   database: path('CHAT_DATABASE', 'data/chat.db', 'the database file'),
   host: text('CHAT_HOST', '127.0.0.1', 'address that both servers bind'),
@@ -53,6 +56,31 @@ export const settings = {
   voiceBytesMax: integer('CHAT_MAX_VOICE_BYTES', '20971520', 'bytes in a voice file (20 MB)', 1),
   connectionsMax: integer('CHAT_MAX_CONNECTIONS', '20000', 'sockets in all', 1),
   connectionsPerUserMax: integer('CHAT_MAX_CONNECTIONS_PER_USER', '20', 'sockets of one user', 1),
+  presence: choice<Presence>(
+    'CHAT_PRESENCE',
+    'all',
+    'who hears chat:user_status: all, contacts, off',
+    ['all', 'contacts', 'off'],
+  ),
+  offlineDelayMs: integer(
+    'CHAT_OFFLINE_DELAY_MS',
+    '3000',
+    'how long after the last socket a user counts as online, in ms',
+    0,
+    60_000,
+  ),
+  replayedMessagesMax: integer(
+    'CHAT_MAX_REPLAY',
+    '500',
+    'missed messages that a reconnecting client is told; more, and it is to refetch',
+    1,
+    10_000,
+  ),
+  echoesToSender: toggle(
+    'CHAT_ECHO_TO_SENDER',
+    'off',
+    "also send a message to the sender's own devices: on, off",
+  ),
   timezone: timezone('CHAT_TIMEZONE', 'UTC', 'how times are shown: an IANA name'),
   logFormat: choice<LogFormat>('CHAT_LOG_FORMAT', 'text', 'text or json', ['text', 'json']),
   pidDir: path('CHAT_PID_DIR', 'data', 'where pid and log files of the background services are'),

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { Conversation } from './conversations.ts'
-import type { Message } from './messages.ts'
+import type { Message } from './message-row.ts'
 import type { User } from './users.ts'
 
 /**
@@ -77,13 +77,43 @@ export class Contract {
     }
   }
 
-  /** The `data` of chat:connected. */
-  connected(userId: number, connectedUsers: number): object {
+  /** The `data` of chat:connected. `recovered` is there when the client asked for what it missed. */
+  connected(userId: number, connectedUsers: number, recovered: boolean | undefined): object {
     return {
       user_id: userId,
       message: 'Successfully connected to chat server',
       timestamp: this.#clock.shown(this.#clock.stored()),
       connected_users: connectedUsers,
+      ...(recovered === undefined ? {} : { recovered }),
+    }
+  }
+
+  /** The `data` of chat:user_status. */
+  userStatus(userId: number, isOnline: boolean): object {
+    return {
+      user_id: userId,
+      status: onlineStatus(isOnline),
+      timestamp: this.#clock.shown(this.#clock.stored()),
+    }
+  }
+
+  /** The `data` of chat:typing. */
+  typing(senderId: number, isTyping: boolean): object {
+    return { sender_id: senderId, is_typing: isTyping }
+  }
+
+  /** The `data` of chat:read: everything up to this message is read. */
+  read(read: {
+    messageId: number
+    readerId: number
+    conversationId: number
+    readAt: string
+  }): object {
+    return {
+      message_id: read.messageId,
+      read_by: read.readerId,
+      conversation_id: read.conversationId,
+      read_at: this.#clock.shown(read.readAt),
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../database.ts'
-import type { MessageType } from './messages.ts'
+import type { MessageType } from './message-row.ts'
 import type { User } from './users.ts'
 
 export interface Conversation {
@@ -31,6 +31,8 @@ export class Conversations {
     messageId: number
     receiverId: number
   }>
+  readonly #recordRead: Statement<{ conversationId: number; readerId: number; count: number }>
+  readonly #selectContacts: Statement<{ userId: number }, number>
   readonly #list: Statement<{ userId: number; limit: number; offset: number }, ConversationRow>
 
   constructor(database: Database) {
@@ -60,6 +62,19 @@ export class Conversations {
         higher_unread_count = higher_unread_count + (higher_user_id = @receiverId)
       WHERE conversation_id = @conversationId
     `)
+    this.#recordRead = database.prepare(`
+      UPDATE conversations SET
+        lower_unread_count = lower_unread_count - (lower_user_id = @readerId) * @count,
+        higher_unread_count = higher_unread_count - (higher_user_id = @readerId) * @count
+      WHERE conversation_id = @conversationId
+    `)
+    this.#selectContacts = database
+      .prepare<{ userId: number }, number>(`
+        SELECT higher_user_id FROM conversations WHERE lower_user_id = @userId
+        UNION ALL
+        SELECT lower_user_id FROM conversations WHERE higher_user_id = @userId
+      `)
+      .pluck()
     this.#list = database.prepare(LIST)
   }
 
@@ -70,12 +85,27 @@ export class Conversations {
 
   /** The two people of a conversation; undefined when there is no such conversation. */
   async participants(conversationId: number): Promise<Participants | undefined> {
-    return this.#selectParticipants.get(conversationId)
+    return this.peopleOf(conversationId)
+  }
+
+  /** Everybody who shares a conversation with this user. */
+  async contactsOf(userId: number): Promise<number[]> {
+    return this.#selectContacts.all({ userId })
   }
 
   /** The conversation of two people; undefined when neither has written yet. */
   async between(userId: number, otherUserId: number): Promise<number | undefined> {
+    return this.idOf(userId, otherUserId)
+  }
+
+  /** For use inside `database.write`; elsewhere `between`. */
+  idOf(userId: number, otherUserId: number): number | undefined {
     return this.#selectBetween.get(pair(userId, otherUserId))
+  }
+
+  /** For use inside `database.write`; elsewhere `participants`. */
+  peopleOf(conversationId: number): Participants | undefined {
+    return this.#selectParticipants.get(conversationId)
   }
 
   /** For use inside `database.write`: the conversation of two people, new or not. */
@@ -88,6 +118,11 @@ export class Conversations {
   /** For use inside `database.write`: a message is now the conversation's last, and unread. */
   recordMessage(message: { conversationId: number; messageId: number; receiverId: number }): void {
     this.#recordMessage.run(message)
+  }
+
+  /** For use inside `database.write`: `count` messages that were unread by the reader are read. */
+  recordRead(read: { conversationId: number; readerId: number; count: number }): void {
+    this.#recordRead.run(read)
   }
 }
 
@@ -118,7 +153,13 @@ const LIST = `
     other.username AS username,
     other.name AS name,
     other.profile_url AS profileUrl,
-    EXISTS (SELECT 1 FROM connections WHERE connections.user_id = other.user_id) AS isOnline,
+    EXISTS (SELECT 1 FROM connections WHERE connections.user_id = other.user_id)
+      AND NOT EXISTS (
+        SELECT 1 FROM user_blocks WHERE user_id = @userId AND blocked_user_id = other.user_id
+      )
+      AND NOT EXISTS (
+        SELECT 1 FROM user_blocks WHERE user_id = other.user_id AND blocked_user_id = @userId
+      ) AS isOnline,
     messages.message_id AS messageId,
     messages.sender_id AS senderId,
     messages.message AS message,

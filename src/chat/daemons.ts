@@ -29,6 +29,7 @@ export class Daemons {
   readonly #isSameProcess: (pid: number, startedAt: string) => boolean
   readonly #select: Statement<[], Daemon>
   readonly #insert: Statement<Holder & { now: string }>
+  readonly #setLastSeen: Statement<[string]>
   readonly #deleteAll: Statement<[]>
   readonly #delete: Statement<[number]>
   readonly #heartbeat: Statement<{ daemonId: number; now: string; polledAt: string }>
@@ -51,6 +52,9 @@ export class Daemons {
         (hostname, pid, process_started_at, address, started_at, heartbeat_at, polled_at)
       VALUES (@hostname, @pid, @processStartedAt, @address, @now, @now, @now)
     `)
+    this.#setLastSeen = database.prepare(`
+      UPDATE users SET last_seen_at = ? WHERE user_id IN (SELECT user_id FROM connections)
+    `)
     this.#deleteAll = database.prepare('DELETE FROM daemons')
     this.#delete = database.prepare('DELETE FROM daemons WHERE daemon_id = ?')
     this.#heartbeat = database.prepare(`
@@ -59,7 +63,8 @@ export class Daemons {
   }
 
   /**
-   * Takes the lease, clearing what a dead holder left (its connections go with its row).
+   * Takes the lease, clearing what a dead holder left: its connections go with its row, and whoever
+   * they belonged to was last seen at its last heartbeat.
    *
    * @returns the daemon_id to pass to `heartbeat` and `release`
    * @throws ChatError `setup`, naming the holder's pid, while another daemon lives
@@ -75,6 +80,7 @@ export class Daemons {
           `Another chat-websocket (pid ${current.pid}${where}) serves this database. ${advice}`,
         )
       }
+      this.#setLastSeen.run(current?.heartbeatAt ?? '')
       this.#deleteAll.run()
       const parameters = { ...holder, now: this.#clock.stored() }
       return Number(this.#insert.run(parameters).lastInsertRowid)
@@ -92,8 +98,12 @@ export class Daemons {
     return (await this.#database.write(write)).changes === 1
   }
 
+  /** Gives the lease back; everybody who was connected was last seen just now. */
   async release(daemonId: number): Promise<void> {
-    await this.#database.write(() => this.#delete.run(daemonId))
+    await this.#database.write(() => {
+      this.#setLastSeen.run(this.#clock.stored())
+      this.#delete.run(daemonId)
+    })
   }
 
   /** The daemon that serves this database, as seen from `hostname`; undefined when none lives. */

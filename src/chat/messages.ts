@@ -1,12 +1,18 @@
 import type { Database, Statement } from '../database.ts'
 import { ChatError } from '../errors.ts'
+import type { Blocks } from './blocks.ts'
 import type { Clock } from './clock.ts'
 import type { Contract } from './contract.ts'
 import type { Conversations } from './conversations.ts'
 import type { Events } from './events.ts'
-import type { User, Users } from './users.ts'
-
-export type MessageType = 'text' | 'image' | 'voice'
+import {
+  type Message,
+  type MessageRow,
+  messageFromRow,
+  type NewMessage,
+  SELECT_MESSAGE,
+} from './message-row.ts'
+import type { Users } from './users.ts'
 
 /** A file that belongs to a message. It is on the disk, for good, before the message is posted. */
 export interface Media {
@@ -28,21 +34,6 @@ export interface Draft {
   clientMessageId?: string | undefined
 }
 
-export interface Message {
-  messageId: number
-  conversationId: number
-  sender: User
-  receiverId: number
-  messageType: MessageType
-  message: string
-  mediaPath: string | null
-  mediaDuration: number | null
-  fileSize: number | null
-  clientMessageId: string | null
-  readAt: string | null
-  createdAt: string
-}
-
 export interface Page {
   limit: number
   /** Messages to pass over, counted from the newest. */
@@ -56,11 +47,15 @@ export const CLIENT_MESSAGE_ID_LENGTH_MAX = 64
 interface Parts {
   database: Database
   users: Users
+  blocks: Blocks
   conversations: Conversations
   events: Events
   contract: Contract
   clock: Clock
+  /** Characters. */
   messageLengthMax: number
+  /** Whether the sender's own devices are told too (CHAT_ECHO_TO_SENDER). */
+  echoesToSender: boolean
 }
 
 /** Messages, and the rules by which they come about. */
@@ -100,14 +95,15 @@ export class Messages {
    * Resolves once both are on the disk. A retry (see Draft.clientMessageId) resolves with the first
    * try's message and `isNew` false, and sends nothing.
    *
-   * @throws ChatError `invalid` for a draft that cannot be a message; `unavailable` when the
-   *   database is locked or full
+   * @throws ChatError `invalid` for a draft that cannot be a message; `forbidden` when one of the
+   *   two has blocked the other; `unavailable` when the database is locked or full
    */
   async post(draft: Draft): Promise<{ message: Message; isNew: boolean }> {
     this.#validate(draft)
     return this.#parts.database.write(() => {
       const first = this.#firstTry(draft)
       if (first !== undefined) return { message: first, isNew: false }
+      this.#parts.blocks.refuseBetween(draft.senderId, draft.receiverId)
       return { message: this.#create(draft), isNew: true }
     })
   }
@@ -177,22 +173,11 @@ export class Messages {
     const messageId = Number(this.#insert.run(row).lastInsertRowid)
     const message: Message = { ...row, messageId, sender, readAt: null }
     conversations.recordMessage(message)
-    events.append('chat:message', receiverId, contract.message(message))
+    const event = contract.message(message)
+    events.append('chat:message', receiverId, event)
+    if (this.#parts.echoesToSender) events.append('chat:message', senderId, event)
     return message
   }
-}
-
-interface NewMessage {
-  conversationId: number
-  senderId: number
-  receiverId: number
-  messageType: MessageType
-  message: string
-  mediaPath: string | null
-  mediaDuration: number | null
-  fileSize: number | null
-  clientMessageId: string | null
-  createdAt: string
 }
 
 interface PageParameters {
@@ -200,39 +185,6 @@ interface PageParameters {
   beforeMessageId: number
   limit: number
   offset: number
-}
-
-const SELECT_MESSAGE = `
-  SELECT messages.message_id AS messageId,
-    messages.conversation_id AS conversationId,
-    messages.sender_id AS senderId,
-    messages.receiver_id AS receiverId,
-    messages.message_type AS messageType,
-    messages.message AS message,
-    messages.media_path AS mediaPath,
-    messages.media_duration AS mediaDuration,
-    messages.file_size AS fileSize,
-    messages.client_message_id AS clientMessageId,
-    messages.read_at AS readAt,
-    messages.created_at AS createdAt,
-    sender.username AS username,
-    sender.name AS name,
-    sender.profile_url AS profileUrl
-  FROM messages
-  JOIN users AS sender ON sender.user_id = messages.sender_id
-`
-
-interface MessageRow extends NewMessage {
-  messageId: number
-  readAt: string | null
-  username: string
-  name: string
-  profileUrl: string
-}
-
-function messageFromRow(row: MessageRow): Message {
-  const { senderId, username, name, profileUrl, ...message } = row
-  return { ...message, sender: { userId: senderId, username, name, profileUrl } }
 }
 
 /** Counts characters as people do, not UTF-16 units: an emoji is one. */

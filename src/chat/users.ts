@@ -20,6 +20,7 @@ export const PROFILE_URL_LENGTH_MAX = 2_000
 export class Users {
   readonly #database: Database
   readonly #selectUser: Statement<[number], User>
+  readonly #selectLastSeen: Statement<[number], string | null>
   readonly #insertUser: Statement<[number]>
   readonly #updateProfile: Statement<User>
 
@@ -30,6 +31,9 @@ export class Users {
       FROM users
       WHERE user_id = ?
     `)
+    this.#selectLastSeen = database
+      .prepare<[number], string | null>('SELECT last_seen_at FROM users WHERE user_id = ?')
+      .pluck()
     this.#insertUser = database.prepare(`
       INSERT INTO users (user_id) VALUES (?)
       ON CONFLICT DO NOTHING
@@ -44,6 +48,11 @@ export class Users {
 
   async find(userId: number): Promise<User | undefined> {
     return this.#selectUser.get(userId)
+  }
+
+  /** When the user was last online, as stored; undefined when that never was. */
+  async lastSeenAt(userId: number): Promise<string | undefined> {
+    return this.#selectLastSeen.get(userId) ?? undefined
   }
 
   /**

@@ -1,15 +1,32 @@
 import { hostname } from 'node:os'
+import type { Chat } from '../chat/chat.ts'
+import type { ConnectionRow } from '../chat/connections.ts'
 import type { Config } from '../config.ts'
+import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { CLOSE } from '../websocket/connection.ts'
 import { Daemon } from '../websocket/daemon.ts'
 import { listenError, openExistingParts, openParts, startHousekeeping } from './parts.ts'
-import { createProgram, type RunningService, run } from './program.ts'
+import {
+  addCommand,
+  configFrom,
+  createProgram,
+  type Flags,
+  type RunningService,
+  run,
+} from './program.ts'
 
 /** The daemon: `chat-websocket start`. */
 export async function main(): Promise<void> {
   const description = 'The WebSocket daemon of the chat: polls the event table and broadcasts'
-  await run(createProgram({ name: 'chat-websocket', description, start, describe }))
+  const program = createProgram({ name: 'chat-websocket', description, start, describe })
+  addCommand(program, 'connections', 'list who is connected')
+    .option('--json', 'as JSON')
+    .action(listConnections)
+  addCommand(program, 'broadcast <event> <json>', 'send an event to everybody connected')
+    .option('--to <user_id>', 'to one user only')
+    .action(broadcast)
+  await run(program)
 }
 
 async function start(config: Config, log: Log): Promise<RunningService> {
@@ -58,14 +75,82 @@ function printStarted(log: Log, config: Config, port: number): void {
 }
 
 async function describe(config: Config): Promise<Record<string, string | number>> {
-  const parts = await openExistingParts(config)
-  const daemon = await parts?.chat.daemons.find(hostname())
-  await parts?.database.close()
-  if (daemon === undefined) return {}
+  return withChat(config, async (chat) => {
+    const daemon = await chat.daemons.find(hostname())
+    if (daemon === undefined) return {}
+    return {
+      address: daemon.address,
+      connections: (await chat.connections.list()).length,
+      started_at: daemon.startedAt,
+      heartbeat_at: daemon.heartbeatAt,
+      polled_at: daemon.polledAt,
+    }
+  })
+}
+
+async function listConnections(flags: Flags): Promise<void> {
+  const rows = await withChat(configFrom(flags), (chat) => chat.connections.list())
+  if (flags.json) return console.log(JSON.stringify(rows.map(connectionJson)))
+  const cells = rows.map((row) => Object.values(connectionJson(row)).map(String))
+  printTable([['USER', 'USERNAME', 'NAME', 'SINCE (UTC)', 'ADDRESS', 'QUEUE (BYTES)'], ...cells])
+}
+
+function connectionJson(row: ConnectionRow): Record<string, string | number> {
   return {
-    address: daemon.address,
-    started_at: daemon.startedAt,
-    heartbeat_at: daemon.heartbeatAt,
-    polled_at: daemon.polledAt,
+    user_id: row.userId,
+    username: row.username,
+    name: row.name,
+    connected_at: row.connectedAt,
+    address: row.address,
+    queue_bytes: row.bufferedBytes,
+  }
+}
+
+function printTable(rows: string[][]): void {
+  const widths = rows[0]?.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  for (const row of rows) {
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+  }
+}
+
+async function broadcast(event: string, json: string, flags: Flags): Promise<void> {
+  const userId = flags.to === undefined ? null : Number(flags.to)
+  if (userId !== null && !(Number.isSafeInteger(userId) && userId > 0)) {
+    throw new ChatError('setup', '--to takes a user id: a positive integer')
+  }
+  const data = parseData(json)
+  const eventId = await withChat(configFrom(flags), (chat) =>
+    chat.events.broadcast(event, userId, data),
+  )
+  console.log(`Event ${eventId} queued for ${userId === null ? 'everybody' : `user ${userId}`}`)
+}
+
+function parseData(json: string): object {
+  try {
+    const data = JSON.parse(json)
+    if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data
+  } catch {
+    // Said below.
+  }
+  throw new ChatError('setup', `data must be a JSON object, such as '{"text":"Hello"}'`)
+}
+
+/** Opens the database for one command. */
+async function withChat<Result>(
+  config: Config,
+  use: (chat: Chat) => Promise<Result>,
+): Promise<Result> {
+  const parts = await openExistingParts(config)
+  try {
+    return await use(parts.chat)
+  } finally {
+    await parts.database.close()
   }
 }

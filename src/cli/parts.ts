@@ -14,13 +14,13 @@ export interface Parts {
 
 export async function openParts(config: Config, options: { durable: boolean }): Promise<Parts> {
   const database = await openDatabase(config.database, options)
-  const { publicUrl, timezone, messageLengthMax } = config
-  return { database, chat: createChat(database, { publicUrl, timezone, messageLengthMax }) }
+  return { database, chat: createChat(database, config) }
 }
 
-/** For a command that only looks: nothing is created for it. */
-export async function openExistingParts(config: Config): Promise<Parts | undefined> {
-  return existsSync(config.database) ? openParts(config, { durable: false }) : undefined
+/** For a command beside the services: no database is created for it. */
+export async function openExistingParts(config: Config): Promise<Parts> {
+  if (existsSync(config.database)) return openParts(config, { durable: false })
+  throw new ChatError('setup', `there is no database ${config.database} yet. Start the chat first.`)
 }
 
 /** Runs a service's chores and those of its database; `stop` resolves when none runs any more. */

@@ -34,7 +34,8 @@ export interface RunningService {
   stop(isRestart: boolean): Promise<void>
 }
 
-type Flags = Record<string, string | undefined>
+/** What was given on the command line, by commander's names; switches are true. */
+export type Flags = Record<string, string | undefined>
 
 /** The command line that both programs share: start, stop, restart, status, logs. */
 export function createProgram(service: Service): Command {

@@ -6,6 +6,8 @@ export interface Answer {
   status: 'success' | 'error'
   message: string
   data?: object
+  /** Keys that clients look for beside `data`. */
+  [key: string]: unknown
 }
 
 const STATUS_OF: Record<ErrorCode, number> = {

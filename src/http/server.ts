@@ -6,10 +6,13 @@ import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Endpoint } from './endpoint.ts'
+import { blockUnblockUser } from './endpoints/block_unblock_user.ts'
 import { chatWebsocketBroadcast } from './endpoints/chat_websocket_broadcast.ts'
+import { getChatUserStatus } from './endpoints/get_chat_user_status.ts'
 import { getConversationMessages } from './endpoints/get_conversation_messages.ts'
 import { getConversations } from './endpoints/get_conversations.ts'
 import { health } from './endpoints/health.ts'
+import { markAsRead } from './endpoints/mark_as_read.ts'
 import { sendChatMessage } from './endpoints/send_chat_message.ts'
 import { readForm } from './request.ts'
 import { sendAnswer, sendError } from './response.ts'
@@ -28,6 +31,9 @@ const ROUTES = new Map<string, Route>([
     '/get_conversation_messages.php',
     { methods: ['GET', 'POST'], endpoint: getConversationMessages },
   ],
+  ['/mark_as_read.php', { methods: ['POST'], endpoint: markAsRead }],
+  ['/block_unblock_user.php', { methods: ['POST'], endpoint: blockUnblockUser }],
+  ['/get_chat_user_status.php', { methods: ['GET', 'POST'], endpoint: getChatUserStatus }],
   ['/chat_websocket_broadcast.php', { methods: ['POST'], endpoint: chatWebsocketBroadcast }],
   ['/health', { methods: ['GET'], endpoint: health }],
 ])

@@ -1,12 +1,16 @@
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { PendingEvent } from '../chat/events.ts'
+import type { Frame } from './frame.ts'
 
 /** Close codes and what a client should do about them; the README's table is this one. */
 export const CLOSE = {
   stopping: { code: 1001, reason: 'Server is stopping; reconnect in a few seconds' },
+  failed: { code: 1011, reason: 'Something went wrong here; reconnect in a few seconds' },
   restarting: { code: 1012, reason: 'Server is restarting; reconnect in a few seconds' },
   slowConsumer: { code: 4408, reason: 'Too slow to read; reconnect and ask for what you missed' },
   tooManyConnections: { code: 4409, reason: 'Too many connections; close one, then reconnect' },
+  tooManyFrames: { code: 4429, reason: 'Too many frames; send fewer' },
 } as const
 
 export interface Close {
@@ -20,12 +24,14 @@ export const BUFFERED_BYTES_MAX = 1024 * 1024
 const PACED_BYTES_MAX = BUFFERED_BYTES_MAX / 4
 /** Events that may wait in memory while a socket is still being told what it missed. */
 export const WAITING_EVENTS_MAX = 1_000
+/** Frames a client may send in a second: somebody who types and reads needs a handful. */
+export const FRAMES_PER_SECOND_MAX = 50
 /** How long a peer has to answer a close before its socket is cut. */
 const CLOSE_TIMEOUT_MS = 2_000
 
 interface Waiting {
   event: PendingEvent
-  frame: Buffer
+  frame: Frame
 }
 
 /**
@@ -33,18 +39,27 @@ interface Waiting {
  * delivers those and makes it `live`. Either way it is `closed` by the peer, by `close`, or by owing
  * its reader more than BUFFERED_BYTES_MAX: an unbounded buffer would let one stuck phone take the
  * memory of all, and dropping single events would lose them silently.
+ *
+ * Frames are written past `ws`, straight to the stream below it: it would make the same header again
+ * for each of thousands of sockets. `ws` itself writes there at once and in one piece too (it has
+ * nothing to compress), so the two never interleave within a frame.
  */
 export class Connection {
   readonly userId: number
   /** The client's address. */
   readonly address: string
-  readonly connectedAt = new Date()
   readonly #socket: WebSocket
+  readonly #stream: Duplex
+  readonly #skipped = new Set<number>()
   #waiting: Waiting[] | undefined = []
+  #replayedThrough = 0
+  #isGreeted = false
   #isAlive = true
+  #frames = { second: 0, count: 0 }
 
-  constructor(socket: WebSocket, userId: number, address: string) {
+  constructor(socket: WebSocket, stream: Duplex, userId: number, address: string) {
     this.#socket = socket
+    this.#stream = stream
     this.userId = userId
     this.address = address
     socket.on('pong', () => {
@@ -52,8 +67,9 @@ export class Connection {
     })
   }
 
+  /** Bytes that the peer has not taken yet. */
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount
+    return this.#stream.writableLength
   }
 
   get isOpen(): boolean {
@@ -61,34 +77,61 @@ export class Connection {
   }
 
   /** Sends an event in its turn: at once, or once the socket has caught up. */
-  deliver(event: PendingEvent, frame: Buffer): void {
+  deliver(event: PendingEvent, frame: Frame): void {
     if (this.#waiting === undefined) {
-      this.send(frame)
+      if (!this.#isRepeated(event)) this.send(frame)
     } else {
       this.#waiting.push({ event, frame })
       if (this.#waiting.length > WAITING_EVENTS_MAX) this.close(CLOSE.slowConsumer)
     }
   }
 
-  /** Sends what waited, and from now on everything at once. */
-  goLive(): void {
+  /**
+   * Sends what waited, and from now on everything at once.
+   *
+   * @param replayedThrough the event up to which this socket has been told all messages already
+   */
+  goLive(replayedThrough = 0): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
-    for (const { frame } of waiting) this.send(frame)
+    this.#replayedThrough = replayedThrough
+    for (const { event, frame } of waiting) this.deliver(event, frame)
   }
 
-  /** Sends a frame now, ahead of any that wait. */
-  send(frame: Buffer): void {
-    if (!this.isOpen) return
-    this.#socket.send(frame, { binary: false })
-    if (this.#socket.bufferedAmount > BUFFERED_BYTES_MAX) this.close(CLOSE.slowConsumer)
+  /** Keeps an event from this one socket of its user: the one that caused it. */
+  skip(eventId: number): void {
+    this.#skipped.add(eventId)
+  }
+
+  /** Sends chat:connected. Nothing goes out before it. */
+  greet(hello: Frame): void {
+    this.#isGreeted = true
+    this.send(hello)
+  }
+
+  /**
+   * Sends a frame, or several in one piece, now, ahead of any that wait. What has to be told in
+   * order, or at all, goes through `deliver`.
+   */
+  send(frame: Frame): void {
+    if (!this.isOpen || !this.#isGreeted) return
+    this.#stream.write(frame)
+    if (this.bufferedBytes > BUFFERED_BYTES_MAX) this.close(CLOSE.slowConsumer)
   }
 
   /** Sends a frame now; resolves when the peer has room for more. For telling what was missed. */
-  async sendPaced(frame: Buffer): Promise<void> {
+  async sendPaced(frame: Frame): Promise<void> {
     if (!this.isOpen) return
-    const isSent = new Promise((resolve) => this.#socket.send(frame, { binary: false }, resolve))
-    if (this.#socket.bufferedAmount > PACED_BYTES_MAX) await isSent
+    const isSent = new Promise((resolve) => this.#stream.write(frame, resolve))
+    if (this.bufferedBytes > PACED_BYTES_MAX) await isSent
+  }
+
+  /** Counts a frame from the client; returns whether it was one too many for this second. */
+  isFlooding(now = Date.now()): boolean {
+    const second = Math.floor(now / 1000)
+    if (second !== this.#frames.second) this.#frames = { second, count: 0 }
+    this.#frames.count += 1
+    return this.#frames.count > FRAMES_PER_SECOND_MAX
   }
 
   /** Pings the peer; cuts the socket when the last ping was not answered. */
@@ -101,9 +144,14 @@ export class Connection {
     }
   }
 
-  close({ code, reason }: Close): void {
-    closeSocket(this.#socket, { code, reason })
+  close(close: Close): void {
+    closeSocket(this.#socket, close)
     this.#waiting = undefined
+  }
+
+  #isRepeated({ eventId, event }: PendingEvent): boolean {
+    if (this.#skipped.delete(eventId)) return true
+    return event === 'chat:message' && eventId <= this.#replayedThrough
   }
 }
 

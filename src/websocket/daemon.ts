@@ -7,15 +7,19 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { clientAddress } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/events.ts'
+import type { Presence as Audience } from '../config.ts'
 import type { Chore } from '../housekeeping.ts'
 import type { Log } from '../log.ts'
 import { processStartedAt } from '../process-identity.ts'
 import { Backlog } from './backlog.ts'
+import { catchUp } from './catch-up.ts'
+import { handleClientFrame } from './client-events.ts'
 import { CLOSE, type Close, Connection, closeSocket } from './connection.ts'
-import { errorFrame, eventFrame, PONG_FRAME, parseClientFrame } from './frame.ts'
-import { readHandshake } from './handshake.ts'
+import { type Handshake, readHandshake } from './handshake.ts'
 import { Hub } from './hub.ts'
 import { Poller } from './poller.ts'
+import { Presence } from './presence.ts'
+import { Roster } from './roster.ts'
 
 /** One inbound frame: a client says little. */
 export const INBOUND_FRAME_BYTES_MAX = 64 * 1024
@@ -40,6 +44,12 @@ export interface DaemonOptions {
   /** Origins that may connect; ['*'] for all. */
   allowedOrigins: string[]
   trustProxy: boolean
+  /** Who hears when somebody comes online or goes. */
+  presence: Audience
+  /** How long after the last socket a user counts as online, in ms. */
+  offlineDelayMs: number
+  /** Missed messages that a reconnecting client is told; more, and it is to refetch. */
+  replayedMessagesMax: number
   /** Called when the daemon finds that it must not go on: another one has taken its place. */
   onLost: () => void
 }
@@ -49,7 +59,7 @@ export interface DaemonOptions {
  *
  * start: bind the port → take the lease → drain what is pending into the backlog → accept sockets.
  * stop: refuse sockets → stop polling → close the sockets → delete what was delivered → release the
- * lease. What is committed after the last poll stays pending for the successor.
+ * lease, and with it the rows of whoever was connected. What is committed after the last poll stays pending for the successor.
  */
 export class Daemon {
   readonly #chat: Chat
@@ -57,6 +67,8 @@ export class Daemon {
   readonly #options: DaemonOptions
   readonly #hub = new Hub()
   readonly #backlog = new Backlog()
+  readonly #roster: Roster
+  readonly #presence: Presence
   readonly #poller: Poller
   readonly #server: Server
   readonly #sockets: WebSocketServer
@@ -68,7 +80,11 @@ export class Daemon {
     this.#chat = chat
     this.#log = log
     this.#options = options
-    const { pollIntervalMs: intervalMs, walFile } = options
+    const { pollIntervalMs: intervalMs, walFile, presence: audience, offlineDelayMs } = options
+    const hub = this.#hub
+    this.#roster = new Roster(chat.connections, log)
+    const onOffline = this.#roster.remove.bind(this.#roster)
+    this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, onOffline })
     const deliver = (event: PendingEvent) => this.#deliver(event)
     this.#poller = new Poller({ events: chat.events, deliver, log, intervalMs, walFile })
     // Compression would cost 300 KB a socket, for frames that are mostly shorter than a packet.
@@ -110,6 +126,8 @@ export class Daemon {
     await this.#poller.stop()
     await this.#closeSockets(close)
     this.#server.closeAllConnections()
+    await this.#presence.stop()
+    await this.#roster.settled()
     if (this.#daemonId === undefined) return
     await this.#deleteDelivered()
     await this.#chat.daemons.release(this.#daemonId)
@@ -140,7 +158,10 @@ export class Daemon {
 
   async #beat(): Promise<void> {
     if (this.#daemonId === undefined) return
-    if (await this.#chat.daemons.heartbeat(this.#daemonId, this.#poller.lastGoodPollAt)) return
+    if (await this.#chat.daemons.heartbeat(this.#daemonId, this.#poller.lastGoodPollAt)) {
+      await this.#roster.recordBuffered()
+      return
+    }
     this.#log.error('Another chat-websocket has taken over this database')
     this.#daemonId = undefined
     this.#options.onLost()
@@ -158,25 +179,25 @@ export class Daemon {
     while (await this.#chat.events.deleteThrough(cursor, held)) await new Promise(setImmediate)
   }
 
-  async #serverOnUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    socket.on('error', () => socket.destroy())
+  async #serverOnUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+    stream.on('error', () => stream.destroy())
     try {
       const handshake = readHandshake(request, this.#options.allowedOrigins)
-      if ('userId' in handshake) {
-        await this.#introduce(handshake.userId, handshake.profile)
-      }
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        if ('userId' in handshake) this.#accept(webSocket, handshake.userId, request)
-        else refuse(webSocket, handshake)
+      if ('userId' in handshake) await this.#introduce(handshake)
+      this.#sockets.handleUpgrade(request, stream, head, (socket) => {
+        // ws closes the socket after any error; 'close' follows.
+        socket.on('error', () => {})
+        if ('userId' in handshake) this.#accept(socket, stream, handshake, request)
+        else closeSocket(socket, handshake)
       })
     } catch (error) {
       this.#log.error('A connection could not be accepted', error)
-      socket.destroy()
+      stream.destroy()
     }
   }
 
   /** Somebody whose name cannot be kept right now is let in all the same. */
-  async #introduce(userId: number, profile: object): Promise<void> {
+  async #introduce({ userId, profile }: Handshake): Promise<void> {
     try {
       await this.#chat.users.introduce(userId, profile)
     } catch (error) {
@@ -184,20 +205,19 @@ export class Daemon {
     }
   }
 
-  #accept(socket: WebSocket, userId: number, request: IncomingMessage): void {
-    const refusal = this.#refusalFor(userId)
+  /** A browser sees why it is refused only if the socket opens first: so, accept, then close. */
+  #accept(socket: WebSocket, stream: Duplex, handshake: Handshake, request: IncomingMessage): void {
+    const refusal = this.#refusalFor(handshake.userId)
     if (refusal !== undefined) {
-      refuse(socket, refusal)
+      closeSocket(socket, refusal)
       return
     }
     const address = clientAddress(request, this.#options.trustProxy)
-    const connection = new Connection(socket, userId, address)
+    const connection = new Connection(socket, stream, handshake.userId, address)
     socket.on('message', (data) => this.#socketOnMessage(connection, String(data)))
     socket.on('close', () => this.#socketOnClose(connection))
-    // ws closes the socket after any error; 'close' follows.
-    socket.on('error', () => {})
-    this.#hub.add(connection)
-    this.#catchUp(connection)
+    this.#connectionOpened(connection)
+    this.#catchUp(connection, handshake.lastMessageId)
   }
 
   #refusalFor(userId: number): Close | undefined {
@@ -208,34 +228,44 @@ export class Daemon {
     return isFull || isUserFull ? CLOSE.tooManyConnections : undefined
   }
 
-  /** Says hello, then what was missed, and only then what is new. */
-  async #catchUp(connection: Connection): Promise<void> {
-    const { userId } = connection
-    const missed = this.#backlog.for(userId)
-    const hello = this.#chat.contract.connected(userId, this.#hub.userCount)
-    connection.send(eventFrame('chat:connected', JSON.stringify(hello)))
-    for (const { event, data } of missed) await connection.sendPaced(eventFrame(event, data))
-    connection.goLive()
-  }
-
-  #socketOnMessage(connection: Connection, text: string): void {
-    const frame = parseClientFrame(text)
-    switch (frame?.event) {
-      case 'ping':
-        connection.send(PONG_FRAME)
-        break
-      case undefined:
-        connection.send(misunderstood('Send a JSON object with "event" and, if it has any, "data"'))
-        break
-      default:
-        connection.send(misunderstood(`No client event is called "${frame?.event.slice(0, 64)}"`))
-    }
+  #connectionOpened(connection: Connection): void {
+    this.#hub.add(connection)
+    this.#roster.add(connection, this.#daemonId as number)
+    const closedBefore = this.#presence.opened(connection)
+    if (closedBefore !== undefined) this.#roster.remove(closedBefore)
   }
 
   #socketOnClose(connection: Connection): void {
-    const { userId } = connection
     this.#hub.remove(connection)
-    if (this.#hub.of(userId).size === 0) this.#backlog.forget(userId)
+    if (this.#hub.of(connection.userId).size > 0) {
+      this.#roster.remove(connection)
+    } else {
+      this.#backlog.forget(connection.userId)
+      this.#presence.closedLast(connection)
+    }
+  }
+
+  async #catchUp(connection: Connection, lastMessageId: number | undefined): Promise<void> {
+    const { replayedMessagesMax } = this.#options
+    try {
+      await catchUp(connection, lastMessageId, {
+        chat: this.#chat,
+        log: this.#log,
+        backlog: this.#backlog,
+        userCount: this.#hub.userCount,
+        replayedMessagesMax,
+      })
+    } catch (error) {
+      this.#log.error(`User ${connection.userId} could not be told what it missed`, error)
+      connection.close(CLOSE.failed)
+    }
+  }
+
+  #socketOnMessage(connection: Connection, text: string): void {
+    if (connection.isFlooding()) connection.close(CLOSE.tooManyFrames)
+    if (!connection.isOpen) return
+    const context = { chat: this.#chat, hub: this.#hub, log: this.#log }
+    handleClientFrame(connection, text, context)
   }
 
   async #closeSockets(close: Close): Promise<void> {
@@ -245,16 +275,6 @@ export class Daemon {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }
-}
-
-function misunderstood(reason: string): Buffer {
-  return errorFrame('Invalid message format', reason)
-}
-
-/** A browser sees why it is refused only if the socket opens first. */
-function refuse(socket: WebSocket, close: Close): void {
-  socket.on('error', () => {})
-  closeSocket(socket, close)
 }
 
 const answerPlainHttp: Parameters<typeof createServer>[1] = (_request, response) => {

@@ -1,19 +1,46 @@
-/**
- * The text of a frame: `{"event":…,"data":…}`, put together once and shared by every socket it goes
- * to. `dataJson` is forwarded as it stands.
- */
-export function eventFrame(event: string, dataJson: string): Buffer {
-  return Buffer.from(`{"event":${JSON.stringify(event)},"data":${dataJson}}`)
+/** A complete WebSocket frame, header and all: made once and written to every socket it is for. */
+export type Frame = Buffer
+
+const FINAL_TEXT = 0x81
+const LENGTH_IN_16_BITS = 126
+const LENGTH_IN_64_BITS = 127
+
+/** `{"event":…,"data":…}`, with `dataJson` as it stands. */
+export function eventFrame(event: string, dataJson: string): Frame {
+  return textFrame(`{"event":${JSON.stringify(event)},"data":${dataJson}}`)
 }
 
 /** What a client is told of a frame that was not understood; `reason` says what was wrong with it. */
-export function errorFrame(message: string, reason: string): Buffer {
-  return Buffer.from(JSON.stringify({ event: 'error', message, data: { reason } }))
+export function errorFrame(reason: string): Frame {
+  const message = 'Invalid message format'
+  return textFrame(JSON.stringify({ event: 'error', message, data: { reason } }))
 }
 
-export const PONG_FRAME = Buffer.from('{"event":"pong"}')
+export const PONG_FRAME = textFrame('{"event":"pong"}')
 
-/** A frame from a client, in the document's own envelope. */
+/** A server's text frame (RFC 6455, section 5.2): final, unmasked, uncompressed. */
+function textFrame(text: string): Frame {
+  const length = Buffer.byteLength(text)
+  const header = frameHeader(length)
+  const frame = Buffer.allocUnsafe(header.length + length)
+  header.copy(frame)
+  frame.write(text, header.length)
+  return frame
+}
+
+function frameHeader(length: number): Buffer {
+  if (length < LENGTH_IN_16_BITS) return Buffer.from([FINAL_TEXT, length])
+  if (length <= 0xffff) {
+    const header = Buffer.from([FINAL_TEXT, LENGTH_IN_16_BITS, 0, 0])
+    header.writeUInt16BE(length, 2)
+    return header
+  }
+  const header = Buffer.from([FINAL_TEXT, LENGTH_IN_64_BITS, 0, 0, 0, 0, 0, 0, 0, 0])
+  header.writeBigUInt64BE(BigInt(length), 2)
+  return header
+}
+
+/** What a client says, in the document's own envelope. */
 export interface ClientFrame {
   event: string
   data: Record<string, unknown>

@@ -7,13 +7,15 @@ export interface Handshake {
   userId: number
   /** The parts of the profile that it gave. */
   profile: Partial<Profile>
+  /** The last message that it has, if it wants what it missed since. */
+  lastMessageId: number | undefined
 }
 
 const BAD_PARAMETERS = 4400
 const REFUSED = 4403
 
 /**
- * Reads `?user_id=…&username=…&name=…&profile_url=…`; the close to refuse it with if there is no
+ * Reads `?user_id=…&username=…&name=…&profile_url=…&last_message_id=…`; the close to refuse it with if there is no
  * usable user_id, or a page of another origin asks.
  */
 export function readHandshake(
@@ -24,11 +26,22 @@ export function readHandshake(
     return { code: REFUSED, reason: 'Pages of this origin may not connect' }
   }
   const query = queryOf(request.url ?? '')
-  const userId = query.get('user_id') ?? ''
-  if (!/^\d{1,16}$/.test(userId) || !Number.isSafeInteger(Number(userId)) || Number(userId) < 1) {
+  const userId = integer(query.get('user_id'))
+  if (userId === undefined || userId === 0) {
     return { code: BAD_PARAMETERS, reason: 'user_id must be a positive integer: ws://…/?user_id=1' }
   }
-  return { userId: Number(userId), profile: readProfile(query) }
+  const last = said(query.get('last_message_id'))
+  const lastMessageId = last === undefined ? undefined : integer(last)
+  if (last !== undefined && lastMessageId === undefined) {
+    return { code: BAD_PARAMETERS, reason: 'last_message_id must be the id of a message, or 0' }
+  }
+  return { userId, profile: readProfile(query), lastMessageId }
+}
+
+function integer(text: string | null): number | undefined {
+  return /^\d{1,16}$/.test(text ?? '') && Number.isSafeInteger(Number(text))
+    ? Number(text)
+    : undefined
 }
 
 /** Programs other than browsers send no Origin, and are not what it protects from. */

@@ -1,6 +1,6 @@
 import type { PendingEvent } from '../chat/events.ts'
 import type { Close, Connection } from './connection.ts'
-import { eventFrame } from './frame.ts'
+import { eventFrame, type Frame } from './frame.ts'
 
 /** Who is connected: every socket, by user. */
 export class Hub {
@@ -44,7 +44,7 @@ export class Hub {
    */
   deliver(event: PendingEvent): boolean {
     const connections = event.userId === null ? this.all() : this.of(event.userId)
-    let frame: Buffer | undefined
+    let frame: Frame | undefined
     for (const connection of connections) {
       frame ??= eventFrame(event.event, event.data)
       connection.deliver(event, frame)

@@ -1,4 +1,5 @@
 import { requireBroadcaster } from '../../auth.ts'
+import type { Chat } from '../../chat/chat.ts'
 import { ChatError } from '../../errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
@@ -17,6 +18,26 @@ export const chatWebsocketBroadcast: Endpoint = async ({
   const event = form.text('event')
   if (event === '') throw new ChatError('invalid', 'event is required')
   const userId = form.optionalId('user_id', 'receiver_id', 'to_user_id') ?? null
-  const eventId = await chat.events.broadcast(event, userId, form.object('data'))
+  const data = form.object('data')
+  if (await isUnwanted(chat, event, userId, data)) {
+    return success('Not delivered: one has blocked the other', {
+      event_id: null,
+      event,
+      user_id: userId,
+    })
+  }
+  const eventId = await chat.events.broadcast(event, userId, data)
   return success('Event queued for broadcast', { event_id: eventId, event, user_id: userId })
+}
+
+/** A typing indicator that another program passes on stops at a block like one from a socket. */
+async function isUnwanted(
+  chat: Chat,
+  event: string,
+  userId: number | null,
+  data: object,
+): Promise<boolean> {
+  if (event !== 'chat:typing' || userId === null || !('sender_id' in data)) return false
+  const { isBlocked, isBlockedByOther } = await chat.blocks.find(Number(data.sender_id), userId)
+  return isBlocked || isBlockedByOther
 }

@@ -1,4 +1,5 @@
-import type { Media, Message, Messages } from '../../chat/messages.ts'
+import type { Message } from '../../chat/message-row.ts'
+import type { Media, Messages } from '../../chat/messages.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
 import { success } from '../response.ts'

@@ -1,0 +1,95 @@
+import type { Database, Statement } from '../database.ts'
+import type { Clock } from './clock.ts'
+
+/** A socket, as everybody but the daemon sees it. */
+export interface ConnectionRow {
+  connectionId: number
+  userId: number
+  username: string
+  name: string
+  /** The client's address. */
+  address: string
+  connectedAt: string
+  /** Bytes that the peer had not taken at the last heartbeat. */
+  bufferedBytes: number
+}
+
+/** Who is connected: the table that makes the daemon's knowledge everybody's. */
+export class Connections {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #insert: Statement<NewConnection>
+  readonly #delete: Statement<[number]>
+  readonly #setBuffered: Statement<[number, number]>
+  readonly #setLastSeen: Statement<[string, number]>
+  readonly #selectAll: Statement<[], ConnectionRow>
+  readonly #isOnline: Statement<[number], 1>
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database
+    this.#clock = clock
+    this.#insert = database.prepare(`
+      INSERT INTO connections (daemon_id, user_id, address, connected_at)
+      VALUES (@daemonId, @userId, @address, @connectedAt)
+    `)
+    this.#delete = database.prepare('DELETE FROM connections WHERE connection_id = ?')
+    this.#setBuffered = database.prepare(`
+      UPDATE connections SET buffered_bytes = ? WHERE connection_id = ?
+    `)
+    this.#setLastSeen = database.prepare('UPDATE users SET last_seen_at = ? WHERE user_id = ?')
+    this.#selectAll = database.prepare(`
+      SELECT connections.connection_id AS connectionId, connections.user_id AS userId,
+        users.username, users.name, connections.address,
+        connections.connected_at AS connectedAt, connections.buffered_bytes AS bufferedBytes
+      FROM connections
+      JOIN users USING (user_id)
+      ORDER BY connections.connection_id
+    `)
+    this.#isOnline = database
+      .prepare<[number], 1>('SELECT 1 FROM connections WHERE user_id = ? LIMIT 1')
+      .pluck()
+  }
+
+  /** Records a socket of a user who has a row in `users`; resolves with its connection_id. */
+  async add(daemonId: number, userId: number, address: string): Promise<number> {
+    const row = { daemonId, userId, address, connectedAt: this.#clock.stored() }
+    return this.#database.write(() => Number(this.#insert.run(row).lastInsertRowid))
+  }
+
+  async remove(connectionId: number): Promise<void> {
+    await this.#database.write(() => this.#delete.run(connectionId))
+  }
+
+  /** Removes the last socket of a user, who was there until `seenAt`. */
+  async removeLast(connectionId: number, userId: number, seenAt: Date): Promise<void> {
+    const lastSeenAt = this.#clock.storedFrom(seenAt)
+    await this.#database.write(() => {
+      this.#delete.run(connectionId)
+      this.#setLastSeen.run(lastSeenAt, userId)
+    })
+  }
+
+  /** Records how much each of these sockets owes its reader. */
+  async setBuffered(rows: { connectionId: number; bufferedBytes: number }[]): Promise<void> {
+    if (rows.length === 0) return
+    await this.#database.write(() => {
+      for (const row of rows) this.#setBuffered.run(row.bufferedBytes, row.connectionId)
+    })
+  }
+
+  /** Every socket, the oldest first. */
+  async list(): Promise<ConnectionRow[]> {
+    return this.#selectAll.all()
+  }
+
+  async isOnline(userId: number): Promise<boolean> {
+    return this.#isOnline.get(userId) === 1
+  }
+}
+
+interface NewConnection {
+  daemonId: number
+  userId: number
+  address: string
+  connectedAt: string
+}

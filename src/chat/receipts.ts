@@ -1,0 +1,124 @@
+import type { Database, Statement } from '../database.ts'
+import { ChatError } from '../errors.ts'
+import type { Clock } from './clock.ts'
+import type { Contract } from './contract.ts'
+import type { Conversations } from './conversations.ts'
+import type { Events } from './events.ts'
+
+/** What somebody says to have read: a conversation, all of it or up to one message. */
+export type ReadMark = { conversationId: number } | { otherUserId: number } | { messageId: number }
+
+export interface Receipt {
+  conversationId: number | null
+  /** How many messages are read now that were not before; 0: nothing changed, nobody was told. */
+  readCount: number
+  /** The newest of them. */
+  messageId: number | null
+  readAt: string | null
+  /** The reader's own copy of the event, for the reader's other devices. */
+  readerEventId: number | null
+}
+
+interface Parts {
+  database: Database
+  conversations: Conversations
+  events: Events
+  contract: Contract
+  clock: Clock
+}
+
+/** Marks messages as read: forwards only, and only those that the reader was sent. */
+export class Receipts {
+  readonly #parts: Parts
+  readonly #selectConversation: Statement<[number], number>
+  readonly #selectUnread: Statement<UnreadParameters, Unread>
+  readonly #update: Statement<UnreadParameters & { readAt: string }>
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    const { database } = parts
+    this.#selectConversation = database
+      .prepare<[number], number>('SELECT conversation_id FROM messages WHERE message_id = ?')
+      .pluck()
+    this.#selectUnread = database.prepare(`
+      SELECT count(*) AS count, max(message_id) AS lastMessageId
+      ${UNREAD}
+    `)
+    this.#update = database.prepare(`
+      UPDATE messages SET read_at = @readAt
+      WHERE message_id IN (SELECT message_id ${UNREAD})
+    `)
+  }
+
+  /**
+   * Marks as read what `readerId` was sent in a conversation, up to the marked message, and queues
+   * one chat:read for whoever sent it and one for the reader's own devices.
+   *
+   * @throws ChatError `not_found` for a conversation or message that the reader has no part in
+   */
+  async markRead(readerId: number, mark: ReadMark): Promise<Receipt> {
+    return this.#parts.database.write(() => {
+      const conversationId = this.#conversationOf(readerId, mark)
+      if (conversationId === undefined) return NOTHING_READ
+      const otherUserId = this.#otherParticipant(conversationId, readerId)
+      const throughMessageId = 'messageId' in mark ? mark.messageId : Number.MAX_SAFE_INTEGER
+      const parameters = { conversationId, readerId, throughMessageId }
+      const unread = this.#selectUnread.get(parameters) as Unread
+      if (unread.lastMessageId === null) return { ...NOTHING_READ, conversationId }
+      const readAt = this.#parts.clock.stored()
+      this.#update.run({ ...parameters, readAt })
+      this.#parts.conversations.recordRead({ conversationId, readerId, count: unread.count })
+      const messageId = unread.lastMessageId
+      const event = this.#parts.contract.read({ messageId, readerId, conversationId, readAt })
+      this.#parts.events.append('chat:read', otherUserId, event)
+      const readerEventId = this.#parts.events.append('chat:read', readerId, event)
+      return { conversationId, readCount: unread.count, messageId, readAt, readerEventId }
+    })
+  }
+
+  /** Undefined when the two people have never written to each other: there is nothing to read. */
+  #conversationOf(readerId: number, mark: ReadMark): number | undefined {
+    if ('conversationId' in mark) return mark.conversationId
+    if ('otherUserId' in mark) return this.#parts.conversations.idOf(readerId, mark.otherUserId)
+    const conversationId = this.#selectConversation.get(mark.messageId)
+    if (conversationId === undefined) throw notYours()
+    return conversationId
+  }
+
+  #otherParticipant(conversationId: number, userId: number): number {
+    const people = this.#parts.conversations.peopleOf(conversationId)
+    if (people?.lowerUserId === userId) return people.higherUserId
+    if (people?.higherUserId === userId) return people.lowerUserId
+    throw notYours()
+  }
+}
+
+/** One answer for what does not exist and what is somebody else's: ids tell nothing to a stranger. */
+function notYours(): ChatError {
+  return new ChatError('not_found', 'You have no such conversation or message')
+}
+
+const NOTHING_READ: Receipt = {
+  conversationId: null,
+  readCount: 0,
+  messageId: null,
+  readAt: null,
+  readerEventId: null,
+}
+
+const UNREAD = `
+  FROM messages
+  WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NULL
+    AND message_id <= @throughMessageId
+`
+
+interface UnreadParameters {
+  conversationId: number
+  readerId: number
+  throughMessageId: number
+}
+
+interface Unread {
+  count: number
+  lastMessageId: number | null
+}

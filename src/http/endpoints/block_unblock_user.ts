@@ -1,0 +1,34 @@
+import { ChatError } from '../../errors.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { Form } from '../form.ts'
+import { success } from '../response.ts'
+
+/**
+ * POST /block_unblock_user.php: user_id, blocked_user_id, and block (1 or 0) or action (block or
+ * unblock) → data.is_blocked. From then on neither can write to the other or sees whether they are
+ * online or typing.
+ */
+export const blockUnblockUser: Endpoint = async ({ form, chat, caller }) => {
+  const userId = caller.mustBe(form.id('user_id'))
+  const otherUserId = form.id('blocked_user_id')
+  const isBlocked = readIsBlocked(form)
+  await chat.blocks.set(userId, otherUserId, isBlocked)
+  const state = { blocked: isBlocked, is_blocked: isBlocked }
+  const message = isBlocked ? 'User blocked successfully' : 'User unblocked successfully'
+  const data = { user_id: userId, blocked_user_id: otherUserId, ...state }
+  return { ...success(message, data), ...state }
+}
+
+function readIsBlocked(form: Form): boolean {
+  const wishes = [wish(form.text('block'), '1', '0'), wish(form.text('action'), 'block', 'unblock')]
+  const given = wishes.filter((isBlocked) => isBlocked !== undefined)
+  if (given[0] !== undefined && !given.includes(!given[0])) return given[0]
+  throw new ChatError('invalid', 'Give block=1 or 0, or action=block or unblock')
+}
+
+function wish(text: string, yes: string, no: string): boolean | undefined {
+  if (text === '') return undefined
+  if (text === yes || text === 'true') return true
+  if (text === no || text === 'false') return false
+  throw new ChatError('invalid', `${yes} or ${no} expected, not "${text.slice(0, 20)}"`)
+}

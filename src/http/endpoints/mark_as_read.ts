@@ -1,0 +1,27 @@
+import type { ReadMark } from '../../chat/receipts.ts'
+import type { Endpoint } from '../endpoint.ts'
+import type { Form } from '../form.ts'
+import { success } from '../response.ts'
+
+/**
+ * POST /mark_as_read.php: user_id and other_user_id, conversation_id or message_id (everything up to
+ * it) → data.read_count. Emits chat:read to whoever sent what was read, and to the reader's devices.
+ */
+export const markAsRead: Endpoint = async ({ form, chat, caller }) => {
+  const userId = caller.mustBe(form.id('user_id'))
+  const receipt = await chat.receipts.markRead(userId, readMark(form))
+  return success('Messages marked as read', {
+    read_count: receipt.readCount,
+    conversation_id: receipt.conversationId,
+    message_id: receipt.messageId,
+    read_at: receipt.readAt === null ? null : chat.clock.shown(receipt.readAt),
+  })
+}
+
+function readMark(form: Form): ReadMark {
+  const messageId = form.optionalId('message_id')
+  if (messageId !== undefined) return { messageId }
+  const conversationId = form.optionalId('conversation_id')
+  if (conversationId !== undefined) return { conversationId }
+  return { otherUserId: form.id('other_user_id') }
+}
