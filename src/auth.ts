@@ -1,16 +1,121 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { askCallback } from './auth-callback.ts'
+import { createTokenVerifier } from './auth-jwt.ts'
+import type { Profile } from './chat/users.ts'
 import { isLoopback } from './config.ts'
 import { ChatError } from './errors.ts'
+import { RateLimit } from './rate-limits.ts'
 
-/** Whoever makes a request or opens a socket. */
-export interface Caller {
-  /** Returns `userId` if the caller may act as that user. */
-  mustBe(userId: number): number
+/** What is known of whoever makes a request or opens a socket, once they have proved it. */
+export interface Identity {
+  userId: number
+  /** The parts of the profile that the proof gives. */
+  profile: Partial<Profile>
+  /** When the proof ends, in ms since 1970; undefined when it does not say. */
+  expiresAt?: number | undefined
 }
 
-/** CHAT_AUTH=none, the documented protocol: callers are who they say they are. */
-export const anyone: Caller = { mustBe: (userId) => userId }
+/** Finds out who asks; throws a ChatError `unauthenticated` when they cannot prove it. */
+export type Authenticate = (request: IncomingMessage) => Promise<Caller>
+
+export interface AuthOptions {
+  auth: 'none' | 'jwt' | 'callback'
+  /** Exactly one of the next three for jwt; '' = not set. */
+  jwtSecret: string
+  jwtPublicKeyFile: string
+  jwksUrl: string
+  /** For callback. */
+  authCallbackUrl: string
+  /** Whether the client's address is taken from X-Forwarded-For. */
+  trustProxy: boolean
+}
+
+/** Who fails this often in a minute is guessing; a whole office behind one address is not. */
+export const FAILED_LOGINS_PER_MINUTE_MAX = 60
+
+/** Whoever makes a request or opens a socket, and what they may do. */
+export class Caller {
+  /** Undefined under CHAT_AUTH=none, where callers are whoever they say they are. */
+  readonly identity: Identity | undefined
+
+  constructor(identity?: Identity) {
+    this.identity = identity
+  }
+
+  /**
+   * Returns `userId` if the caller may act as that user.
+   *
+   * @throws ChatError `forbidden` for anybody but themselves
+   */
+  mustBe(userId: number): number {
+    if (this.identity === undefined || this.identity.userId === userId) return userId
+    throw new ChatError('forbidden', `You are user ${this.identity.userId}, not ${userId}`)
+  }
+
+  /** @throws ChatError `forbidden` unless the caller is one of these users */
+  mustBeOneOf(userIds: number[]): void {
+    if (this.identity === undefined || userIds.includes(this.identity.userId)) return
+    throw new ChatError('forbidden', 'You take no part in this conversation')
+  }
+}
+
+/**
+ * The one way in, for both doors. Besides, it turns away, with `too_many`, addresses that keep failing.
+ *
+ * @throws ChatError `setup` for a key that cannot be used
+ */
+export function createAuthenticator(options: AuthOptions): Authenticate {
+  if (options.auth === 'none') return async () => new Caller()
+  const identify = createIdentifier(options)
+  const message = 'Too many failed logins from your address'
+  const failures = new RateLimit(FAILED_LOGINS_PER_MINUTE_MAX, 60, message)
+  return async (request) => {
+    const address = clientAddress(request, options.trustProxy)
+    await failures.check(address)
+    try {
+      return new Caller(await identify(request))
+    } catch (error) {
+      if (error instanceof ChatError && error.code === 'unauthenticated') {
+        await failures.count(address)
+      }
+      throw error
+    }
+  }
+}
+
+function createIdentifier(options: AuthOptions): (request: IncomingMessage) => Promise<Identity> {
+  if (options.auth === 'callback') {
+    const ask = askCallback(options.authCallbackUrl)
+    return (request) => ask(request.headers)
+  }
+  const verify = createTokenVerifier(options)
+  return async (request) => verify(requireToken(request))
+}
+
+/** How a browser names its token as a WebSocket subprotocol: `new WebSocket(url, ['chat', 'bearer.…'])`. */
+export const TOKEN_PROTOCOL = 'bearer.'
+
+function requireToken(request: IncomingMessage): string {
+  const token = bearerToken(request) ?? protocolToken(request) ?? queryToken(request)
+  if (token !== undefined) return token
+  throw new ChatError('unauthenticated', 'Send a token: Authorization: Bearer …, or ?token=…')
+}
+
+function bearerToken(request: IncomingMessage): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
+function protocolToken(request: IncomingMessage): string | undefined {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',')
+  const protocol = offered.map((one) => one.trim()).find((one) => one.startsWith(TOKEN_PROTOCOL))
+  return protocol?.slice(TOKEN_PROTOCOL.length)
+}
+
+function queryToken(request: IncomingMessage): string | undefined {
+  const [, query = ''] = (request.url ?? '').split('?', 2)
+  return new URLSearchParams(query).get('token') ?? undefined
+}
 
 /**
  * Where a request came from. Behind a proxy that is the last address of X-Forwarded-For, the one the
@@ -22,15 +127,27 @@ export function clientAddress(request: IncomingMessage, trustProxy: boolean): st
 }
 
 /**
+ * Whether a page of this origin may use the chat. Programs other than browsers send no Origin, and
+ * are not whom it protects from; a page that was served from the very address it talks to is at home.
+ */
+export function isAllowedOrigin(request: IncomingMessage, allowedOrigins: string[]): boolean {
+  const { origin, host } = request.headers
+  if (origin === undefined || allowedOrigins.includes('*')) return true
+  const isAtHome = URL.canParse(origin) && new URL(origin).host === host
+  return isAtHome || allowedOrigins.includes(origin)
+}
+
+/**
  * Lets programs on this machine push events, and others only with CHAT_BROADCAST_SECRET. A proxy on
- * this machine speaks for the whole world, so what it forwards does not count as local.
+ * this machine speaks for the whole world, and so does a browser: neither counts as local.
  *
  * @throws ChatError `forbidden`
  */
 export function requireBroadcaster(request: IncomingMessage, secret: string): void {
-  const isForwarded = forwardedFor(request) !== undefined || request.headers.forwarded !== undefined
-  if (!isForwarded && isLoopback(request.socket.remoteAddress ?? '')) return
-  const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  const { forwarded, origin } = request.headers
+  const isOnBehalf = [forwardedFor(request), forwarded, origin].some((one) => one !== undefined)
+  if (!isOnBehalf && isLoopback(request.socket.remoteAddress ?? '')) return
+  const given = bearerToken(request)
   if (secret !== '' && given !== undefined && isSameSecret(given, secret)) return
   throw new ChatError(
     'forbidden',

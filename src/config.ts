@@ -12,6 +12,8 @@ export interface Setting<Value> {
   /** As it would be written in the environment; '' = not set. */
   fallback: string
   meaning: string
+  /** Has no flag, and is never shown: the arguments of a process are everybody's to read. */
+  isSecret?: boolean
   /** Returns the value, or throws with the words that follow "CHAT_… ". */
   parse: (text: string) => Value
 }
@@ -23,6 +25,9 @@ const PROJECT_ROOT = new URL('..', import.meta.url)
 /** Who hears when somebody comes online or goes: everybody, those who wrote with them, or nobody. */
 export type Presence = 'all' | 'contacts' | 'off'
 
+/** How callers prove who they are. */
+export type AuthMode = 'none' | 'jwt' | 'callback'
+
 export const settings = {
   database: path('CHAT_DATABASE', 'data/chat.db', 'the database file'),
   host: text('CHAT_HOST', '127.0.0.1', 'address that both servers bind'),
@@ -32,19 +37,41 @@ export const settings = {
   uploadsDir: path('CHAT_UPLOADS_DIR', 'public/uploads', 'where media is kept; served at /uploads'),
   pollIntervalMs: integer('CHAT_POLL_INTERVAL_MS', '10', 'the tick, in ms', 1, 60_000),
   wake: toggle('CHAT_WAKE', 'on', 'also poll when the WAL file changes: on, off'),
-  auth: choice(
+  auth: choice<AuthMode>(
     'CHAT_AUTH',
     'none',
-    'who may connect: none; required unless CHAT_HOST is loopback',
-    ['none'],
+    'who may connect: none, jwt, callback; to be chosen before binding any address but loopback',
+    ['none', 'jwt', 'callback'],
   ),
-  broadcastSecret: text(
-    'CHAT_BROADCAST_SECRET',
+  jwtSecret: secret('CHAT_JWT_SECRET', 'for jwt: the HS256 secret'),
+  jwtPublicKeyFile: text('CHAT_JWT_PUBLIC_KEY_FILE', '', 'for jwt: a public key in PEM, instead'),
+  jwksUrl: url('CHAT_JWKS_URL', '', 'for jwt: where the public keys are published, instead'),
+  authCallbackUrl: url(
+    'CHAT_AUTH_CALLBACK_URL',
     '',
+    'for callback: where the existing application says who the visitor is',
+  ),
+  mediaAuth: toggle(
+    'CHAT_MEDIA_AUTH',
+    'off',
+    'only the two people of a conversation may fetch its media: on, off',
+  ),
+  broadcastSecret: secret(
+    'CHAT_BROADCAST_SECRET',
     'lets chat_websocket_broadcast.php be called from any address but loopback',
   ),
   allowedOrigins: list('CHAT_ALLOWED_ORIGINS', '*', 'CORS and WebSocket Origin allow-list'),
   trustProxy: toggle('CHAT_TRUST_PROXY', 'off', "client's address from X-Forwarded-For: on, off"),
+  tlsCert: text('CHAT_TLS_CERT', '', 'certificate file, for https and wss without a proxy'),
+  tlsKey: text('CHAT_TLS_KEY', '', 'its key file; SIGHUP reads both again'),
+  rateLimit: integer('CHAT_RATE_LIMIT', '120', 'messages a user may send per minute; 0 = off', 0),
+  uploadRateLimit: integer('CHAT_UPLOAD_RATE_LIMIT', '30', 'of them with a file; 0 = off', 0),
+  connectRateLimit: integer(
+    'CHAT_CONNECT_RATE_LIMIT',
+    '200',
+    'sockets an address may open per second; 0 = off',
+    0,
+  ),
   messageLengthMax: integer(
     'CHAT_MAX_MESSAGE_LENGTH',
     '5000',
@@ -108,6 +135,7 @@ export function readConfig(...values: Record<string, string | undefined>[]): Con
     config[key] = parseSetting(setting, given(setting.variable))
   }
   refuseOpenDoor(config as Config, given(settings.auth.variable) !== undefined)
+  refuseContradictions(config as Config)
   return config as Config
 }
 
@@ -122,7 +150,8 @@ function parseSetting(setting: Setting<unknown>, given: string | undefined): unk
     return setting.parse(given ?? setting.fallback)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new ChatError('setup', `${setting.variable} ${reason}, not "${given}"`)
+    const shown = setting.isSecret ? '' : `, not "${given}"`
+    throw new ChatError('setup', `${setting.variable} ${reason}${shown}`)
   }
 }
 
@@ -134,6 +163,44 @@ function refuseOpenDoor(config: Config, isAuthChosen: boolean): void {
     `CHAT_HOST=${config.host} lets other machines in, and without authentication anyone may act as ` +
       'anyone. If that is what you want (say, behind a firewall), set CHAT_AUTH=none as well.',
   )
+}
+
+function refuseContradictions(config: Config): void {
+  const keys = [config.jwtSecret, config.jwtPublicKeyFile, config.jwksUrl].filter(Boolean)
+  const isAnonymous = config.auth === 'none'
+  const rules: [boolean, string][] = [
+    [
+      config.auth === 'jwt' && keys.length !== 1,
+      'CHAT_AUTH=jwt takes one of CHAT_JWT_SECRET, CHAT_JWT_PUBLIC_KEY_FILE and CHAT_JWKS_URL',
+    ],
+    [
+      config.auth === 'callback' && config.authCallbackUrl === '',
+      'CHAT_AUTH=callback needs CHAT_AUTH_CALLBACK_URL: where to ask who a visitor is',
+    ],
+    [
+      config.auth === 'callback' && config.allowedOrigins.includes('*'),
+      "CHAT_AUTH=callback believes cookies, which any page's requests carry: list the pages that may " +
+        'use the chat in CHAT_ALLOWED_ORIGINS, such as https://shop.example',
+    ],
+    [config.mediaAuth && isAnonymous, 'CHAT_MEDIA_AUTH=on needs CHAT_AUTH=jwt or callback'],
+    [
+      (config.tlsCert === '') !== (config.tlsKey === ''),
+      'CHAT_TLS_CERT and CHAT_TLS_KEY go together: set both, or neither',
+    ],
+  ]
+  for (const [isBroken, message] of rules) if (isBroken) throw new ChatError('setup', message)
+}
+
+/** A secret that can be guessed is none. */
+export const SECRET_LENGTH_MIN = 32
+
+function secret(variable: string, meaning: string): Setting<string> {
+  const parse = (value: string) => {
+    if (value === '' || value.length >= SECRET_LENGTH_MIN) return value
+    const way = 'openssl rand -hex 32 makes one'
+    throw new Error(`must be at least ${SECRET_LENGTH_MIN} characters long (${way})`)
+  }
+  return { ...setting(variable, '', meaning, parse), isSecret: true }
 }
 
 function setting<Value>(
@@ -206,6 +273,7 @@ function list(variable: string, fallback: string, meaning: string): Setting<stri
 
 function url(variable: string, fallback: string, meaning: string): Setting<string> {
   return setting(variable, fallback, meaning, (value) => {
+    if (value === '' && fallback === '') return value
     if (!/^https?:\/\//.test(value) || !URL.canParse(value)) {
       throw new Error('must be a URL that starts with http:// or https://')
     }

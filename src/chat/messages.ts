@@ -64,7 +64,7 @@ export class Messages {
   readonly #insert: Statement<NewMessage>
   readonly #selectByClientId: Statement<[number, string], MessageRow>
   readonly #selectPage: Statement<PageParameters, MessageRow>
-  readonly #selectMedia: Statement<[string], 1>
+  readonly #selectMediaPeople: Statement<[string], { senderId: number; receiverId: number }>
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -85,9 +85,9 @@ export class Messages {
       ORDER BY messages.message_id DESC
       LIMIT @limit OFFSET @offset
     `)
-    this.#selectMedia = database
-      .prepare<[string], 1>('SELECT 1 FROM messages WHERE media_path = ?')
-      .pluck()
+    this.#selectMediaPeople = database.prepare(`
+      SELECT sender_id AS senderId, receiver_id AS receiverId FROM messages WHERE media_path = ?
+    `)
   }
 
   /**
@@ -120,9 +120,9 @@ export class Messages {
     return { messages, hasMore: rows.length > limit }
   }
 
-  /** Whether a file below the uploads folder belongs to a message. */
-  async hasMedia(path: string): Promise<boolean> {
-    return this.#selectMedia.get(path) !== undefined
+  /** The two people whose message a file below the uploads folder belongs to; none if there is none. */
+  async peopleOfMedia(path: string): Promise<number[]> {
+    return Object.values(this.#selectMediaPeople.get(path) ?? {})
   }
 
   #validate(draft: Draft): void {

@@ -75,6 +75,16 @@ export class Users {
   }
 }
 
+/** The parts of a profile that another system tells, by their documented names. */
+export function profileFrom(told: Record<string, unknown>): Partial<Profile> {
+  const { username, name, profile_url: profileUrl } = told
+  return {
+    ...(typeof username === 'string' ? { username } : {}),
+    ...(typeof name === 'string' ? { name } : {}),
+    ...(typeof profileUrl === 'string' ? { profileUrl } : {}),
+  }
+}
+
 function anonymous(userId: number): User {
   return { userId, username: '', name: '', profileUrl: '' }
 }

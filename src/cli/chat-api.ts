@@ -1,9 +1,14 @@
 import { fileURLToPath } from 'node:url'
+import { createAuthenticator } from '../auth.ts'
+import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
+import type { Limits } from '../http/endpoint.ts'
 import { ApiServer } from '../http/server.ts'
 import { Uploads } from '../http/uploads.ts'
 import type { Log } from '../log.ts'
-import { listenError, openParts, startHousekeeping } from './parts.ts'
+import { RateLimit } from '../rate-limits.ts'
+import { readCertificate } from '../tls.ts'
+import { listenError, openParts, reloadCertificate, startHousekeeping, urlHost } from './parts.ts'
 import { createProgram, type RunningService, run } from './program.ts'
 
 const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
@@ -16,6 +21,8 @@ export async function main(): Promise<void> {
 
 async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat API...')
+  const certificate = readCertificate(config.tlsCert, config.tlsKey)
+  const authenticate = createAuthenticator(config)
   const { database, chat } = await openParts(config, { durable: true })
   log.plain('Database connection established')
   const uploads = new Uploads(config.uploadsDir, {
@@ -23,23 +30,34 @@ async function start(config: Config, log: Log): Promise<RunningService> {
     voice: config.voiceBytesMax,
   })
   await uploads.prepare()
-  const server = new ApiServer(chat, uploads, log, {
-    ...config,
-    port: config.apiPort,
-    pagesDir: PAGES_DIR,
-  })
-  const port = await startServer(server, config)
-  const sweep = () => uploads.sweep((path) => chat.messages.hasMedia(path))
-  const chores = [{ name: 'Sweeping uploads', schedule: '*/10 * * * *', run: sweep }]
+  const parts = { chat, uploads, log, authenticate, limits: createLimits(config) }
+  const port = config.apiPort
+  const server = new ApiServer(parts, { ...config, port, pagesDir: PAGES_DIR, certificate })
+  const boundPort = await startServer(server, config)
+  const chores = [{ name: 'Sweeping uploads', schedule: '*/10 * * * *', run: () => sweep(parts) }]
   const housekeeping = startHousekeeping(database, chores, log)
-  log.plain(`Chat API running on http://${config.host}:${port}`)
+  const scheme = certificate === undefined ? 'http' : 'https'
+  log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${boundPort}`)
   return {
+    reload: () => reloadCertificate(config, log, (renewed) => server.useCertificate(renewed)),
     stop: async () => {
       await server.stop()
       await housekeeping.stop()
       await database.close()
     },
   }
+}
+
+function createLimits(config: Config): Limits {
+  const minute = 60
+  return {
+    messages: new RateLimit(config.rateLimit, minute, 'You send too many messages'),
+    uploads: new RateLimit(config.uploadRateLimit, minute, 'You send too many files'),
+  }
+}
+
+async function sweep({ chat, uploads }: { chat: Chat; uploads: Uploads }): Promise<void> {
+  await uploads.sweep(async (path) => (await chat.messages.peopleOfMedia(path)).length > 0)
 }
 
 async function startServer(server: ApiServer, config: Config): Promise<number> {

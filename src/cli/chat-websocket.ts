@@ -1,12 +1,23 @@
 import { hostname } from 'node:os'
+import { createAuthenticator } from '../auth.ts'
+import { mintToken } from '../auth-jwt.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { ConnectionRow } from '../chat/connections.ts'
 import type { Config } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { RateLimit } from '../rate-limits.ts'
+import { readCertificate } from '../tls.ts'
 import { CLOSE } from '../websocket/connection.ts'
 import { Daemon } from '../websocket/daemon.ts'
-import { listenError, openExistingParts, openParts, startHousekeeping } from './parts.ts'
+import {
+  listenError,
+  openExistingParts,
+  openParts,
+  reloadCertificate,
+  startHousekeeping,
+  urlHost,
+} from './parts.ts'
 import {
   addCommand,
   configFrom,
@@ -15,6 +26,9 @@ import {
   type RunningService,
   run,
 } from './program.ts'
+
+/** A token that is minted by hand is for trying things out. */
+const TOKEN_VALID_SECONDS = 60 * 60
 
 /** The daemon: `chat-websocket start`. */
 export async function main(): Promise<void> {
@@ -26,16 +40,24 @@ export async function main(): Promise<void> {
   addCommand(program, 'broadcast <event> <json>', 'send an event to everybody connected')
     .option('--to <user_id>', 'to one user only')
     .action(broadcast)
+  addCommand(program, 'token <user_id>', 'mint a token for CHAT_AUTH=jwt with CHAT_JWT_SECRET')
+    .option('--valid <seconds>', 'for how long', String(TOKEN_VALID_SECONDS))
+    .action(printToken)
   await run(program)
 }
 
 async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat WebSocket Server...')
+  const certificate = readCertificate(config.tlsCert, config.tlsKey)
+  const authenticate = createAuthenticator(config)
   const { database, chat } = await openParts(config, { durable: false })
   log.plain('Database connection established')
-  const daemon = new Daemon(chat, log, {
+  const connects = new RateLimit(config.connectRateLimit, 1, 'Too many connections at once')
+  const parts = { chat, log, authenticate, connects }
+  const daemon = new Daemon(parts, {
     ...config,
     port: config.wsPort,
+    certificate,
     walFile: config.wake ? `${config.database}-wal` : undefined,
     onLost: () => process.kill(process.pid, 'SIGTERM'),
   })
@@ -43,6 +65,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const housekeeping = startHousekeeping(database, daemon.chores(), log)
   printStarted(log, config, port)
   return {
+    reload: () => reloadCertificate(config, log, (renewed) => daemon.useCertificate(renewed)),
     stop: async (isRestart) => {
       await housekeeping.stop()
       await daemon.stop(isRestart ? CLOSE.restarting : CLOSE.stopping)
@@ -70,7 +93,8 @@ function printStarted(log: Log, config: Config, port: number): void {
     `Event loop connected - Direct event polling enabled (every ${config.pollIntervalMs}ms)`,
   )
   log.plain(`Chat WebSocket Server running on port ${port}`)
-  log.plain(`Use ws://${host}:${port} for connections`)
+  const scheme = config.tlsCert === '' ? 'ws' : 'wss'
+  log.plain(`Use ${scheme}://${urlHost(host)}:${port} for connections`)
   log.plain('Direct broadcast via: chat_websocket_broadcast.php')
 }
 
@@ -121,15 +145,31 @@ function printTable(rows: string[][]): void {
 }
 
 async function broadcast(event: string, json: string, flags: Flags): Promise<void> {
-  const userId = flags.to === undefined ? null : Number(flags.to)
-  if (userId !== null && !(Number.isSafeInteger(userId) && userId > 0)) {
-    throw new ChatError('setup', '--to takes a user id: a positive integer')
-  }
+  const userId = flags.to === undefined ? null : positiveInteger(flags.to, '--to')
   const data = parseData(json)
   const eventId = await withChat(configFrom(flags), (chat) =>
     chat.events.broadcast(event, userId, data),
   )
   console.log(`Event ${eventId} queued for ${userId === null ? 'everybody' : `user ${userId}`}`)
+}
+
+async function printToken(user: string, flags: Flags): Promise<void> {
+  const { jwtSecret } = configFrom(flags)
+  if (jwtSecret === '') {
+    throw new ChatError(
+      'setup',
+      'set CHAT_JWT_SECRET: tokens of other keys are minted by their owner',
+    )
+  }
+  const userId = positiveInteger(user, 'user_id')
+  const validSeconds = positiveInteger(flags.valid ?? '', '--valid')
+  console.log(await mintToken(jwtSecret, userId, validSeconds))
+}
+
+function positiveInteger(text: string, name: string): number {
+  const integer = /^\d{1,16}$/.test(text) ? Number(text) : 0
+  if (Number.isSafeInteger(integer) && integer > 0) return integer
+  throw new ChatError('setup', `${name} takes a positive integer, not "${text}"`)
 }
 
 function parseData(json: string): object {

@@ -5,6 +5,7 @@ import { type Database, openDatabase } from '../database.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { Checkpointer, type Chore, Housekeeping } from '../housekeeping.ts'
 import type { Log } from '../log.ts'
+import { type Certificate, readCertificate } from '../tls.ts'
 
 /** What both services are built on. */
 export interface Parts {
@@ -44,6 +45,27 @@ export function startHousekeeping(
       await checkpointer.stop()
     },
   }
+}
+
+/** Reads the certificate again; one that cannot be used leaves the old one in place. */
+export function reloadCertificate(
+  config: Config,
+  log: Log,
+  use: (certificate: Certificate) => void,
+): void {
+  try {
+    const certificate = readCertificate(config.tlsCert, config.tlsKey)
+    if (certificate === undefined) return
+    use(certificate)
+    log.info('The TLS certificate was read again')
+  } catch (error) {
+    log.warn(`${error instanceof Error ? error.message : error}; the old one stays in use`)
+  }
+}
+
+/** An address as it stands in a URL. */
+export function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
 }
 
 /** What a server that cannot bind its port tells the operator. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { Command } from 'commander'
-import { type Config, flagOf, readConfig, settings } from '../config.ts'
+import { type Config, flagOf, readConfig, type Setting, settings } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
 import {
@@ -31,6 +31,8 @@ export interface Service {
 }
 
 export interface RunningService {
+  /** What SIGHUP asks for. */
+  reload(): void
   stop(isRestart: boolean): Promise<void>
 }
 
@@ -63,7 +65,7 @@ export function createProgram(service: Service): Command {
 /** Adds a command that takes every setting as a flag. */
 export function addCommand(program: Command, name: string, description: string): Command {
   const command = program.command(name).description(description)
-  for (const setting of Object.values(settings)) {
+  for (const setting of flaggedSettings()) {
     const fallback = setting.fallback === '' ? '' : ` (default: ${setting.fallback})`
     command.option(`${flagOf(setting)} <value>`, `${setting.meaning}${fallback}`)
   }
@@ -73,7 +75,7 @@ export function addCommand(program: Command, name: string, description: string):
 /** Flags win over the environment, and that over the `.env` file of the current folder. */
 export function configFrom(flags: Flags): Config {
   const given: Flags = {}
-  for (const setting of Object.values(settings)) {
+  for (const setting of flaggedSettings()) {
     given[setting.variable] = flags[camelCase(flagOf(setting).slice(2))]
   }
   const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}
@@ -96,6 +98,7 @@ async function foreground(service: Service, flags: Flags): Promise<void> {
   const log = createLog(config.logFormat, (line) => process.stdout.write(line))
   const stopping = stopSignal()
   const running = await service.start(config, log)
+  process.on('SIGHUP', () => running.reload())
   const releasePidFile = claimPidFile(serviceFiles(config.pidDir, service.name).pidFile)
   process.send?.('ready')
   const signal = await stopping
@@ -170,10 +173,15 @@ async function logs(service: Service, flags: Flags): Promise<void> {
 
 /** The settings among the flags, as arguments again. */
 function flagArguments(flags: Flags): string[] {
-  return Object.values(settings).flatMap((setting) => {
+  return flaggedSettings().flatMap((setting) => {
     const value = flags[camelCase(flagOf(setting).slice(2))]
     return value === undefined ? [] : [flagOf(setting), value]
   })
+}
+
+/** The settings that may be given as flags. */
+function flaggedSettings(): Setting<unknown>[] {
+  return Object.values<Setting<unknown>>(settings).filter((setting) => !setting.isSecret)
 }
 
 /** As commander names a flag's value: apiPort for api-port. */

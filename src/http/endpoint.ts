@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
+import type { RateLimit } from '../rate-limits.ts'
 import type { Form } from './form.ts'
 import type { Answer } from './response.ts'
 import type { Uploads } from './uploads.ts'
@@ -12,7 +13,14 @@ export interface EndpointContext {
   chat: Chat
   uploads: Uploads
   request: IncomingMessage
+  limits: Limits
   broadcastSecret: string
+}
+
+/** How much one user may do. */
+export interface Limits {
+  messages: RateLimit
+  uploads: RateLimit
 }
 
 /** One URL: it translates a form into a call of `chat`, and its result into an answer. */

@@ -11,7 +11,11 @@ export class Form {
   upload: Upload | undefined
   readonly #values = new Map<string, unknown>()
 
+  /** @throws ChatError `invalid` when the parameter was given before, and differs */
   set(name: string, value: unknown): void {
+    if (this.#values.has(name) && String(this.#values.get(name)) !== String(value)) {
+      throw new ChatError('invalid', `${name} is given twice`)
+    }
     this.#values.set(name, value)
   }
 

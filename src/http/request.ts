@@ -5,11 +5,10 @@ import busboy, { type FileInfo } from 'busboy'
 import { ChatError } from '../errors.ts'
 import { Form } from './form.ts'
 import type { Uploads } from './uploads.ts'
+import { FIELDS_MAX, parseUrlencoded } from './urlencoded.ts'
 
-/** A JSON body: the longest message, escaped, with room for what else clients send. */
-const JSON_BYTES_MAX = 1024 * 1024
-/** Parameters in a request. The document's largest one has five. */
-const FIELDS_MAX = 50
+/** A JSON or urlencoded body: the longest message, escaped, with room for what else clients send. */
+const TEXT_BYTES_MAX = 1024 * 1024
 const FIELD_NAME_BYTES_MAX = 100
 /** One parameter of a form: the longest message that can be set, in bytes. */
 const FIELD_BYTES_MAX = 512 * 1024
@@ -26,11 +25,11 @@ const FILES_MAX = 2
  */
 export async function readForm(
   request: IncomingMessage,
-  query: URLSearchParams,
+  query: string,
   uploads: Uploads,
 ): Promise<Form> {
   const form = new Form()
-  for (const [name, value] of query) form.set(name, value)
+  for (const [name, value] of parseUrlencoded(query)) form.set(name, value)
   if (request.method !== 'GET' && hasBody(request)) await readBody(request, form, uploads)
   return form
 }
@@ -61,28 +60,35 @@ async function readBody(request: IncomingMessage, form: Form, uploads: Uploads):
 }
 
 async function readJson(request: IncomingMessage, form: Form): Promise<void> {
-  const chunks: Buffer[] = []
-  for await (const chunk of limited(request, JSON_BYTES_MAX)) chunks.push(chunk as Buffer)
-  const body = parseJson(Buffer.concat(chunks))
+  const body = parseJson(await readText(request))
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new ChatError('invalid', 'The body must be a JSON object')
   }
-  for (const [name, value] of Object.entries(body)) form.set(name, value)
+  const fields = Object.entries(body)
+  if (fields.length > FIELDS_MAX) throw tooLarge(`The body (at most ${FIELDS_MAX} fields)`)
+  for (const [name, value] of fields) form.set(name, value)
 }
 
-function parseJson(body: Buffer): unknown {
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    return JSON.parse(text)
   } catch {
-    throw new ChatError('invalid', 'The body is not valid JSON in UTF-8')
+    throw new ChatError('invalid', 'The body is not valid JSON')
   }
 }
 
 async function readFields(request: IncomingMessage, form: Form): Promise<void> {
-  const parser = createParser(request)
-  const problem = collectFields(parser, form)
-  await parse(limited(request, JSON_BYTES_MAX), parser)
-  problem.throwIfAny()
+  for (const [name, value] of parseUrlencoded(await readText(request))) form.set(name, value)
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of limited(request, TEXT_BYTES_MAX)) chunks.push(chunk as Buffer)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  } catch {
+    throw new ChatError('invalid', 'The body is not valid UTF-8')
+  }
 }
 
 async function readMultipart(
@@ -166,6 +172,14 @@ class Problem {
     this.first ??= error
   }
 
+  catch(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.add(error)
+    }
+  }
+
   throwIfAny(): void {
     if (this.first !== undefined) throw this.first
   }
@@ -179,7 +193,7 @@ function collectFields(parser: busboy.Busboy, form: Form): Problem {
     } else if (info.valueTruncated) {
       problem.add(tooLarge(`${name} (at most ${FIELD_BYTES_MAX} bytes)`))
     } else {
-      form.set(name, value)
+      problem.catch(() => form.set(name, value))
     }
   })
   parser.on('fieldsLimit', () => problem.add(tooLarge(`The form (at most ${FIELDS_MAX} fields)`)))

@@ -1,11 +1,19 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { anyone } from '../auth.ts'
+import { posix } from 'node:path'
+import { type Authenticate, Caller, isAllowedOrigin } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { Certificate } from '../tls.ts'
+import type { Endpoint, Limits } from './endpoint.ts'
 import { blockUnblockUser } from './endpoints/block_unblock_user.ts'
 import { chatWebsocketBroadcast } from './endpoints/chat_websocket_broadcast.ts'
 import { getChatUserStatus } from './endpoints/get_chat_user_status.ts'
@@ -16,12 +24,14 @@ import { markAsRead } from './endpoints/mark_as_read.ts'
 import { sendChatMessage } from './endpoints/send_chat_message.ts'
 import { readForm } from './request.ts'
 import { sendAnswer, sendError } from './response.ts'
-import { mediaFolder, pagesFolder, sendFile } from './static.ts'
+import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import type { Uploads } from './uploads.ts'
 
 interface Route {
   methods: readonly string[]
   endpoint: Endpoint
+  /** Whether it is not for users, and sees for itself who may call it. */
+  isOpen?: boolean
 }
 
 const ROUTES = new Map<string, Route>([
@@ -34,13 +44,36 @@ const ROUTES = new Map<string, Route>([
   ['/mark_as_read.php', { methods: ['POST'], endpoint: markAsRead }],
   ['/block_unblock_user.php', { methods: ['POST'], endpoint: blockUnblockUser }],
   ['/get_chat_user_status.php', { methods: ['GET', 'POST'], endpoint: getChatUserStatus }],
-  ['/chat_websocket_broadcast.php', { methods: ['POST'], endpoint: chatWebsocketBroadcast }],
-  ['/health', { methods: ['GET'], endpoint: health }],
+  [
+    '/chat_websocket_broadcast.php',
+    { methods: ['POST'], endpoint: chatWebsocketBroadcast, isOpen: true },
+  ],
+  ['/health', { methods: ['GET'], endpoint: health, isOpen: true }],
 ])
 
 /** How long a browser may remember a preflight's answer: Chrome caps it at two hours. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7_200
 const UPLOADS_PREFIX = '/uploads/'
+/** The part of the uploads folder that CHAT_MEDIA_AUTH protects. Profile pictures are for everybody. */
+const PRIVATE_MEDIA = 'chat/'
+
+/** A client that takes this long to say what it wants is not a client. */
+const HEADERS_TIMEOUT_MS = 10_000
+/** A request in all: 20 MB over a poor mobile network. */
+const REQUEST_TIMEOUT_MS = 5 * 60_000
+/** A connection on which nothing at all moves. */
+const IDLE_TIMEOUT_MS = 30_000
+/** Between requests. Longer than nginx keeps its own side open, so that it is the one to close. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000
+const TIMEOUT_CHECK_INTERVAL_MS = 1_000
+
+export interface ApiParts {
+  chat: Chat
+  uploads: Uploads
+  log: Log
+  authenticate: Authenticate
+  limits: Limits
+}
 
 export interface ApiOptions {
   host: string
@@ -48,30 +81,42 @@ export interface ApiOptions {
   port: number
   uploadsDir: string
   pagesDir: string
-  /** Origins that may read answers; ['*'] for all. */
+  /** Origins whose pages may use the API; ['*'] for all. */
   allowedOrigins: string[]
   broadcastSecret: string
+  /** Whether media is only for the two people of its conversation. */
+  mediaAuth: boolean
+  /** Undefined for plain http. */
+  certificate: Certificate | undefined
 }
 
 /** The HTTP door: routes a request to its endpoint, or to a file. */
 export class ApiServer {
-  readonly #chat: Chat
-  readonly #uploads: Uploads
-  readonly #log: Log
+  readonly #parts: ApiParts
   readonly #options: ApiOptions
-  readonly #server: Server
+  readonly #server: HttpServer | HttpsServer
   readonly #media: ReturnType<typeof mediaFolder>
   readonly #pages: ReturnType<typeof pagesFolder>
   #isStopping = false
 
-  constructor(chat: Chat, uploads: Uploads, log: Log, options: ApiOptions) {
-    this.#chat = chat
-    this.#uploads = uploads
-    this.#log = log
+  constructor(parts: ApiParts, options: ApiOptions) {
+    this.#parts = parts
     this.#options = options
-    this.#media = mediaFolder(options.uploadsDir)
+    this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
     this.#pages = pagesFolder(options.pagesDir)
-    this.#server = createServer((request, response) => this.#serverOnRequest(request, response))
+    const serverOptions = {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    }
+    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+      this.#serverOnRequest(request, response)
+    this.#server =
+      options.certificate === undefined
+        ? createHttpServer(serverOptions, onRequest)
+        : createHttpsServer({ ...serverOptions, ...options.certificate }, onRequest)
+    this.#server.setTimeout(IDLE_TIMEOUT_MS)
   }
 
   /** Resolves with the port once requests are taken; rejects with the system's error (EADDRINUSE). */
@@ -79,6 +124,11 @@ export class ApiServer {
     this.#server.listen(this.#options.port, this.#options.host)
     await once(this.#server, 'listening')
     return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Uses another certificate for the connections to come. */
+  useCertificate(certificate: Certificate): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
   }
 
   /** Takes no more requests; resolves when those under way are answered. */
@@ -95,9 +145,7 @@ export class ApiServer {
       if (this.#isStopping) response.setHeader('Connection', 'close')
       await this.#route(request, response)
     } catch (error) {
-      if (!(error instanceof ChatError)) {
-        this.#log.error(`${request.method} ${pathOf(request)} failed`, error)
-      }
+      this.#logError(request, error)
       await sendError(request, response, error)
     }
   }
@@ -112,25 +160,40 @@ export class ApiServer {
       response.setHeader('Allow', allowed(methods))
       throw new ChatError('method_not_allowed', `Use ${methods.join(' or ')} here`)
     }
-    if (route !== undefined) return this.#answer(request, response, route.endpoint)
+    if (route !== undefined) return this.#answer(request, response, route)
     if (!path.startsWith(UPLOADS_PREFIX)) return sendFile(request, response, this.#pages, path)
-    return sendFile(request, response, this.#media, path.slice(UPLOADS_PREFIX.length - 1))
+    const mediaPath = path.slice(UPLOADS_PREFIX.length)
+    await this.#requireMedia(request, mediaPath)
+    return sendFile(request, response, this.#media, `/${mediaPath}`)
   }
 
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    endpoint: Endpoint,
+    { endpoint, isOpen }: Route,
   ): Promise<void> {
-    const uploads = this.#uploads
+    const { authenticate, uploads, ...parts } = this.#parts
+    const { allowedOrigins, broadcastSecret } = this.#options
+    if (!isAllowedOrigin(request, allowedOrigins)) {
+      throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
+    }
+    // Before the body is read: strangers are not to fill the disk.
+    const caller = isOpen ? new Caller() : await authenticate(request)
     const form = await readForm(request, queryOf(request), uploads)
     try {
-      const { broadcastSecret } = this.#options
-      const context = { form, caller: anyone, chat: this.#chat, uploads, request, broadcastSecret }
+      const context = { ...parts, form, caller, uploads, request, broadcastSecret }
       sendAnswer(response, await endpoint(context))
     } finally {
       await uploads.discard(form.upload)
     }
+  }
+
+  async #requireMedia(request: IncomingMessage, path: string): Promise<void> {
+    if (!this.#options.mediaAuth) return
+    const mediaPath = normalizedPath(path)
+    if (!mediaPath.toLowerCase().startsWith(PRIVATE_MEDIA)) return
+    const caller = await this.#parts.authenticate(request)
+    caller.mustBeOneOf(await this.#parts.chat.messages.peopleOfMedia(mediaPath))
   }
 
   #allowOrigin(request: IncomingMessage, response: ServerResponse): void {
@@ -145,16 +208,32 @@ export class ApiServer {
     response.setHeader('Access-Control-Allow-Origin', origin)
     response.setHeader('Access-Control-Allow-Credentials', 'true')
   }
+
+  /** Refusals are the caller's business; a bug, or a dependency that is down, is the operator's. */
+  #logError(request: IncomingMessage, error: unknown): void {
+    const isRefusal = error instanceof ChatError && error.code !== 'unavailable'
+    // The path alone: a query may carry a token.
+    if (!isRefusal) this.#parts.log.error(`${request.method} ${pathOf(request)} failed`, error)
+  }
 }
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').split('?', 1)[0] as string
 }
 
-function queryOf(request: IncomingMessage): URLSearchParams {
+function queryOf(request: IncomingMessage): string {
   const url = request.url ?? ''
   const start = url.indexOf('?')
-  return new URLSearchParams(start === -1 ? '' : url.slice(start + 1))
+  return start === -1 ? '' : url.slice(start + 1)
+}
+
+/** The one spelling of a path: what `send` would make of it too. */
+function normalizedPath(path: string): string {
+  try {
+    return posix.normalize(decodeURIComponent(path)).replace(/^\/+/, '')
+  } catch {
+    throw notFound()
+  }
 }
 
 function allowed(methods: readonly string[]): string {

@@ -4,7 +4,7 @@ import send from 'send'
 import { ChatError } from '../errors.ts'
 
 /** Media never changes under its name. */
-const MEDIA_MAX_AGE_MS = 365 * 24 * 60 * 60 * 1000
+const MEDIA_MAX_AGE_SECONDS = 365 * 24 * 60 * 60
 
 /**
  * What is served from the uploads folder, by extension. Everything else (whatever a shop's older
@@ -33,10 +33,18 @@ interface Folder {
   headers: (response: ServerResponse, path: string) => void
 }
 
-/** The uploads folder: cached for good, and never run as a page. */
-export function mediaFolder(root: string): Folder {
-  const options = { root, index: false as const, maxAge: MEDIA_MAX_AGE_MS, immutable: true }
-  return { root, options, headers: setMediaHeaders }
+/**
+ * The uploads folder: cached for good, and never run as a page.
+ *
+ * @param isPrivate whether shared caches, which ask nobody who is asking, must not keep it
+ */
+export function mediaFolder(root: string, isPrivate: boolean): Folder {
+  const scope = isPrivate ? 'private' : 'public'
+  const headers = (response: ServerResponse, path: string) => {
+    response.setHeader('Cache-Control', `${scope}, max-age=${MEDIA_MAX_AGE_SECONDS}, immutable`)
+    setMediaHeaders(response, path)
+  }
+  return { root, options: { root, index: false as const, cacheControl: false }, headers }
 }
 
 /** The pages. */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { PendingEvent } from '../chat/events.ts'
+import type { ChatError } from '../errors.ts'
 import type { Frame } from './frame.ts'
 
 /** Close codes and what a client should do about them; the README's table is this one. */
@@ -8,6 +9,7 @@ export const CLOSE = {
   stopping: { code: 1001, reason: 'Server is stopping; reconnect in a few seconds' },
   failed: { code: 1011, reason: 'Something went wrong here; reconnect in a few seconds' },
   restarting: { code: 1012, reason: 'Server is restarting; reconnect in a few seconds' },
+  expired: { code: 4401, reason: 'The token has expired: get a new one, then reconnect' },
   slowConsumer: { code: 4408, reason: 'Too slow to read; reconnect and ask for what you missed' },
   tooManyConnections: { code: 4409, reason: 'Too many connections; close one, then reconnect' },
   tooManyFrames: { code: 4429, reason: 'Too many frames; send fewer' },
@@ -17,6 +19,25 @@ export interface Close {
   code: number
   reason: string
 }
+
+/** The one place where an error becomes a close code. */
+export function closeFor(error: ChatError): Close {
+  switch (error.code) {
+    case 'invalid':
+      return { code: 4400, reason: error.message }
+    case 'unauthenticated':
+      return { code: 4401, reason: error.message }
+    case 'forbidden':
+      return { code: 4403, reason: error.message }
+    default:
+      return CLOSE.failed
+  }
+}
+
+/** What a close frame has room for (RFC 6455, section 5.5). */
+const REASON_BYTES_MAX = 123
+/** The longest that a timer can wait. */
+const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** Bytes a socket may owe its reader before it counts as stuck. A few hundred messages. */
 export const BUFFERED_BYTES_MAX = 1024 * 1024
@@ -126,6 +147,13 @@ export class Connection {
     if (this.bufferedBytes > PACED_BYTES_MAX) await isSent
   }
 
+  /** Closes the socket when what its user proved themselves with ends, in ms since 1970. */
+  expireAt(time: number): void {
+    const waitMs = Math.min(Math.max(time - Date.now(), 0), TIMER_MS_MAX)
+    const timer = setTimeout(() => this.close(CLOSE.expired), waitMs)
+    this.#socket.once('close', () => clearTimeout(timer))
+  }
+
   /** Counts a frame from the client; returns whether it was one too many for this second. */
   isFlooding(now = Date.now()): boolean {
     const second = Math.floor(now / 1000)
@@ -158,7 +186,7 @@ export class Connection {
 /** Closes with a code, and cuts the socket when the peer does not answer in time. */
 export function closeSocket(socket: WebSocket, { code, reason }: Close): void {
   if (socket.readyState !== socket.OPEN) return
-  socket.close(code, reason)
+  socket.close(code, Buffer.from(reason).subarray(0, REASON_BYTES_MAX))
   const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS)
   socket.once('close', () => clearTimeout(timer))
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import type { Profile } from '../chat/users.ts'
-import type { Close } from './connection.ts'
+import type { Caller } from '../auth.ts'
+import { type Profile, profileFrom } from '../chat/users.ts'
+import { ChatError } from '../errors.ts'
 
 /** What a client says when it connects. */
 export interface Handshake {
@@ -11,42 +12,30 @@ export interface Handshake {
   lastMessageId: number | undefined
 }
 
-const BAD_PARAMETERS = 4400
-const REFUSED = 4403
-
 /**
- * Reads `?user_id=…&username=…&name=…&profile_url=…&last_message_id=…`; the close to refuse it with if there is no
- * usable user_id, or a page of another origin asks.
+ * Reads `?user_id=…&username=…&name=…&profile_url=…&last_message_id=…`. A caller who has proved who
+ * they are need not say it again, and what the proof tells of them goes before what they say.
+ *
+ * @throws ChatError `invalid` when there is no usable user_id, `forbidden` when it is another's
  */
-export function readHandshake(
-  request: IncomingMessage,
-  allowedOrigins: string[],
-): Handshake | Close {
-  if (!isAllowedOrigin(request.headers.origin, allowedOrigins)) {
-    return { code: REFUSED, reason: 'Pages of this origin may not connect' }
-  }
+export function readHandshake(request: IncomingMessage, caller: Caller): Handshake {
   const query = queryOf(request.url ?? '')
-  const userId = integer(query.get('user_id'))
+  const given = said(query.get('user_id'))
+  const userId = given === undefined ? caller.identity?.userId : integer(given)
   if (userId === undefined || userId === 0) {
-    return { code: BAD_PARAMETERS, reason: 'user_id must be a positive integer: ws://…/?user_id=1' }
+    throw new ChatError('invalid', 'user_id must be a positive integer: ws://…/?user_id=1')
   }
   const last = said(query.get('last_message_id'))
   const lastMessageId = last === undefined ? undefined : integer(last)
   if (last !== undefined && lastMessageId === undefined) {
-    return { code: BAD_PARAMETERS, reason: 'last_message_id must be the id of a message, or 0' }
+    throw new ChatError('invalid', 'last_message_id must be the id of a message, or 0')
   }
-  return { userId, profile: readProfile(query), lastMessageId }
+  const profile = { ...readProfile(query), ...caller.identity?.profile }
+  return { userId: caller.mustBe(userId), profile, lastMessageId }
 }
 
-function integer(text: string | null): number | undefined {
-  return /^\d{1,16}$/.test(text ?? '') && Number.isSafeInteger(Number(text))
-    ? Number(text)
-    : undefined
-}
-
-/** Programs other than browsers send no Origin, and are not what it protects from. */
-function isAllowedOrigin(origin: string | undefined, allowedOrigins: string[]): boolean {
-  return origin === undefined || allowedOrigins.includes('*') || allowedOrigins.includes(origin)
+function integer(text: string): number | undefined {
+  return /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
 }
 
 function queryOf(url: string): URLSearchParams {
@@ -55,14 +44,8 @@ function queryOf(url: string): URLSearchParams {
 }
 
 function readProfile(query: URLSearchParams): Partial<Profile> {
-  const profile: Partial<Profile> = {}
-  const username = said(query.get('username'))
-  const name = said(query.get('name'))
-  const profileUrl = said(query.get('profile_url'))
-  if (username !== undefined) profile.username = username
-  if (name !== undefined) profile.name = name
-  if (profileUrl !== undefined) profile.profileUrl = profileUrl
-  return profile
+  const names = ['username', 'name', 'profile_url']
+  return profileFrom(Object.fromEntries(names.map((name) => [name, said(query.get(name))])))
 }
 
 /** Template strings in the field turn what an app does not know into these words. */

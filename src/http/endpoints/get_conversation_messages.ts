@@ -39,10 +39,12 @@ async function findConversation(
     const userId = caller.mustBe(form.id('user_id'))
     return chat.conversations.between(userId, form.id('other_user_id'))
   }
-  const userId = form.optionalId('user_id')
   const people = await chat.conversations.participants(conversationId)
   if (people === undefined) throw new ChatError('not_found', 'There is no such conversation')
-  if (userId !== undefined && !Object.values(people).includes(caller.mustBe(userId))) {
+  const userIds = [people.lowerUserId, people.higherUserId]
+  caller.mustBeOneOf(userIds)
+  const userId = form.optionalId('user_id')
+  if (userId !== undefined && !userIds.includes(caller.mustBe(userId))) {
     throw new ChatError('forbidden', 'user_id takes no part in this conversation')
   }
   return conversationId

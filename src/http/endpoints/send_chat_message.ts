@@ -13,13 +13,15 @@ const DURATION_SECONDS_MAX = 24 * 60 * 60
  * image or voice, duration of a voice; client_message_id → the message. Emits chat:message to the
  * receiver.
  */
-export const sendChatMessage: Endpoint = async ({ form, chat, caller, uploads }) => {
+export const sendChatMessage: Endpoint = async ({ form, chat, caller, uploads, limits }) => {
   const draft = {
     senderId: caller.mustBe(form.id('sender_id', 'from_user_id')),
     receiverId: form.id('receiver_id', 'to_user_id'),
     message: form.text('message'),
     clientMessageId: form.text('client_message_id') || undefined,
   }
+  await limits.messages.count(draft.senderId)
+  if (form.upload !== undefined) await limits.uploads.count(draft.senderId)
   const message = await withMedia(form, uploads, async (media) =>
     chat.messages.post({ ...draft, media }),
   )

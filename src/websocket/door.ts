@@ -1,0 +1,183 @@
+import { once } from 'node:events'
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { type Authenticate, clientAddress, isAllowedOrigin, TOKEN_PROTOCOL } from '../auth.ts'
+import type { Users } from '../chat/users.ts'
+import { ChatError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { RateLimit } from '../rate-limits.ts'
+import type { Certificate } from '../tls.ts'
+import { type Close, closeFor, closeSocket } from './connection.ts'
+import { type Handshake, readHandshake } from './handshake.ts'
+
+/** One inbound frame: a client says little. */
+export const INBOUND_FRAME_BYTES_MAX = 64 * 1024
+/** A client that takes this long to ask for a socket is not a client. */
+const HANDSHAKE_TIMEOUT_MS = 10_000
+
+/** Somebody who has come in. */
+export interface Visitor extends Handshake {
+  socket: WebSocket
+  /** What lies below the socket. */
+  stream: Duplex
+  address: string
+  /** When they have to prove again who they are, in ms since 1970. */
+  expiresAt: number | undefined
+}
+
+export interface DoorParts {
+  users: Users
+  log: Log
+  authenticate: Authenticate
+  /** How many sockets an address may open. */
+  connects: RateLimit
+  /** Called with everybody who may come in. */
+  onVisitor: (visitor: Visitor) => void
+}
+
+export interface DoorOptions {
+  host: string
+  /** 0 picks a free one. */
+  port: number
+  /** Origins that may connect; ['*'] for all. */
+  allowedOrigins: string[]
+  trustProxy: boolean
+  /** Undefined for plain ws. */
+  certificate: Certificate | undefined
+}
+
+/** Where sockets come in: decides who may, and says to the others why not. */
+export class Door {
+  readonly #parts: DoorParts
+  readonly #options: DoorOptions
+  readonly #server: HttpServer | HttpsServer
+  readonly #sockets: WebSocketServer
+
+  constructor(parts: DoorParts, options: DoorOptions) {
+    this.#parts = parts
+    this.#options = options
+    // Compression would cost 300 KB a socket, for frames that are mostly shorter than a packet.
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: INBOUND_FRAME_BYTES_MAX,
+      perMessageDeflate: false,
+      handleProtocols: chooseProtocol,
+    })
+    const timeouts = { headersTimeout: HANDSHAKE_TIMEOUT_MS, requestTimeout: HANDSHAKE_TIMEOUT_MS }
+    this.#server =
+      options.certificate === undefined
+        ? createHttpServer(timeouts, answerPlainHttp)
+        : createHttpsServer({ ...timeouts, ...options.certificate }, answerPlainHttp)
+    this.#server.on('upgrade', (request, stream, head) =>
+      this.#serverOnUpgrade(request, stream, head),
+    )
+  }
+
+  /** Resolves with the address, as a URL, once sockets come in; rejects with the system's error. */
+  async open(): Promise<{ port: number; url: string }> {
+    const { host, port, certificate } = this.#options
+    this.#server.listen(port, host)
+    await once(this.#server, 'listening')
+    const { port: boundPort } = this.#server.address() as AddressInfo
+    const scheme = certificate === undefined ? 'ws' : 'wss'
+    const urlHost = host.includes(':') ? `[${host}]` : host
+    return { port: boundPort, url: `${scheme}://${urlHost}:${boundPort}` }
+  }
+
+  /** Uses another certificate for the connections to come. */
+  useCertificate(certificate: Certificate): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
+  }
+
+  /** Lets nobody in any more. */
+  close(): void {
+    this.#server.close()
+  }
+
+  /** Cuts whoever still stands in the door. */
+  closeAllConnections(): void {
+    this.#server.closeAllConnections()
+  }
+
+  async #serverOnUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+    stream.on('error', () => stream.destroy())
+    try {
+      const address = clientAddress(request, this.#options.trustProxy)
+      await this.#parts.connects.count(address)
+      const admission = await this.#admit(request)
+      this.#sockets.handleUpgrade(request, stream, head, (socket) => {
+        // ws closes the socket after any error; 'close' follows.
+        socket.on('error', () => {})
+        // A browser sees why it is refused only if the socket opens first: so, accept, then close.
+        if ('code' in admission) closeSocket(socket, admission)
+        else this.#parts.onVisitor({ ...admission, socket, stream, address })
+      })
+    } catch (error) {
+      this.#refuseUpgrade(stream, error)
+    }
+  }
+
+  /** Who it is that wants to connect, or the close to refuse them with. */
+  async #admit(request: IncomingMessage): Promise<Admission | Close> {
+    try {
+      if (!isAllowedOrigin(request, this.#options.allowedOrigins)) {
+        throw new ChatError('forbidden', 'Pages of this origin may not connect')
+      }
+      const caller = await this.#parts.authenticate(request)
+      const handshake = readHandshake(request, caller)
+      await this.#introduce(handshake)
+      return { ...handshake, expiresAt: caller.identity?.expiresAt }
+    } catch (error) {
+      if (!(error instanceof ChatError) || error.code === 'too_many') throw error
+      if (error.code === 'unavailable') this.#parts.log.error('Nobody can be let in', error)
+      return closeFor(error)
+    }
+  }
+
+  /** Somebody whose name cannot be kept right now is let in all the same. */
+  async #introduce({ userId, profile }: Handshake): Promise<void> {
+    try {
+      await this.#parts.users.introduce(userId, profile)
+    } catch (error) {
+      this.#parts.log.error(`User ${userId} could not be introduced`, error)
+    }
+  }
+
+  /** Answers in HTTP, which costs less than a WebSocket: for floods, and for what should not be. */
+  #refuseUpgrade(stream: Duplex, error: unknown): void {
+    if (error instanceof ChatError && error.code === 'too_many') {
+      const retryAfter = `Retry-After: ${error.retryAfterSeconds ?? 1}`
+      const head = `HTTP/1.1 429 Too Many Requests\r\n${retryAfter}\r\nConnection: close`
+      stream.end(`${head}\r\nContent-Length: 0\r\n\r\n`, () => stream.destroy())
+      return
+    }
+    this.#parts.log.error('A connection could not be accepted', error)
+    stream.destroy()
+  }
+}
+
+type Admission = Handshake & Pick<Visitor, 'expiresAt'>
+
+/** The first subprotocol on offer that is not a token; browsers insist that one is chosen. */
+function chooseProtocol(offered: Set<string>): string | false {
+  const [first = false] = offered
+  return [...offered].find((protocol) => !protocol.startsWith(TOKEN_PROTOCOL)) ?? first
+}
+
+function answerPlainHttp(_request: IncomingMessage, response: ServerResponse): void {
+  const body = 'This is the WebSocket port of the chat: connect with ws://…/?user_id=…\n'
+  response.writeHead(426, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+  })
+  response.end(body)
+}
