@@ -1,6 +1,8 @@
+import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { connect, sendText } from './support/clients.ts'
-import { startChat } from './support/processes.ts'
+import { connect, sendText, type TestSocket } from './support/clients.ts'
+import { environment, startChat } from './support/processes.ts'
+import { waitFor } from './support/wait.ts'
 
 test('a message reaches every socket of its receiver, and nobody else', async () => {
   const { api, daemon } = await startChat()
@@ -14,4 +16,89 @@ test('a message reaches every socket of its receiver, and nobody else', async ()
   expect(await laptop.event('chat:message')).toEqual(sent)
   await stranger.settled()
   expect(stranger.all('chat:message')).toEqual([])
+})
+
+test('2,000 messages of 64 concurrent senders among 100 users arrive exactly once, in order', async () => {
+  const users = 100
+  const senders = 64
+  const messages = 2_000
+  const { api, daemon } = await startChat()
+  const sockets = new Map<number, TestSocket>()
+  for (let userId = 1; userId <= users; userId += 1) {
+    sockets.set(userId, await connect(daemon.url, userId))
+  }
+
+  const acknowledged = new Map<number, number[]>()
+  let next = 0
+  const send = async () => {
+    while (next < messages) {
+      const turn = next++
+      const from = 1 + (turn % users)
+      const to = 1 + ((turn * 7 + 3) % users)
+      const { message_id, receiver_id } = await sendText(
+        api.url,
+        from,
+        to === from ? 1 + (to % users) : to,
+        `message ${turn}`,
+      )
+      acknowledged.set(receiver_id, [...(acknowledged.get(receiver_id) ?? []), message_id])
+    }
+  }
+  await Promise.all(Array.from({ length: senders }, send))
+
+  const idsOf = (userId: number) =>
+    sockets
+      .get(userId)
+      ?.all('chat:message')
+      .map((message) => message.message_id)
+  const count = () => [...sockets.keys()].reduce((sum, id) => sum + (idsOf(id)?.length ?? 0), 0)
+  await waitFor(() => count() >= messages, `${messages} messages`)
+  for (const [userId, socket] of sockets) {
+    await socket.settled()
+    const expected = (acknowledged.get(userId) ?? []).sort((a, b) => a - b)
+    expect(idsOf(userId)).toEqual(expected)
+  }
+}, 90_000)
+
+test('a row inserted by any other program is an event, forwarded word for word', async () => {
+  const { folder, daemon } = await startChat()
+  const ada = await connect(daemon.url, 1)
+  const bob = await connect(daemon.url, 2)
+  const frames: string[] = []
+  ada.socket.on('message', (data) => frames.push(String(data)))
+  const database = new Sqlite(environment(folder).CHAT_DATABASE)
+  const insert = database.prepare(
+    'INSERT INTO pending_events (event, user_id, data) VALUES (?, ?, ?)',
+  )
+
+  insert.run('order:shipped', 1, '{ "b":1,\n "a" : [ 1.0, "\\u00e9" ] }')
+  insert.run('odd "name" \\ é', null, '{}')
+  database.close()
+
+  await ada.event('odd "name" \\ é')
+  await bob.event('odd "name" \\ é')
+  expect(frames).toEqual([
+    '{"event":"order:shipped","data":{ "b":1,\n "a" : [ 1.0, "\\u00e9" ] }}',
+    '{"event":"odd \\"name\\" \\\\ é","data":{}}',
+  ])
+  expect(bob.all('order:shipped')).toEqual([])
+})
+
+test('delivered events leave the table, and ids are not used twice', async () => {
+  const { folder, api, daemon } = await startChat()
+  const socket = await connect(daemon.url, 2)
+  const database = new Sqlite(environment(folder).CHAT_DATABASE, { readonly: true })
+  const count = database.prepare('SELECT count(*) FROM pending_events').pluck()
+  const last = database
+    .prepare("SELECT seq FROM sqlite_sequence WHERE name = 'pending_events'")
+    .pluck()
+
+  await sendText(api.url, 1, 2, 'one')
+  await socket.event('chat:message')
+  await waitFor(() => count.get() === 0, 'the event to be deleted')
+  await sendText(api.url, 1, 2, 'two')
+  await socket.event('chat:message', 2)
+
+  expect(last.get()).toBe(2)
+  database.close()
 })
