@@ -39,10 +39,13 @@ const REASON_BYTES_MAX = 123
 /** The longest that a timer can wait. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-/** Bytes a socket may owe its reader before it counts as stuck. A few hundred messages. */
-export const BUFFERED_BYTES_MAX = 1024 * 1024
+/**
+ * Bytes a socket may owe its reader before it counts as stuck: some hundreds of the longest messages,
+ * and more than the largest single event.
+ */
+export const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
 /** Bytes that a socket which is being told what it missed may owe before it is waited for. */
-const PACED_BYTES_MAX = BUFFERED_BYTES_MAX / 4
+const PACED_BYTES_MAX = 256 * 1024
 /** Events that may wait in memory while a socket is still being told what it missed. */
 export const WAITING_EVENTS_MAX = 1_000
 /** Frames a client may send in a second: somebody who types and reads needs a handful. */

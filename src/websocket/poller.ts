@@ -4,6 +4,8 @@ import type { Log } from '../log.ts'
 
 /** Events read at once: what a tick may keep the sockets waiting for. */
 const BATCH_EVENTS_MAX = 500
+/** Characters of data handed on in one go: then the sockets get to write before there is more. */
+const DATA_IN_ONE_GO = 256 * 1024
 /** Failing polls are tried again ever more slowly, up to this. */
 const BACKOFF_MS_MAX = 1_000
 /**
@@ -96,9 +98,14 @@ export class Poller {
   /** Returns whether there may be more. */
   async #pollOnce(): Promise<boolean> {
     const events = await this.#options.events.after(this.#cursor, BATCH_EVENTS_MAX)
+    let dataLength = 0
     for (const event of events) {
       this.#deliver(event)
       this.#cursor = event.eventId
+      dataLength += event.data.length
+      if (dataLength < DATA_IN_ONE_GO) continue
+      dataLength = 0
+      await new Promise(setImmediate)
     }
     if (events.length > 0) this.#wakeRetries = 0
     return events.length === BATCH_EVENTS_MAX && this.#isRunning

@@ -1,0 +1,92 @@
+import Sqlite from 'better-sqlite3'
+import { expect, test } from 'vitest'
+import { connect, sendText, TestSocket } from '../support/clients.ts'
+import { environment, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+
+test('a socket without a usable user_id is closed with 4400 and the reason', async () => {
+  const { url } = await startDaemon(temporaryFolder())
+  for (const userId of ['', '0', '-1', 'abc', '1.5', '1e3', ' 1', '9007199254740992', 'null']) {
+    const socket = new TestSocket(`${url}/?user_id=${encodeURIComponent(userId)}`)
+    const { code, reason } = await socket.whenClosed()
+    expect({ userId, code, reason }).toEqual({
+      userId,
+      code: 4400,
+      reason: 'user_id must be a positive integer: ws://…/?user_id=1',
+    })
+    expect(socket.frames).toEqual([])
+  }
+  expect((await new TestSocket(url).whenClosed()).code).toBe(4400)
+})
+
+test('any path and the largest safe integer will do', async () => {
+  const { url } = await startDaemon(temporaryFolder())
+  const socket = new TestSocket(`${url}/some/path?user_id=9007199254740991`)
+  expect((await socket.event('chat:connected')).user_id).toBe(9007199254740991)
+})
+
+test('pages of other origins than the listed are closed with 4403', async () => {
+  const { url } = await startDaemon(temporaryFolder(), {
+    CHAT_ALLOWED_ORIGINS: 'https://shop.example, https://other.example',
+  })
+  const from = (origin: string) =>
+    new TestSocket(`${url}/?user_id=1`, { headers: { Origin: origin } })
+
+  expect((await from('https://evil.example').whenClosed()).code).toBe(4403)
+  await from('https://other.example').event('chat:connected')
+  await new TestSocket(`${url}/?user_id=1`).event('chat:connected')
+})
+
+test('one socket more than a user may have is closed with 4409', async () => {
+  const { url } = await startDaemon(temporaryFolder(), { CHAT_MAX_CONNECTIONS_PER_USER: '2' })
+  const first = await connect(url, 1)
+  await connect(url, 1)
+
+  expect((await new TestSocket(`${url}/?user_id=1`).whenClosed()).code).toBe(4409)
+  await connect(url, 2)
+
+  await first.close()
+  const again = new TestSocket(`${url}/?user_id=1`)
+  await again.event('chat:connected')
+})
+
+test('one socket more than there may be is closed with 4409', async () => {
+  const { url } = await startDaemon(temporaryFolder(), { CHAT_MAX_CONNECTIONS: '3' })
+  for (const userId of [1, 2, 3]) await connect(url, userId)
+  expect((await new TestSocket(`${url}/?user_id=4`).whenClosed()).code).toBe(4409)
+})
+
+test('plain HTTP is told that this is the WebSocket port', async () => {
+  const { url } = await startDaemon(temporaryFolder())
+  const response = await fetch(url.replace('ws:', 'http:'))
+  expect(response.status).toBe(426)
+  expect(await response.text()).toContain('WebSocket')
+})
+
+test('who connects is known by the names they give, as far as these can be shown', async () => {
+  const { api, daemon, folder } = await startChat()
+  const receiver = await connect(daemon.url, 9)
+  const database = new Sqlite(environment(folder).CHAT_DATABASE, { readonly: true })
+  const user = database.prepare('SELECT username, name, profile_url FROM users WHERE user_id = 1')
+
+  const picture = 'https://shop.example/a.jpg'
+  await connect(daemon.url, 1, { username: 'ada', name: 'Ada Lovelace', profile_url: picture })
+  await sendText(api.url, 1, 9, 'Hello')
+  expect((await receiver.event('chat:message')).sender).toEqual({
+    user_id: 1,
+    username: 'ada',
+    name: 'Ada Lovelace',
+    profile_url: picture,
+  })
+
+  for (const nothing of ['', 'null', 'undefined']) {
+    await connect(daemon.url, 1, { username: nothing, name: nothing, profile_url: nothing })
+  }
+  for (const trick of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd']) {
+    await connect(daemon.url, 1, { profile_url: trick })
+  }
+  expect(user.get()).toEqual({ username: 'ada', name: 'Ada Lovelace', profile_url: picture })
+
+  await connect(daemon.url, 1, { name: '😀'.repeat(101), username: 'x'.repeat(100) })
+  expect(user.get()).toMatchObject({ name: '😀'.repeat(100), username: 'x'.repeat(100) })
+  database.close()
+})

@@ -1,0 +1,102 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { expect, onTestFinished, test } from 'vitest'
+import { Events, type PendingEvent } from '../../src/chat/events.ts'
+import { openDatabase } from '../../src/database.ts'
+import { createLog } from '../../src/log.ts'
+import { Poller } from '../../src/websocket/poller.ts'
+import { temporaryFolder } from '../support/processes.ts'
+import { waitFor } from '../support/wait.ts'
+
+/** A poller over a real database, and another program that writes to it. */
+async function setUp(options: { intervalMs?: number; wakes?: boolean } = {}) {
+  const path = join(temporaryFolder(), 'chat.db')
+  const database = await openDatabase(path, { durable: false })
+  const events = new Events(database)
+  const writer = new Sqlite(path)
+  const delivered: PendingEvent[] = []
+  const lines: string[] = []
+  const state = { deliver: (event: PendingEvent) => void delivered.push(event) }
+  const poller = new Poller({
+    events,
+    deliver: (event) => state.deliver(event),
+    log: createLog('text', (line) => void lines.push(line)),
+    intervalMs: options.intervalMs ?? 5,
+    walFile: options.wakes ? `${path}-wal` : undefined,
+  })
+  onTestFinished(async () => {
+    await poller.stop()
+    await database.close()
+    writer.close()
+  })
+  const statement = writer.prepare(
+    'INSERT INTO pending_events (event, user_id, data) VALUES (?, NULL, ?)',
+  )
+  const insert = (event: string) => statement.run(event, '{}')
+  return { poller, events, writer, insert, delivered, lines, state }
+}
+
+test('events are handed on in order, far beyond one batch, each once', async () => {
+  const { poller, writer, insert, delivered } = await setUp()
+  writer.transaction(() => {
+    for (let count = 0; count < 1_234; count += 1) insert(`event ${count}`)
+  })()
+  await poller.start()
+  insert('later')
+  await waitFor(() => delivered.length === 1_235, 'all events')
+  const ids = delivered.map((event) => event.eventId)
+  expect(ids).toEqual(Array.from({ length: 1_235 }, (_, index) => index + 1))
+  expect(poller.cursor).toBe(1_235)
+})
+
+test('an event that cannot be delivered is logged and passed over', async () => {
+  const { poller, insert, delivered, lines, state } = await setUp()
+  const deliver = state.deliver
+  state.deliver = (event) => {
+    if (event.event === 'poison') throw new Error('poisoned')
+    deliver(event)
+  }
+  for (const event of ['before', 'poison', 'after']) insert(event)
+  await poller.start()
+  expect(delivered.map((event) => event.event)).toEqual(['before', 'after'])
+  expect(lines.join('')).toContain('Event 2 could not be delivered; skipped')
+})
+
+test('polling survives errors, says so once, and says when it works again', async () => {
+  const { poller, writer, insert, delivered, lines } = await setUp()
+  await poller.start()
+  writer.exec('ALTER TABLE pending_events RENAME TO elsewhere')
+  await waitFor(() => lines.length > 0, 'an error to be logged')
+  const failedAt = poller.lastGoodPollAt
+  writer.exec('ALTER TABLE elsewhere RENAME TO pending_events')
+  insert('after the trouble')
+  await waitFor(() => delivered.length === 1, 'the event')
+  await waitFor(() => lines.length === 2, 'the recovery to be logged')
+  expect(lines[0]).toContain('Polling failed; trying again')
+  expect(lines[1]).toContain('Polling works again')
+  expect(poller.lastGoodPollAt.getTime()).toBeGreaterThan(failedAt.getTime())
+})
+
+test('a change of the WAL wakes it long before the tick', async () => {
+  const { poller, insert, delivered } = await setUp({ intervalMs: 60_000, wakes: true })
+  await poller.start()
+  insert('woken')
+  await waitFor(() => delivered.length === 1, 'the event')
+})
+
+test('without the wake-up the tick does it alone', async () => {
+  const { poller, insert, delivered } = await setUp({ intervalMs: 20, wakes: false })
+  await poller.start()
+  insert('ticked')
+  await waitFor(() => delivered.length === 1, 'the event')
+})
+
+test('after stop nothing is handed on', async () => {
+  const { poller, insert, delivered, events } = await setUp({ wakes: true })
+  await poller.start()
+  await poller.stop()
+  await poller.stop()
+  insert('too late')
+  expect(await events.after(0, 10)).toHaveLength(1)
+  expect(delivered).toEqual([])
+})
