@@ -6,8 +6,11 @@ import { ChatError } from '../errors.ts'
 import { Form } from './form.ts'
 import type { Uploads } from './uploads.ts'
 
-/** A JSON body: the longest message, escaped, with room for what else clients send. */
-const JSON_BYTES_MAX = 1024 * 1024
+/**
+ * A JSON or urlencoded body: the longest message that can be set, 100,000 characters of twelve bytes
+ * (an emoji as \ud83d\ude00 or %F0%9F%98%80), with room for what else clients send.
+ */
+const TEXT_BODY_BYTES_MAX = 2 * 1024 * 1024
 /** Parameters in a request. The document's largest one has five. */
 const FIELDS_MAX = 50
 const FIELD_NAME_BYTES_MAX = 100
@@ -62,7 +65,7 @@ async function readBody(request: IncomingMessage, form: Form, uploads: Uploads):
 
 async function readJson(request: IncomingMessage, form: Form): Promise<void> {
   const chunks: Buffer[] = []
-  for await (const chunk of limited(request, JSON_BYTES_MAX)) chunks.push(chunk as Buffer)
+  for await (const chunk of limited(request, TEXT_BODY_BYTES_MAX)) chunks.push(chunk as Buffer)
   const body = parseJson(Buffer.concat(chunks))
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new ChatError('invalid', 'The body must be a JSON object')
@@ -81,7 +84,7 @@ function parseJson(body: Buffer): unknown {
 async function readFields(request: IncomingMessage, form: Form): Promise<void> {
   const parser = createParser(request)
   const problem = collectFields(parser, form)
-  await parse(limited(request, JSON_BYTES_MAX), parser)
+  await parse(limited(request, TEXT_BODY_BYTES_MAX), parser)
   problem.throwIfAny()
 }
 
