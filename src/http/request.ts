@@ -149,7 +149,7 @@ function createParser(request: IncomingMessage): busboy.Busboy {
       limits: {
         fields: FIELDS_MAX,
         fieldNameSize: FIELD_NAME_BYTES_MAX,
-        fieldSize: FIELD_BYTES_MAX,
+        fieldSize: FIELD_BYTES_MAX + 1,
         files: FILES_MAX,
       },
     })
@@ -176,17 +176,24 @@ class Problem {
 
 function collectFields(parser: busboy.Busboy, form: Form): Problem {
   const problem = new Problem()
-  parser.on('field', (name, value, info) => {
-    if (info.nameTruncated) {
+  parser.on('field', (name: string | undefined, value: string | undefined, info) => {
+    // busboy limits no names in multipart, and takes a value that just fits there for a cut one.
+    if (info.nameTruncated || bytesOf(name) > FIELD_NAME_BYTES_MAX) {
       problem.add(tooLarge(`The name of a parameter (at most ${FIELD_NAME_BYTES_MAX} bytes)`))
-    } else if (info.valueTruncated) {
+    } else if (info.valueTruncated || bytesOf(value) > FIELD_BYTES_MAX) {
       problem.add(tooLarge(`${name} (at most ${FIELD_BYTES_MAX} bytes)`))
+    } else if (name === undefined || value === undefined) {
+      problem.add(new ChatError('invalid', 'A parameter has no name, or an unknown charset'))
     } else {
       form.set(name, value)
     }
   })
   parser.on('fieldsLimit', () => problem.add(tooLarge(`The form (at most ${FIELDS_MAX} fields)`)))
   return problem
+}
+
+function bytesOf(text: string | undefined): number {
+  return text === undefined ? 0 : Buffer.byteLength(text)
 }
 
 async function parse(body: Readable, parser: busboy.Busboy): Promise<void> {
