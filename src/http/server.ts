@@ -16,7 +16,7 @@ import { markAsRead } from './endpoints/mark_as_read.ts'
 import { sendChatMessage } from './endpoints/send_chat_message.ts'
 import { readForm } from './request.ts'
 import { sendAnswer, sendError } from './response.ts'
-import { mediaFolder, pagesFolder, sendFile } from './static.ts'
+import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import type { Uploads } from './uploads.ts'
 
 interface Route {
@@ -41,6 +41,11 @@ const ROUTES = new Map<string, Route>([
 /** How long a browser may remember a preflight's answer: Chrome caps it at two hours. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7_200
 const UPLOADS_PREFIX = '/uploads/'
+/**
+ * Pages are ours, and plainly named. By default uploads lie below them, where any other spelling
+ * (//uploads/, /%75ploads/, /./uploads/) would find them, and show them as pages.
+ */
+const PAGE_PATH = /^(\/\w[\w.-]*)*\/?$/
 
 export interface ApiOptions {
   host: string
@@ -109,12 +114,16 @@ export class ApiServer {
     const method = request.method === 'HEAD' ? 'GET' : request.method
     if (method === 'OPTIONS') return answerPreflight(request, response, methods)
     if (method === undefined || !methods.includes(method)) {
+      if (route === undefined) throw notFound()
       response.setHeader('Allow', allowed(methods))
       throw new ChatError('method_not_allowed', `Use ${methods.join(' or ')} here`)
     }
     if (route !== undefined) return this.#answer(request, response, route.endpoint)
-    if (!path.startsWith(UPLOADS_PREFIX)) return sendFile(request, response, this.#pages, path)
-    return sendFile(request, response, this.#media, path.slice(UPLOADS_PREFIX.length - 1))
+    if (path.startsWith(UPLOADS_PREFIX)) {
+      return sendFile(request, response, this.#media, path.slice(UPLOADS_PREFIX.length - 1))
+    }
+    if (!PAGE_PATH.test(path)) throw notFound()
+    return sendFile(request, response, this.#pages, path)
   }
 
   async #answer(
