@@ -3,9 +3,9 @@ import { WebSocket } from 'ws'
 import { readConfig } from '../src/config.ts'
 import { connect, get, post, sendText, TestSocket } from './support/clients.ts'
 import { codeBelow, listBelow, onlyCodeBelow, parseExample, shapeOf } from './support/document.ts'
+import { JPEG, MP3, OGG } from './support/document-media.ts'
 import { multipart, urlencoded } from './support/encodings.ts'
 import { startApi, startChat, startDaemon, temporaryFolder } from './support/processes.ts'
-import { JPEG, MP3, OGG } from './support/sample-media.ts'
 import { waitFor } from './support/wait.ts'
 
 // The people of the document's examples.

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type HttpAnswer, post, sendText } from '../support/clients.ts'
+import { JPEG } from '../support/document-media.ts'
 import { multipart, urlencoded } from '../support/encodings.ts'
 import {
   type Environment,
@@ -10,7 +11,6 @@ import {
   temporaryFolder,
 } from '../support/processes.ts'
 import { exchange, openSocket } from '../support/raw-http.ts'
-import { JPEG } from '../support/sample-media.ts'
 import { waitFor } from '../support/wait.ts'
 
 const DRAFT = { sender_id: 1, receiver_id: 2, message: 'Hello' }
