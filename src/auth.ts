@@ -103,7 +103,7 @@ function requireToken(request: IncomingMessage): string {
 }
 
 function bearerToken(request: IncomingMessage): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  return /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1]
 }
 
 function protocolToken(request: IncomingMessage): string | undefined {

@@ -13,6 +13,8 @@ export interface PendingEvent {
 export const EVENT_NAME_LENGTH_MAX = 64
 /** Bytes of JSON that one broadcast may carry: as much as one inbound frame of a socket. */
 export const EVENT_DATA_BYTES_MAX = 65_536
+/** Objects and arrays within each other: what SQLite's json_valid takes. */
+export const EVENT_DATA_LEVELS_MAX = 1_000
 /** Events that mean something only at the moment they happen: never told late. */
 export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
 /** Rows that one statement deletes: the daemon's sockets wait while it runs. */
@@ -74,6 +76,10 @@ export class Events {
         `event must be at most ${EVENT_NAME_LENGTH_MAX} characters long`,
       )
     }
+    // Before anything else walks through it: JSON.stringify has no limit but the stack.
+    if (isDeeperThan(data, EVENT_DATA_LEVELS_MAX)) {
+      throw new ChatError('invalid', `data must be at most ${EVENT_DATA_LEVELS_MAX} levels deep`)
+    }
     if (Buffer.byteLength(JSON.stringify(data)) > EVENT_DATA_BYTES_MAX) {
       throw new ChatError('too_large', `data must be at most ${EVENT_DATA_BYTES_MAX} bytes of JSON`)
     }
@@ -106,4 +112,9 @@ export class Events {
     const names = JSON.stringify(EPHEMERAL_EVENTS)
     await this.#database.write(() => this.#deleteStale.run(storedTime, names))
   }
+}
+
+function isDeeperThan(value: unknown, levelsMax: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levelsMax === 0 || Object.values(value).some((part) => isDeeperThan(part, levelsMax - 1))
 }

@@ -1,6 +1,12 @@
 import { ChatError } from '../errors.ts'
 import type { Upload } from './uploads.ts'
 
+/** Parameters in a request. The document's largest one has five. */
+export const FIELDS_MAX = 50
+export const FIELD_NAME_BYTES_MAX = 100
+/** One parameter: the longest message that can be set, in bytes. */
+export const FIELD_BYTES_MAX = 512 * 1024
+
 /**
  * A request's parameters, wherever they came from: query string, urlencoded, JSON or multipart body.
  * Each reader checks what it returns and throws a ChatError `invalid` that names the parameter.
@@ -10,13 +16,29 @@ export class Form {
   /** The file of a multipart request. */
   upload: Upload | undefined
   readonly #values = new Map<string, unknown>()
+  readonly #fallback: Form | undefined
 
-  /** @throws ChatError `invalid` when the parameter was given before, and differs */
+  /** @param fallback the form of the query string, for what the body does not give */
+  constructor(fallback?: Form) {
+    this.#fallback = fallback
+  }
+
+  /**
+   * @throws ChatError `too_large` beyond the limits above; `invalid` when the parameter was given in
+   *   the same place before, and differs
+   */
   set(name: string, value: unknown): void {
-    if (this.#values.has(name) && String(this.#values.get(name)) !== String(value)) {
+    if (Buffer.byteLength(name) > FIELD_NAME_BYTES_MAX) {
+      throw tooLarge('The name of a parameter', `${FIELD_NAME_BYTES_MAX} bytes`)
+    }
+    if (typeof value === 'string' && Buffer.byteLength(value) > FIELD_BYTES_MAX) {
+      throw tooLarge(name, `${FIELD_BYTES_MAX} bytes`)
+    }
+    if (this.#values.has(name) && !isSameScalar(this.#values.get(name), value)) {
       throw new ChatError('invalid', `${name} is given twice`)
     }
     this.#values.set(name, value)
+    if (this.#values.size > FIELDS_MAX) throw tooLarge('The form', `${FIELDS_MAX} fields`)
   }
 
   has(name: string): boolean {
@@ -92,8 +114,19 @@ export class Form {
 
   #given(name: string): unknown {
     const value = this.#values.get(name)
-    return value === null || value === '' ? undefined : value
+    const isGiven = value !== undefined && value !== null && value !== ''
+    if (isGiven) return value
+    return this.#fallback === undefined ? undefined : this.#fallback.#given(name)
   }
+}
+
+export function tooLarge(what: string, limit: string): ChatError {
+  return new ChatError('too_large', `${what} is too large (at most ${limit})`)
+}
+
+/** Whether 7 in one place and "7" in another are the same. */
+function isSameScalar(a: unknown, b: unknown): boolean {
+  return typeof a !== 'object' && typeof b !== 'object' && String(a) === String(b)
 }
 
 function parsed(text: string): unknown {

@@ -3,15 +3,15 @@ import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import busboy, { type FileInfo } from 'busboy'
 import { ChatError } from '../errors.ts'
-import { Form } from './form.ts'
+import { FIELD_BYTES_MAX, FIELDS_MAX, Form, tooLarge } from './form.ts'
 import type { Uploads } from './uploads.ts'
-import { FIELDS_MAX, parseUrlencoded } from './urlencoded.ts'
+import { parseUrlencoded } from './urlencoded.ts'
 
-/** A JSON or urlencoded body: the longest message, escaped, with room for what else clients send. */
-const TEXT_BYTES_MAX = 1024 * 1024
-const FIELD_NAME_BYTES_MAX = 100
-/** One parameter of a form: the longest message that can be set, in bytes. */
-const FIELD_BYTES_MAX = 512 * 1024
+/**
+ * A JSON or urlencoded body: the longest message that can be set, 100,000 characters of twelve bytes
+ * (an emoji as \ud83d\ude00 or %F0%9F%98%80), with room for what else clients send.
+ */
+const TEXT_BODY_BYTES_MAX = 2 * 1024 * 1024
 /** What a multipart body may be longer than the file in it. */
 const MULTIPART_OVERHEAD_BYTES = 1024 * 1024
 /** Files that are looked at: the second is there to be refused. */
@@ -28,8 +28,9 @@ export async function readForm(
   query: string,
   uploads: Uploads,
 ): Promise<Form> {
-  const form = new Form()
-  for (const [name, value] of parseUrlencoded(query)) form.set(name, value)
+  const queryForm = new Form()
+  for (const [name, value] of parseUrlencoded(query)) queryForm.set(name, value)
+  const form = new Form(queryForm)
   if (request.method !== 'GET' && hasBody(request)) await readBody(request, form, uploads)
   return form
 }
@@ -64,9 +65,7 @@ async function readJson(request: IncomingMessage, form: Form): Promise<void> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new ChatError('invalid', 'The body must be a JSON object')
   }
-  const fields = Object.entries(body)
-  if (fields.length > FIELDS_MAX) throw tooLarge(`The body (at most ${FIELDS_MAX} fields)`)
-  for (const [name, value] of fields) form.set(name, value)
+  for (const [name, value] of Object.entries(body)) form.set(name, value)
 }
 
 function parseJson(text: string): unknown {
@@ -83,7 +82,7 @@ async function readFields(request: IncomingMessage, form: Form): Promise<void> {
 
 async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
-  for await (const chunk of limited(request, TEXT_BYTES_MAX)) chunks.push(chunk as Buffer)
+  for await (const chunk of limited(request, TEXT_BODY_BYTES_MAX)) chunks.push(chunk as Buffer)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
   } catch {
@@ -150,9 +149,9 @@ function createParser(request: IncomingMessage): busboy.Busboy {
       headers: request.headers,
       defParamCharset: 'utf8',
       limits: {
-        fields: FIELDS_MAX,
-        fieldNameSize: FIELD_NAME_BYTES_MAX,
-        fieldSize: FIELD_BYTES_MAX,
+        // One more than the form takes, so that it sees, and says, what is too much.
+        fields: FIELDS_MAX + 1,
+        fieldSize: FIELD_BYTES_MAX + 1,
         files: FILES_MAX,
       },
     })
@@ -187,16 +186,15 @@ class Problem {
 
 function collectFields(parser: busboy.Busboy, form: Form): Problem {
   const problem = new Problem()
-  parser.on('field', (name, value, info) => {
-    if (info.nameTruncated) {
-      problem.add(tooLarge(`The name of a parameter (at most ${FIELD_NAME_BYTES_MAX} bytes)`))
-    } else if (info.valueTruncated) {
-      problem.add(tooLarge(`${name} (at most ${FIELD_BYTES_MAX} bytes)`))
-    } else {
-      problem.catch(() => form.set(name, value))
-    }
+  parser.on('field', (name: string | undefined, value: string | undefined) => {
+    problem.catch(() => {
+      if (name === undefined || value === undefined) {
+        throw new ChatError('invalid', 'A parameter has no name, or an unknown charset')
+      }
+      form.set(name, value)
+    })
   })
-  parser.on('fieldsLimit', () => problem.add(tooLarge(`The form (at most ${FIELDS_MAX} fields)`)))
+  parser.on('fieldsLimit', () => problem.add(tooLarge('The form', `${FIELDS_MAX} fields`)))
   return problem
 }
 
@@ -211,7 +209,7 @@ async function parse(body: Readable, parser: busboy.Busboy): Promise<void> {
 
 /** The request's body, failing with `too_large` as soon as it exceeds `bytesMax`. */
 function limited(request: IncomingMessage, bytesMax: number): Readable {
-  const error = tooLarge(`The request (at most ${bytesMax} bytes)`)
+  const error = tooLarge('The request', `${bytesMax} bytes`)
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw error
   let bytes = 0
   const counter = new Transform({
@@ -225,8 +223,4 @@ function limited(request: IncomingMessage, bytesMax: number): Readable {
     if (!request.complete) counter.destroy(new ChatError('invalid', 'The request was cut short'))
   })
   return request.pipe(counter)
-}
-
-function tooLarge(what: string): ChatError {
-  return new ChatError('too_large', `${what} is too large`)
 }

@@ -54,6 +54,11 @@ const ROUTES = new Map<string, Route>([
 /** How long a browser may remember a preflight's answer: Chrome caps it at two hours. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7_200
 const UPLOADS_PREFIX = '/uploads/'
+/**
+ * Pages are ours, and plainly named. By default uploads lie below them, where any other spelling
+ * (//uploads/, /%75ploads/, /./uploads/) would find them, and show them as pages.
+ */
+const PAGE_PATH = /^(\/\w[\w.-]*)*\/?$/
 /** The part of the uploads folder that CHAT_MEDIA_AUTH protects. Profile pictures are for everybody. */
 const PRIVATE_MEDIA = 'chat/'
 
@@ -98,6 +103,7 @@ export class ApiServer {
   readonly #media: ReturnType<typeof mediaFolder>
   readonly #pages: ReturnType<typeof pagesFolder>
   #isStopping = false
+  #isUnavailable = false
 
   constructor(parts: ApiParts, options: ApiOptions) {
     this.#parts = parts
@@ -157,14 +163,18 @@ export class ApiServer {
     const method = request.method === 'HEAD' ? 'GET' : request.method
     if (method === 'OPTIONS') return answerPreflight(request, response, methods)
     if (method === undefined || !methods.includes(method)) {
+      if (route === undefined) throw notFound()
       response.setHeader('Allow', allowed(methods))
       throw new ChatError('method_not_allowed', `Use ${methods.join(' or ')} here`)
     }
     if (route !== undefined) return this.#answer(request, response, route)
-    if (!path.startsWith(UPLOADS_PREFIX)) return sendFile(request, response, this.#pages, path)
-    const mediaPath = path.slice(UPLOADS_PREFIX.length)
-    await this.#requireMedia(request, mediaPath)
-    return sendFile(request, response, this.#media, `/${mediaPath}`)
+    if (path.startsWith(UPLOADS_PREFIX)) {
+      const mediaPath = path.slice(UPLOADS_PREFIX.length)
+      await this.#requireMedia(request, mediaPath)
+      return sendFile(request, response, this.#media, `/${mediaPath}`)
+    }
+    if (!PAGE_PATH.test(path)) throw notFound()
+    return sendFile(request, response, this.#pages, path)
   }
 
   async #answer(
@@ -183,6 +193,7 @@ export class ApiServer {
     try {
       const context = { ...parts, form, caller, uploads, request, broadcastSecret }
       sendAnswer(response, await endpoint(context))
+      this.#logAvailable()
     } finally {
       await uploads.discard(form.upload)
     }
@@ -199,6 +210,7 @@ export class ApiServer {
   #allowOrigin(request: IncomingMessage, response: ServerResponse): void {
     const { allowedOrigins } = this.#options
     const { origin } = request.headers
+    response.setHeader('Access-Control-Expose-Headers', 'Retry-After')
     if (allowedOrigins.includes('*')) {
       response.setHeader('Access-Control-Allow-Origin', '*')
       return
@@ -209,11 +221,24 @@ export class ApiServer {
     response.setHeader('Access-Control-Allow-Credentials', 'true')
   }
 
-  /** Refusals are the caller's business; a bug, or a dependency that is down, is the operator's. */
+  /** Refusals are the caller's business; a bug, or something that is down, is the operator's. */
   #logError(request: IncomingMessage, error: unknown): void {
-    const isRefusal = error instanceof ChatError && error.code !== 'unavailable'
+    const { log } = this.#parts
     // The path alone: a query may carry a token.
-    if (!isRefusal) this.#parts.log.error(`${request.method} ${pathOf(request)} failed`, error)
+    const what = `${request.method} ${pathOf(request)}`
+    if (!(error instanceof ChatError)) {
+      log.error(`${what} failed`, error)
+    } else if (error.code === 'unavailable' && !this.#isUnavailable) {
+      // Once, until it is over: a database that is locked fails every request.
+      this.#isUnavailable = true
+      const reason = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+      log.warn(`${what} is answered 503: ${error.message}${reason}`)
+    }
+  }
+
+  #logAvailable(): void {
+    if (this.#isUnavailable) this.#parts.log.info('Requests are answered again')
+    this.#isUnavailable = false
   }
 }
 

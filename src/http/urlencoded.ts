@@ -1,29 +1,24 @@
 import { ChatError } from '../errors.ts'
 
-/** Parameters in one request. The document's largest one has five. */
-export const FIELDS_MAX = 50
-
 /**
- * Decodes `a=1&b=2`. Not URLSearchParams: that turns what is not UTF-8 into question marks, which
- * would be stored.
+ * Decodes `a=1&b=2`, one pair after the other. Not URLSearchParams: that turns what is not UTF-8 into
+ * question marks, which would be stored. A lone % stands for itself, as it did for the PHP original.
  *
- * @throws ChatError `invalid` for what is not percent-encoded UTF-8, `too_large` for too many fields
+ * @throws ChatError `invalid` for percent-encoding that is not UTF-8
  */
-export function parseUrlencoded(text: string): [name: string, value: string][] {
-  const pairs = text.split('&', FIELDS_MAX + 1).filter(Boolean)
-  if (pairs.length > FIELDS_MAX) {
-    throw new ChatError('too_large', `A request may have at most ${FIELDS_MAX} parameters`)
-  }
-  return pairs.map((pair) => {
+export function* parseUrlencoded(text: string): Iterable<[name: string, value: string]> {
+  if (text === '') return
+  for (const pair of text.split('&')) {
+    if (pair === '') continue
     const equals = pair.indexOf('=')
-    if (equals === -1) return [decode(pair), '']
-    return [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))]
-  })
+    if (equals === -1) yield [decode(pair), '']
+    else yield [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))]
+  }
 }
 
 function decode(text: string): string {
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
+    return decodeURIComponent(text.replaceAll('+', ' ').replace(/%(?![\da-f]{2})/gi, '%25'))
   } catch {
     throw new ChatError('invalid', 'The parameters are not percent-encoded UTF-8')
   }

@@ -38,6 +38,8 @@ async function isUnwanted(
   data: object,
 ): Promise<boolean> {
   if (event !== 'chat:typing' || userId === null || !('sender_id' in data)) return false
-  const { isBlocked, isBlockedByOther } = await chat.blocks.find(Number(data.sender_id), userId)
+  // An object may have no way to become a number, and throw.
+  const senderId = typeof data.sender_id === 'object' ? Number.NaN : Number(data.sender_id)
+  const { isBlocked, isBlockedByOther } = await chat.blocks.find(senderId, userId)
   return isBlocked || isBlockedByOther
 }

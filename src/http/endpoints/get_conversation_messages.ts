@@ -13,7 +13,10 @@ import { success } from '../response.ts'
  */
 export const getConversationMessages: Endpoint = async ({ form, chat, caller }) => {
   const conversationId = await findConversation(form, chat, caller)
-  const beforeMessageId = form.optionalId('before_message_id')
+  // Clients that count from 0 mean the first page by it.
+  const beforeMessageId =
+    form.integer('before_message_id', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 }) ||
+    undefined
   const page = { ...readPage(form), beforeMessageId }
   const { messages, hasMore } =
     conversationId === undefined
