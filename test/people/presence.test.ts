@@ -53,10 +53,13 @@ test('a user is offline a while after the last socket has closed, not the first'
 })
 
 test('a page that is reloaded tells nobody; one that is closed for longer tells twice', async () => {
-  const { daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: '1500' })
+  const { daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: '2500' })
   const observer = await connect(daemon.url, 1)
   const before = await connect(daemon.url, 2)
+  await waitForStatus(observer, 2, 'online')
   await before.close()
+  // Slower than changes are gathered: coming and going within that time is never told.
+  await toldSoFar(observer, daemon.url)
   const after = await connect(daemon.url, 2)
   // Goes later than the page went, so its delay is over later.
   await comeAndGo(daemon.url, 99, observer)

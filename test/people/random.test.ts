@@ -3,6 +3,7 @@ import {
   asyncProperty,
   boolean,
   constant,
+  integer,
   nat,
   oneof,
   record,
@@ -23,7 +24,7 @@ const DEVICES_PER_USER = 2
 const STEPS = 300
 const RUNS = 4
 /** A failing run is repeated with ever fewer steps; this long at most, then the shortest is shown. */
-const SHRINKING_MS_MAX = 120_000
+const SHRINKING_MS_MAX = 60_000
 
 // To repeat a failure: RANDOM_SEED=… RANDOM_PATH=… npx vitest run … test/people/random.test.ts
 const SEED = Number(process.env.RANDOM_SEED ?? Date.now() % 2 ** 31)
@@ -42,6 +43,16 @@ const step = oneof(
       to: nat(USERS - 2),
       api,
       isAwaited: boolean(),
+    }),
+  },
+  // A device that comes back just as several others write to it: the replay races the live events.
+  {
+    weight: 6,
+    arbitrary: record({
+      kind: constant('rush' as const),
+      device,
+      api,
+      count: integer({ min: 1, max: 8 }),
     }),
   },
   // An app whose request timed out says it again; what it says again may still be under way.
@@ -128,6 +139,8 @@ class World {
         return this.#devices[step.device]?.disconnect()
       case 'send':
         return this.#send(step)
+      case 'rush':
+        return this.#rush(step)
       case 'retry':
         return this.#retry(step.sent, step.api)
       case 'read':
@@ -176,14 +189,25 @@ class World {
     await device.connect(this.#daemon.url).catch(() => device.disconnect())
   }
 
-  async #send(step: Step & { kind: 'send' }): Promise<void> {
+  async #send({ from, to, api, isAwaited }: Step & { kind: 'send' }): Promise<void> {
     // The receiver is anybody but the sender.
-    const to = step.to < step.from ? step.to : step.to + 1
-    const name = `send-${this.#sent.length}`
-    const sent = { from: step.from + 1, to: to + 1, name, messageIds: [] }
+    const answered = this.#sendNew(from + 1, to < from ? to + 1 : to + 2, api)
+    if (isAwaited) await answered
+  }
+
+  async #rush({ device: index, api, count }: Step & { kind: 'rush' }): Promise<void> {
+    const device = this.#devices[index] as Device
+    for (let other = 1; other <= count; other++) {
+      const from = ((device.userId - 1 + other) % USERS) + 1
+      this.#sendNew(from, device.userId, (api + other) % this.#apis.length)
+    }
+    await this.#connect(device)
+  }
+
+  #sendNew(from: number, to: number, api: number): Promise<void> {
+    const sent = { from, to, name: `send-${this.#sent.length}`, messageIds: [] }
     this.#sent.push(sent)
-    const answered = this.#post(sent, step.api)
-    if (step.isAwaited) await answered
+    return this.#post(sent, api)
   }
 
   #retry(index: number, api: number): void {

@@ -166,6 +166,10 @@ test('mark_as_read.php takes other_user_id, conversation_id or message_id', asyn
   for (const socket of [sender, phone, laptop]) {
     expect(socket.all('chat:read').length).toBe(toldCount)
   }
+  // And the other way round.
+  expect((await conversationOf(api.url, 1, 2)).unread_count).toBe(1)
+  await call(api.url, 'mark_as_read', { user_id: 1, other_user_id: 2 })
+  expect((await conversationOf(api.url, 1, 2)).unread_count).toBe(0)
 })
 
 test('mark_as_read.php reads up to message_id and not beyond', async () => {

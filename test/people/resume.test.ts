@@ -65,6 +65,29 @@ test('no gap and no duplicate while messages commit during the replay', async ()
   }
 })
 
+test('what is sent while a slow device is being told what it missed comes after that', async () => {
+  // More than the kernel takes for a reader that does not read, in one page of the replay.
+  const missedCount = 20
+  const long = '👋'.repeat(100_000)
+  const { api, daemon } = await startChat({ CHAT_MAX_MESSAGE_LENGTH: '100000' })
+  const ids: number[] = []
+  const send = async (text: string) => ids.push((await sendText(api.url, 1, 2, text)).message_id)
+  while (ids.length < missedCount) await send(long)
+  const slow = new TestSocket(`${daemon.url}/?user_id=2&last_message_id=0`)
+  slow.socket.once('open', () => slow.socket.pause())
+  await waitFor(() => slow.socket.isPaused, 'the slow device to connect')
+  const quick = await connect(daemon.url, 2, lastMessageId(ids.at(-1) as number))
+  while (ids.length < missedCount + 3) await send('Live')
+  // What has reached the quick device has been passed to the slow one.
+  await quick.event('chat:message', 3)
+  expect(slow.all('chat:message').length).toBeLessThan(missedCount)
+
+  slow.socket.resume()
+  await slow.event('chat:message', ids.length)
+  await slow.settled()
+  expect(slow.all('chat:message').map((data) => data.message_id)).toEqual(ids)
+})
+
 test('CHAT_MAX_REPLAY (500) messages are replayed; of one more, none is', async () => {
   const { api, daemon } = await startChat()
   const sendMany = (count: number) =>
