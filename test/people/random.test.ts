@@ -22,9 +22,9 @@ import { waitFor } from '../support/wait.ts'
 const USERS = 20
 const DEVICES_PER_USER = 2
 const STEPS = 300
-const RUNS = 4
+const RUNS = 3
 /** A failing run is repeated with ever fewer steps; this long at most, then the shortest is shown. */
-const SHRINKING_MS_MAX = 60_000
+const SHRINKING_MS_MAX = 90_000
 
 // To repeat a failure: RANDOM_SEED=… RANDOM_PATH=… npx vitest run … test/people/random.test.ts
 const SEED = Number(process.env.RANDOM_SEED ?? Date.now() % 2 ** 31)
@@ -85,8 +85,8 @@ test(`each message arrives exactly once and in order, whatever happens (seed ${S
     seed: SEED,
     path: PATH,
     numRuns: RUNS,
-    interruptAfterTimeLimit: SHRINKING_MS_MAX,
-    markInterruptAsFailure: false,
+    // Not interruptAfterTimeLimit: a run that is left halfway goes on starting processes.
+    skipAllAfterTimeLimit: SHRINKING_MS_MAX,
   })
 }, 240_000)
 
