@@ -24,6 +24,7 @@ export class Connections {
   readonly #setLastSeen: Statement<[string, number]>
   readonly #selectAll: Statement<[], ConnectionRow>
   readonly #isOnline: Statement<[number], 1>
+  readonly #countUsers: Statement<[], number>
 
   constructor(database: Database, clock: Clock) {
     this.#database = database
@@ -47,6 +48,9 @@ export class Connections {
     `)
     this.#isOnline = database
       .prepare<[number], 1>('SELECT 1 FROM connections WHERE user_id = ? LIMIT 1')
+      .pluck()
+    this.#countUsers = database
+      .prepare<[], number>('SELECT count(DISTINCT user_id) FROM connections')
       .pluck()
   }
 
@@ -84,6 +88,11 @@ export class Connections {
 
   async isOnline(userId: number): Promise<boolean> {
     return this.#isOnline.get(userId) === 1
+  }
+
+  /** How many users are online. */
+  async countUsers(): Promise<number> {
+    return this.#countUsers.get() ?? 0
   }
 }
 

@@ -53,7 +53,11 @@ export class Daemons {
       VALUES (@hostname, @pid, @processStartedAt, @address, @now, @now, @now)
     `)
     this.#setLastSeen = database.prepare(`
-      UPDATE users SET last_seen_at = ? WHERE user_id IN (SELECT user_id FROM connections)
+      UPDATE users SET
+        last_seen_at = max(?, (
+          SELECT max(connected_at) FROM connections WHERE connections.user_id = users.user_id
+        ))
+      WHERE user_id IN (SELECT user_id FROM connections)
     `)
     this.#deleteAll = database.prepare('DELETE FROM daemons')
     this.#delete = database.prepare('DELETE FROM daemons WHERE daemon_id = ?')
@@ -64,7 +68,7 @@ export class Daemons {
 
   /**
    * Takes the lease, clearing what a dead holder left: its connections go with its row, and whoever
-   * they belonged to was last seen at its last heartbeat.
+   * they belonged to was last seen at its last heartbeat, or when they connected after it.
    *
    * @returns the daemon_id to pass to `heartbeat` and `release`
    * @throws ChatError `setup`, naming the holder's pid, while another daemon lives

@@ -1,0 +1,168 @@
+import { expect, test } from 'vitest'
+import { connect, get, post, sendText } from '../support/clients.ts'
+import { call, conversationOf, historyOf, setBlock, statusOf } from '../support/people.ts'
+import { startApi, startChat, temporaryFolder } from '../support/processes.ts'
+import { waitFor } from '../support/wait.ts'
+
+test('clients in the field can block and unblock, in each of their ways', async () => {
+  const api = await startApi(temporaryFolder())
+  const ways: [Record<string, unknown>, boolean][] = [
+    [{ block: 1 }, true],
+    [{ block: 0 }, false],
+    [{ block: '1', action: 'block' }, true],
+    [{ block: '0', action: 'unblock' }, false],
+    [{ action: 'block' }, true],
+    [{ action: 'block' }, true],
+    [{ action: 'unblock' }, false],
+    [{ action: 'unblock' }, false],
+    [{ block: true }, true],
+    [{ block: false }, false],
+  ]
+  for (const [wish, isBlocked] of ways) {
+    const body = await call(api.url, 'block_unblock_user', {
+      user_id: 1,
+      blocked_user_id: 2,
+      ...wish,
+    })
+    const state = { blocked: isBlocked, is_blocked: isBlocked }
+    expect(body).toEqual({
+      status: 'success',
+      message: isBlocked ? 'User blocked successfully' : 'User unblocked successfully',
+      data: { user_id: 1, blocked_user_id: 2, ...state },
+      ...state,
+    })
+    const status = { user_id: 1, blocked_user_id: 2 }
+    expect(await call(api.url, 'get_chat_user_status', status)).toMatchObject({
+      status: 'success',
+      ...state,
+      is_online: false,
+    })
+  }
+})
+
+test('both endpoints take what mobile clients send: a form in which every value is a string', async () => {
+  const api = await startApi(temporaryFolder())
+  const pair = { user_id: '1', blocked_user_id: '2' }
+  const form = new URLSearchParams({ ...pair, block: '1', action: 'block' })
+  expect((await post(`${api.url}/block_unblock_user.php`, form)).body.is_blocked).toBe(true)
+  const status = await post(`${api.url}/get_chat_user_status.php`, new URLSearchParams(pair))
+  expect(status.body).toMatchObject({ status: 'success', blocked: true, is_blocked: true })
+  const query = `user_id=1&blocked_user_id=2`
+  const { body } = await get(`${api.url}/get_chat_user_status.php?${query}`)
+  expect(body).toEqual(status.body)
+})
+
+test('a wish that contradicts itself, or none, or to block oneself, is refused', async () => {
+  const api = await startApi(temporaryFolder())
+  const pair = { user_id: 1, blocked_user_id: 2 }
+  const bad = [
+    pair,
+    { ...pair, block: 1, action: 'unblock' },
+    { ...pair, block: 0, action: 'block' },
+    { ...pair, block: 2 },
+    { ...pair, action: 'report' },
+    { ...pair, block: 1, action: 'report' },
+    { user_id: 1, blocked_user_id: 1, block: 1 },
+    { user_id: 1, blocked_user_id: 1, block: 0 },
+    { user_id: 1, block: 1 },
+    { blocked_user_id: 2, block: 1 },
+  ]
+  for (const parameters of bad) {
+    const { status, body } = await post(`${api.url}/block_unblock_user.php`, parameters)
+    expect([parameters, status]).toEqual([parameters, 400])
+    expect(body).toEqual({ status: 'error', message: expect.stringMatching(/\w/) })
+  }
+  expect(await statusOf(api.url, 2, 1)).toMatchObject({ is_blocked: false })
+})
+
+test('neither can write to the other; each is told why, and nothing is stored', async () => {
+  const { api, daemon } = await startChat()
+  const blocker = await connect(daemon.url, 1)
+  const blocked = await connect(daemon.url, 2)
+  await sendText(api.url, 1, 2, 'Hello')
+  await setBlock(api.url, 1, 2, 1)
+
+  const fromBlocked = await send(api.url, 2, 1)
+  expect(fromBlocked.status).toBe(403)
+  expect(fromBlocked.body).toEqual({
+    status: 'error',
+    message: 'This user has blocked you: your message was not sent',
+  })
+  const fromBlocker = await send(api.url, 1, 2)
+  expect(fromBlocker.status).toBe(403)
+  expect(fromBlocker.body).toEqual({
+    status: 'error',
+    message: 'You have blocked this user: unblock them to send a message',
+  })
+  // Others are not concerned.
+  await sendText(api.url, 1, 3, 'Hello')
+  await sendText(api.url, 3, 2, 'Hello')
+  expect((await blocked.event('chat:message', 2)).sender_id).toBe(3)
+  await blocker.settled()
+  expect(blocker.all('chat:message')).toEqual([])
+  expect((await historyOf(api.url, 1, 2)).length).toBe(1)
+
+  await setBlock(api.url, 1, 2, 0)
+  await sendText(api.url, 2, 1, 'Friends again?')
+  await sendText(api.url, 1, 2, 'Friends again')
+  expect((await blocker.event('chat:message')).message).toBe('Friends again?')
+  expect((await blocked.event('chat:message', 3)).message).toBe('Friends again')
+})
+
+test('a block is of one person by another: both have to take theirs back', async () => {
+  const api = await startApi(temporaryFolder())
+  await setBlock(api.url, 1, 2, 1)
+  await setBlock(api.url, 2, 1, 1)
+  expect(await statusOf(api.url, 2, 1)).toMatchObject({
+    is_blocked: true,
+    is_blocked_by_other: true,
+  })
+  await setBlock(api.url, 1, 2, 0)
+  expect(await statusOf(api.url, 2, 1)).toMatchObject({
+    is_blocked: false,
+    is_blocked_by_other: true,
+  })
+  expect((await send(api.url, 1, 2)).status).toBe(403)
+  await setBlock(api.url, 2, 1, 0)
+  expect((await send(api.url, 1, 2)).status).toBe(200)
+})
+
+test('whether somebody is online is hidden by a block, from both, wherever it is asked', async () => {
+  const { api, daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: '0' })
+  await sendText(api.url, 1, 2, 'Hello')
+  const before = await connect(daemon.url, 2)
+  await before.close()
+  await waitFor(async () => (await statusOf(api.url, 2, 1)).last_seen_at !== null, 'them gone')
+  await Promise.all([connect(daemon.url, 1), connect(daemon.url, 2)])
+  const seen = async () => [
+    (await statusOf(api.url, 2, 1)).is_online,
+    (await statusOf(api.url, 1, 2)).is_online,
+    (await conversationOf(api.url, 1, 2)).is_online,
+    (await conversationOf(api.url, 2, 1)).is_online,
+  ]
+  await waitFor(async () => (await seen()).every(Boolean), 'both online')
+  expect((await statusOf(api.url, 2, 1)).last_seen_at).not.toBe(null)
+
+  await setBlock(api.url, 1, 2, 1)
+  expect(await seen()).toEqual([false, false, false, false])
+  for (const [userId, viewerId] of [
+    [1, 2],
+    [2, 1],
+  ] as const) {
+    expect(await statusOf(api.url, userId, viewerId)).toMatchObject({
+      status: 'offline',
+      last_seen_at: null,
+    })
+    expect((await conversationOf(api.url, viewerId, userId)).status).toBe('offline')
+  }
+  // A third person sees both.
+  expect((await statusOf(api.url, 1, 3)).is_online).toBe(true)
+
+  await setBlock(api.url, 1, 2, 0)
+  expect(await seen()).toEqual([true, true, true, true])
+})
+
+async function send(apiUrl: string, from: number, to: number) {
+  const message = { sender_id: from, receiver_id: to, message: 'Hello' }
+  return post(`${apiUrl}/send_chat_message.php`, message)
+}
