@@ -94,6 +94,9 @@ async function readMultipart(
   const problem = collectFields(parser, form)
   const receipts: Promise<void>[] = []
   parser.on('file', (name: string, stream: Readable, info: FileInfo) => {
+    // A file that breaks off breaks the form off too, which is where it is told: unheard, the error
+    // would end the process.
+    stream.on('error', () => {})
     // Browsers send an empty, nameless file for a file input in which nothing was chosen.
     if (!info.filename) return void stream.resume()
     const receipt = receiveFile(name, stream, form, uploads).catch((error) => {

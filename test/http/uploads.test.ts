@@ -336,6 +336,24 @@ test('an upload that its client breaks off leaves no file and no error in the lo
   expect(program.output).not.toMatch(/error|warn/)
 })
 
+test('a client that goes away in the middle of a file nobody wants does no harm', async () => {
+  const { program, url, endpoint } = await start()
+  const unwanted = [
+    [partStart(file('avatar', jpeg()))],
+    [partStart(file('image', jpeg(), ''))],
+    [partStart(file('image', jpeg())), jpeg(), partStart(file('voice', jpeg()))],
+  ]
+  for (const parts of unwanted) {
+    const upload = await StreamingUpload.start(endpoint, VOICE_BYTES_MAX)
+    await upload.write(Buffer.concat([...parts, wavOf(MB)]))
+    upload.abort()
+    const sent = await sendFile(endpoint, file('image', jpeg()))
+    expect(sent.status).toBe(200)
+  }
+  expect((await get(`${url}/health`)).body.data.pid).toBe(program.pid)
+  expect(program.output).not.toMatch(/error|warn/)
+})
+
 test('a body that ends in the middle of a file is refused with 400 and leaves no file', async () => {
   const { endpoint, uploads } = await start()
   const whole = body(...PEOPLE, file('voice', wavOf(100_000)))
