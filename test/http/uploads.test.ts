@@ -181,6 +181,37 @@ test('one byte more is answered 413 with the documented body, and leaves no file
   expect(filesBelow(uploads)).toEqual([])
 })
 
+test('a client that sends far too much gets to see the 413, and no reset', async () => {
+  const { endpoint, uploads } = await start()
+  const start64 = partStart(file('voice', Buffer.alloc(0)))
+  const chunk = wavOf(MB)
+  const chunks = 200
+  const length = start64.length + chunks * chunk.length + BODY_END.length
+  for (const contentLength of [length, undefined]) {
+    const upload = await StreamingUpload.start(endpoint, contentLength)
+    await upload.write(start64)
+    for (let sent = 0; sent < chunks; sent += 1) await upload.write(chunk)
+    const { status, body } = await upload.finish()
+    expect(status).toBe(413)
+    expect(body).toEqual({ status: 'error', message: expect.stringContaining('too large') })
+  }
+  expect(filesBelow(uploads)).toEqual([])
+})
+
+test('a client that looks early need not send the rest of what is too much', async () => {
+  const { endpoint } = await start()
+  const upload = await StreamingUpload.start(endpoint, 1024 * MB)
+  await upload.write(partStart(file('voice', Buffer.alloc(0))))
+  expect(await upload.answer()).toMatchObject({ status: 413 })
+})
+
+test('fetch() of far too much sees the 413', async () => {
+  const { endpoint } = await start()
+  const form = new FormData()
+  form.append('voice', new Blob([wavOf(64 * MB)]), 'voice.wav')
+  expect((await fetch(endpoint, { method: 'POST', body: form })).status).toBe(413)
+})
+
 test('the limits of files are settings', async () => {
   const settings = { CHAT_MAX_IMAGE_BYTES: '2000', CHAT_MAX_VOICE_BYTES: '1000' }
   const { endpoint, uploads } = await start(settings)
