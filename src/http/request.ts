@@ -15,8 +15,8 @@ const FIELD_NAME_BYTES_MAX = 100
 const FIELD_BYTES_MAX = 512 * 1024
 /** What a multipart body may be longer than the file in it. */
 const MULTIPART_OVERHEAD_BYTES = 1024 * 1024
-/** Files that are looked at: the second is there to be refused. */
-const FILES_MAX = 2
+/** File inputs in a form, nearly all of them empty. */
+const FILES_MAX = FIELDS_MAX
 
 /**
  * Reads a request's parameters. Whatever comes of it, pass the form's upload to `uploads.discard`
@@ -99,6 +99,10 @@ async function readMultipart(
     stream.on('error', () => {})
     // Browsers send an empty, nameless file for a file input in which nothing was chosen.
     if (!info.filename) return void stream.resume()
+    if (receipts.length > 0) {
+      problem.add(tooManyFiles())
+      return void stream.resume()
+    }
     const receipt = receiveFile(name, stream, form, uploads).catch((error) => {
       problem.add(error)
       // A stream that broke off would hold the parser up for ever; one not yet read has to be.
@@ -128,13 +132,7 @@ async function receiveFile(
   if (name !== 'image' && name !== 'voice') {
     throw new ChatError('invalid', 'A file must be sent as image or voice')
   }
-  const upload = await uploads.receive(name, stream)
-  if (form.upload === undefined) {
-    form.upload = upload
-  } else {
-    await uploads.discard(upload)
-    throw tooManyFiles()
-  }
+  form.upload = await uploads.receive(name, stream)
 }
 
 function tooManyFiles(): ChatError {
@@ -146,10 +144,13 @@ function createParser(request: IncomingMessage): busboy.Busboy {
     return busboy({
       headers: request.headers,
       defParamCharset: 'utf8',
+      // A file called '..' is a file; only one without a name is none.
+      preservePath: true,
       limits: {
         fields: FIELDS_MAX,
         fieldNameSize: FIELD_NAME_BYTES_MAX,
-        fieldSize: FIELD_BYTES_MAX,
+        // One more, since busboy takes a field that has just reached its limit for one beyond it.
+        fieldSize: FIELD_BYTES_MAX + 1,
         files: FILES_MAX,
       },
     })
@@ -179,7 +180,7 @@ function collectFields(parser: busboy.Busboy, form: Form): Problem {
   parser.on('field', (name, value, info) => {
     if (info.nameTruncated) {
       problem.add(tooLarge(`The name of a parameter (at most ${FIELD_NAME_BYTES_MAX} bytes)`))
-    } else if (info.valueTruncated) {
+    } else if (Buffer.byteLength(value) > FIELD_BYTES_MAX) {
       problem.add(tooLarge(`${name} (at most ${FIELD_BYTES_MAX} bytes)`))
     } else {
       form.set(name, value)

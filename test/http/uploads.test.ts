@@ -245,6 +245,30 @@ test('a whole body may have 1 MB beside the largest file, and not a byte more', 
   expect(await settled(uploads)).toHaveLength(1)
 })
 
+test('a form may have 50 fields of 512 KB each, and not one or a byte more', async () => {
+  const { endpoint, uploads } = await start()
+  const image = file('image', jpeg())
+  const many = (count: number) =>
+    fields(Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 'x'])))
+  expect((await sendFile(endpoint, image, ...many(48))).status).toBe(200)
+  expect((await sendFile(endpoint, image, ...many(49))).status).toBe(413)
+  const long = (bytes: number) => fields({ long: 'x'.repeat(bytes) })
+  expect((await sendFile(endpoint, image, ...long(512 * 1024))).status).toBe(200)
+  expect((await sendFile(endpoint, image, ...long(512 * 1024 + 1))).status).toBe(413)
+  expect(await settled(uploads)).toHaveLength(2)
+})
+
+test('an urlencoded field may have 512 KB, and not a byte more', async () => {
+  const { endpoint } = await start()
+  const send = async (bytes: number) => {
+    const form = { sender_id: '1', receiver_id: '2', message: 'Hello', long: 'x'.repeat(bytes) }
+    const body = new URLSearchParams(form)
+    return (await fetch(endpoint, { method: 'POST', body })).status
+  }
+  expect(await send(512 * 1024)).toBe(200)
+  expect(await send(512 * 1024 + 1)).toBe(413)
+})
+
 test('empty, several and unexpected files are refused with 400, and leave no file', async () => {
   const { endpoint, uploads } = await start()
   const cases: { parts: Part[]; message: string }[] = [
@@ -274,6 +298,27 @@ test('empty, several and unexpected files are refused with 400, and leave no fil
     })
   }
   expect(filesBelow(uploads)).toEqual([])
+})
+
+test('file inputs in which a browser had nothing to put do not matter', async () => {
+  const { endpoint, uploads } = await start()
+  const nothing = (name: string) => file(name, Buffer.alloc(0), '')
+  const text = await sendFile(
+    endpoint,
+    nothing('image'),
+    nothing('voice'),
+    nothing('document'),
+    ...fields({ message: 'Just text' }),
+  )
+  expect(text.body.data).toMatchObject({ message_type: 'text', message: 'Just text' })
+  const empty = [nothing('image'), nothing('document'), nothing('other')]
+  const voice = await sendFile(endpoint, ...empty, file('voice', wavOf(100)))
+  expect(voice.body.data).toMatchObject({ message_type: 'voice' })
+  expect(await sendFile(endpoint, nothing('image'))).toMatchObject({
+    status: 400,
+    body: { message: 'At least one of message, image, or voice must be provided' },
+  })
+  expect(await settled(uploads)).toHaveLength(1)
 })
 
 test('fields count before the file and after it, and a caption is kept', async () => {
@@ -397,6 +442,35 @@ test('a body that ends in the middle of a file is refused with 400 and leaves no
     })
   }
   expect(filesBelow(uploads)).toEqual([])
+})
+
+test('file names change nothing', async () => {
+  const { endpoint, uploads } = await start()
+  const names = [
+    '../../../../etc/passwd',
+    '..\\..\\windows\\win.ini',
+    '/etc/cron.d/evil.jpg',
+    'C:\\photos\\evil.php',
+    'photo.jpg%00.php',
+    'photo.php.jpg',
+    'photo.jpg.php',
+    '.htaccess',
+    '.',
+    '..',
+    `${'x'.repeat(5_000)}.html`,
+    'صورة.jpg',
+  ]
+  for (const filename of names) {
+    const { status, body } = await sendFile(endpoint, file('image', jpeg(), filename))
+    expect({ filename, status }).toEqual({ filename, status: 200 })
+    expect(body.data.media_url).toMatch(/\/uploads\/chat\/images\/[0-9a-f]{32}\.jpg$/)
+  }
+  const files = await settled(uploads)
+  expect(files).toHaveLength(names.length)
+  for (const path of files) expect(path).toMatch(/^chat\/images\/[0-9a-f]{32}\.jpg$/)
+  const withNul = await sendFile(endpoint, file('image', jpeg(), 'photo.jpg\0.php'))
+  expect(withNul.status).toBe(400)
+  expect(await settled(uploads)).toEqual(files)
 })
 
 test('what a killed process had half received is swept after an hour', async () => {
