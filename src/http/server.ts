@@ -70,7 +70,7 @@ export class ApiServer {
     this.#log = log
     this.#options = options
     this.#media = mediaFolder(options.uploadsDir)
-    this.#pages = pagesFolder(options.pagesDir)
+    this.#pages = pagesFolder(options.pagesDir, options.uploadsDir)
     this.#server = createServer((request, response) => this.#serverOnRequest(request, response))
   }
 

@@ -1,8 +1,12 @@
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { createChat } from '../../src/chat/chat.ts'
+import { openDatabase } from '../../src/database.ts'
+import { ApiServer } from '../../src/http/server.ts'
+import { Uploads } from '../../src/http/uploads.ts'
 import { html, jpeg, svg, wavOf } from '../support/media.ts'
 import { startApi, temporaryFolder } from '../support/processes.ts'
 
@@ -65,11 +69,12 @@ test('parts of a file are served, so that a player can seek', async () => {
   expect((await fetch(voice)).headers.get('accept-ranges')).toBe('bytes')
 })
 
-test('a part beyond the end is answered 416 with the length', async () => {
+test('a part beyond the end is answered 416 with the length, for nobody to keep', async () => {
   const { voice } = await start()
   const { status, headers, content } = await range(voice, 'bytes=1000-')
   expect(status).toBe(416)
   expect(headers.get('content-range')).toBe('bytes */1000')
+  expect(headers.get('cache-control')).toBe('no-store')
   expect(content).toHaveLength(0)
 })
 
@@ -97,6 +102,13 @@ test('what a client has already is not sent again', async () => {
   expect((await getIf({ 'If-None-Match': '"other"' })).status).toBe(200)
   const since = headers.get('last-modified') ?? ''
   expect((await getIf({ 'If-Modified-Since': since })).status).toBe(304)
+})
+
+test('a condition that does not hold is answered 412, not as if the file were gone', async () => {
+  const { voice } = await start()
+  const response = await fetch(voice, { headers: { 'If-Match': '"other"' } })
+  expect(response.status).toBe(412)
+  expect(response.headers.get('cache-control')).toBe('no-store')
 })
 
 test('media may be kept for a year, and is never run, whatever it contains', async () => {
@@ -158,6 +170,36 @@ test('media of an older program is served as what its extension says, in any cas
   put(uploads, 'profiles/User 1.JPG', jpeg())
   const { status, headers } = await fetch(`${url}/uploads/profiles/User%201.JPG`)
   expect({ status, type: headers.get('content-type') }).toEqual({ status: 200, type: 'image/jpeg' })
+})
+
+test('an uploaded page is a download by whatever name its folder is called', async () => {
+  const folder = temporaryFolder()
+  put(folder, 'public/index.html', 'the page')
+  put(folder, 'public/uploads/evil.html', html())
+  put(folder, 'public/uploads/index.html', html())
+  const url = await startServer(folder)
+
+  const page = await getRaw(url, '/')
+  expect(page.headers['content-type']).toBe('text/html; charset=utf-8')
+  const paths = [
+    '/uploads/evil.html',
+    '//uploads/evil.html',
+    '/%75ploads/evil.html',
+    '/./uploads/evil.html',
+    '/other/../uploads/evil.html',
+    '/uploads%2fevil.html',
+    '//uploads/',
+  ]
+  for (const path of paths) {
+    const { status, headers } = await getRaw(url, path)
+    expect({ path, status, type: headers['content-type'] }).toEqual({
+      path,
+      status: 200,
+      type: 'application/octet-stream',
+    })
+    expect(headers['content-disposition']).toBe('attachment')
+    expect(headers['content-security-policy']).toBe("default-src 'none'; sandbox")
+  }
 })
 
 test('dot files, folders and what is not there are all answered alike', async () => {
@@ -223,6 +265,18 @@ test('nothing outside the folder can be reached, and no path is told', async () 
   }
 })
 
+test('a file that is there and cannot be read is an error in the log, not a 404', async () => {
+  const { folder, url, uploads } = await start()
+  symlinkSync(join(folder, 'b.jpg'), join(folder, 'a.jpg'))
+  symlinkSync(join(folder, 'a.jpg'), join(folder, 'b.jpg'))
+  symlinkSync(join(folder, 'a.jpg'), join(uploads, 'loop.jpg'))
+  const { status, text } = await getRaw(url, '/uploads/loop.jpg')
+  expect({ status, body: JSON.parse(text) }).toEqual({
+    status: 500,
+    body: { status: 'error', message: 'Internal error' },
+  })
+})
+
 test('files are only read: other methods are answered 405 and say which to use', async () => {
   const { voice } = await start()
   for (const method of ['POST', 'PUT', 'DELETE']) {
@@ -231,3 +285,32 @@ test('files are only read: other methods are answered 405 and say which to use',
     expect(response.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
   }
 })
+
+/** The server on its own, with pages of the test's and the uploads folder among them. */
+async function startServer(folder: string): Promise<string> {
+  const pagesDir = join(folder, 'public')
+  const uploadsDir = join(pagesDir, 'uploads')
+  const database = await openDatabase(join(folder, 'chat.db'), { durable: true })
+  const chat = createChat(database, {
+    publicUrl: 'http://localhost:8080',
+    timezone: 'UTC',
+    messageLengthMax: 5000,
+    echoesToSender: false,
+  })
+  const uploads = new Uploads(uploadsDir, { image: 1_000, voice: 1_000 })
+  const silent = { plain() {}, info() {}, warn() {}, error() {} }
+  const server = new ApiServer(chat, uploads, silent, {
+    host: '127.0.0.1',
+    port: 0,
+    uploadsDir,
+    pagesDir,
+    allowedOrigins: ['*'],
+    broadcastSecret: '',
+  })
+  const port = await server.start()
+  onTestFinished(async () => {
+    await server.stop()
+    await database.close()
+  })
+  return `http://127.0.0.1:${port}`
+}
