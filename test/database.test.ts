@@ -301,6 +301,27 @@ test('when there is no room the whole batch fails, and works again when there is
   expect(userIds(openBeside(database.path))).toEqual([3])
 })
 
+test('a write for which alone there is no room is told so, and the others stay', async () => {
+  const database = await open()
+  // SQLite takes back a statement of several rows, and nothing else, when it runs out of room.
+  const insertTwo = database.prepare<[string]>(`
+    INSERT INTO pending_events (event, data)
+    SELECT 'long', json_quote(?) UNION ALL SELECT 'short', '{}'
+  `)
+  limitPages(database, 0)
+  const settled = await Promise.allSettled([
+    database.write(() => insertUser(database, 1)),
+    database.write(() => insertTwo.run('x'.repeat(MB / 2))),
+    database.write(() => insertUser(database, 2)),
+  ])
+  expect(settled).toMatchObject([
+    { status: 'fulfilled' },
+    { status: 'rejected', reason: NO_ROOM },
+    { status: 'fulfilled' },
+  ])
+  expect(userIds(openBeside(database.path))).toEqual([1, 2])
+})
+
 /** Lets the file grow by so many pages and no more: to SQLite, a disk of that size. */
 function limitPages(database: Database, more: number): void {
   const pageCount = database.prepare<[], number>('PRAGMA page_count').pluck().get() ?? 0
