@@ -119,7 +119,7 @@ export class Database {
     } catch (error) {
       // Some errors (disk full, I/O) make SQLite roll back the whole transaction: then all have failed.
       if (!this.#sqlite.inTransaction) throw error
-      return () => write.reject(error)
+      return () => write.reject(writeError(error))
     }
   }
 

@@ -14,8 +14,8 @@ import { parseUrlencoded } from './urlencoded.ts'
 const TEXT_BODY_BYTES_MAX = 2 * 1024 * 1024
 /** What a multipart body may be longer than the file in it. */
 const MULTIPART_OVERHEAD_BYTES = 1024 * 1024
-/** Files that are looked at: the second is there to be refused. */
-const FILES_MAX = 2
+/** File inputs in a form, nearly all of them empty. */
+const FILES_MAX = FIELDS_MAX
 
 /**
  * Reads a request's parameters. Whatever comes of it, pass the form's upload to `uploads.discard`
@@ -99,8 +99,15 @@ async function readMultipart(
   const problem = collectFields(parser, form)
   const receipts: Promise<void>[] = []
   parser.on('file', (name: string, stream: Readable, info: FileInfo) => {
+    // A file that breaks off breaks the form off too, which is where it is told: unheard, the error
+    // would end the process.
+    stream.on('error', () => {})
     // Browsers send an empty, nameless file for a file input in which nothing was chosen.
     if (!info.filename) return void stream.resume()
+    if (receipts.length > 0) {
+      problem.add(tooManyFiles())
+      return void stream.resume()
+    }
     const receipt = receiveFile(name, stream, form, uploads).catch((error) => {
       problem.add(error)
       // A stream that broke off would hold the parser up for ever; one not yet read has to be.
@@ -130,13 +137,7 @@ async function receiveFile(
   if (name !== 'image' && name !== 'voice') {
     throw new ChatError('invalid', 'A file must be sent as image or voice')
   }
-  const upload = await uploads.receive(name, stream)
-  if (form.upload === undefined) {
-    form.upload = upload
-  } else {
-    await uploads.discard(upload)
-    throw tooManyFiles()
-  }
+  form.upload = await uploads.receive(name, stream)
 }
 
 function tooManyFiles(): ChatError {
@@ -148,6 +149,8 @@ function createParser(request: IncomingMessage): busboy.Busboy {
     return busboy({
       headers: request.headers,
       defParamCharset: 'utf8',
+      // A file called '..' is a file; only one without a name is none.
+      preservePath: true,
       limits: {
         // One more than the form takes, so that it sees, and says, what is too much.
         fields: FIELDS_MAX + 1,

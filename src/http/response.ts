@@ -23,15 +23,22 @@ const STATUS_OF: Record<ErrorCode, number> = {
   setup: 500,
 }
 
-/** Reads of a refused body that are still taken, so that the client gets to see why it was refused. */
-const DRAINED_BYTES_MAX = 32 * 1024 * 1024
-const DRAIN_MS = 10_000
+/**
+ * How long the rest of a refused request is still read, so that the client gets to see why it was
+ * refused. As long as nginx does.
+ */
+const LINGER_MS = 30_000
 
 export function success(message: string, data: object): Answer {
   return { status: 'success', message, data }
 }
 
 export function sendAnswer(response: ServerResponse, answer: Answer, httpStatus = 200): void {
+  response.end(writeHead(response, answer, httpStatus))
+}
+
+/** Returns the body that has to follow. */
+function writeHead(response: ServerResponse, answer: Answer, httpStatus: number): Buffer {
   const body = Buffer.from(JSON.stringify(answer))
   response.writeHead(httpStatus, {
     'Content-Type': 'application/json; charset=utf-8',
@@ -39,7 +46,7 @@ export function sendAnswer(response: ServerResponse, answer: Answer, httpStatus 
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
   })
-  response.end(body)
+  return body
 }
 
 /** The one place where an error becomes an HTTP answer. A ChatError is told; all else is a bug. */
@@ -49,35 +56,32 @@ export async function sendError(
   error: unknown,
 ): Promise<void> {
   const chatError = error instanceof ChatError && error.code !== 'setup' ? error : undefined
-  await drain(request)
   if (response.headersSent || response.destroyed) {
     response.destroy()
     return
   }
-  if (!request.complete) response.setHeader('Connection', 'close')
   if (chatError?.retryAfterSeconds !== undefined) {
     response.setHeader('Retry-After', chatError.retryAfterSeconds)
   }
   const message = chatError?.message ?? 'Internal error'
-  sendAnswer(response, { status: 'error', message }, STATUS_OF[chatError?.code ?? 'setup'])
+  const answer: Answer = { status: 'error', message }
+  response.write(writeHead(response, answer, STATUS_OF[chatError?.code ?? 'setup']))
+  await linger(request)
+  response.end()
+  if (!request.complete) request.socket.destroy()
 }
 
 /**
- * Reads what is left of a refused request's body. A server that closes the connection while the
- * client still writes resets it, and the client never sees the answer.
+ * Goes on reading a body that was refused before its end, once the answer is on its way. To hang up
+ * while the client still writes would reset the connection, and a client that reads only when it has
+ * written everything would never see the answer. One that looks earlier may stop.
  */
-async function drain(request: IncomingMessage): Promise<void> {
+async function linger(request: IncomingMessage): Promise<void> {
   if (request.complete || request.destroyed) return
   await new Promise<void>((resolve) => {
-    let bytes = 0
-    const timer = setTimeout(resolve, DRAIN_MS)
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes > DRAINED_BYTES_MAX) resolve()
-    })
-    request.once('end', resolve)
-    request.once('close', resolve)
-    request.once('close', () => clearTimeout(timer))
+    const timer = setTimeout(resolve, LINGER_MS)
+    for (const event of ['end', 'close']) request.once(event, resolve)
+    for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer))
     request.resume()
   })
 }

@@ -71,6 +71,8 @@ const IDLE_TIMEOUT_MS = 30_000
 /** Between requests. Longer than nginx keeps its own side open, so that it is the one to close. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000
+/** How long a stopping server waits for a slow upload or download. */
+const STOP_GRACE_MS = 5_000
 
 export interface ApiParts {
   chat: Chat
@@ -109,7 +111,7 @@ export class ApiServer {
     this.#parts = parts
     this.#options = options
     this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
-    this.#pages = pagesFolder(options.pagesDir)
+    this.#pages = pagesFolder(options.pagesDir, options.uploadsDir)
     const serverOptions = {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -137,12 +139,14 @@ export class ApiServer {
     if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
   }
 
-  /** Takes no more requests; resolves when those under way are answered. */
+  /** Takes no more requests; resolves when those under way are answered, or cut off for taking long. */
   async stop(): Promise<void> {
     this.#isStopping = true
     if (!this.#server.listening) return
     this.#server.close()
+    const timer = setTimeout(() => this.#server.closeAllConnections(), STOP_GRACE_MS)
     await once(this.#server, 'close')
+    clearTimeout(timer)
   }
 
   async #serverOnRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -163,7 +167,7 @@ export class ApiServer {
     const method = request.method === 'HEAD' ? 'GET' : request.method
     if (method === 'OPTIONS') return answerPreflight(request, response, methods)
     if (method === undefined || !methods.includes(method)) {
-      if (route === undefined) throw notFound()
+      if (route === undefined && !path.startsWith(UPLOADS_PREFIX)) throw notFound()
       response.setHeader('Allow', allowed(methods))
       throw new ChatError('method_not_allowed', `Use ${methods.join(' or ')} here`)
     }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { extname } from 'node:path'
+import { extname, resolve as resolvePath, sep } from 'node:path'
 import send from 'send'
 import { ChatError } from '../errors.ts'
 
@@ -27,6 +27,9 @@ const MEDIA_TYPES: Record<string, string> = {
   '.3gp': 'audio/3gpp',
 }
 
+/** Statuses that are about the file, which is there, and what was asked of it: a version, a range. */
+const CONDITION_FAILED = [412, 416]
+
 interface Folder {
   root: string
   options: send.SendOptions
@@ -47,16 +50,25 @@ export function mediaFolder(root: string, isPrivate: boolean): Folder {
   return { root, options: { root, index: false as const, cacheControl: false }, headers }
 }
 
-/** The pages. */
-export function pagesFolder(root: string): Folder {
-  return { root, options: { root, index: 'index.html', maxAge: 0 }, headers: setPageHeaders }
+/**
+ * The pages. By default the uploads folder lies among them, and there are more ways to write its URL
+ * (`//uploads/`, `/%75ploads/`) than one can look for: so what is found there is told by its path.
+ */
+export function pagesFolder(root: string, uploadsDir: string): Folder {
+  const uploadsPrefix = resolvePath(uploadsDir) + sep
+  const headers: Folder['headers'] = (response, path) => {
+    if (path.startsWith(uploadsPrefix)) setMediaHeaders(response, path)
+    else setPageHeaders(response)
+  }
+  return { root, options: { root, index: 'index.html', maxAge: 0 }, headers }
 }
 
 /**
  * Answers with a file: ranges, conditional requests and caching are `send`'s business.
  *
  * @param path of the file below the folder, as it stands in the URL
- * @throws ChatError `not_found`, also for dot files and anything outside the folder
+ * @throws ChatError `not_found`, also for dot files and anything outside the folder; the system's
+ *   error for a file that is there and cannot be read
  */
 export function sendFile(
   request: IncomingMessage,
@@ -68,10 +80,9 @@ export function sendFile(
     const stream = send(request, path, { ...folder.options, dotfiles: 'ignore' })
     stream.on('headers', folder.headers)
     stream.on('directory', () => reject(notFound()))
-    stream.on('error', (error: { status?: number }) => {
-      if (error.status !== 416) return reject(notFound())
-      response.writeHead(416).end()
-      resolve()
+    stream.on('error', (error: Error & { status: number }) => {
+      if (CONDITION_FAILED.includes(error.status)) answerWithoutBody(response, error.status)
+      else reject(error.status < 500 ? notFound() : error)
     })
     response.once('close', resolve)
     stream.pipe(response)
@@ -80,6 +91,12 @@ export function sendFile(
 
 export function notFound(): ChatError {
   return new ChatError('not_found', 'There is nothing at this address')
+}
+
+/** What was said of the file does not hold for this answer: it must not be kept for a year. */
+function answerWithoutBody(response: ServerResponse, status: number): void {
+  response.removeHeader('Content-Type')
+  response.writeHead(status, { 'Cache-Control': 'no-store', 'Content-Length': 0 }).end()
 }
 
 function setMediaHeaders(response: ServerResponse, path: string): void {

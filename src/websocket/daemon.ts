@@ -178,6 +178,7 @@ export class Daemon {
       return
     }
     const connection = new Connection(socket, stream, userId, address)
+    socket.on('ping', () => this.#refuseFlood(connection))
     socket.on('message', (data) => this.#socketOnMessage(connection, String(data)))
     socket.on('close', () => this.#socketOnClose(connection))
     if (expiresAt !== undefined) connection.expireAt(expiresAt)
@@ -227,10 +228,14 @@ export class Daemon {
   }
 
   #socketOnMessage(connection: Connection, text: string): void {
-    if (connection.isFlooding()) connection.close(CLOSE.tooManyFrames)
-    if (!connection.isOpen) return
+    if (this.#refuseFlood(connection)) return
     const context = { chat: this.#parts.chat, hub: this.#hub, log: this.#parts.log }
     handleClientFrame(connection, text, context)
+  }
+
+  #refuseFlood(connection: Connection): boolean {
+    if (connection.isFlooding()) connection.close(CLOSE.tooManyFrames)
+    return !connection.isOpen
   }
 
   async #closeSockets(close: Close): Promise<void> {

@@ -1,13 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { Caller } from '../../src/auth.ts'
-import { createChat } from '../../src/chat/chat.ts'
-import { openDatabase } from '../../src/database.ts'
-import { ApiServer } from '../../src/http/server.ts'
-import { Uploads } from '../../src/http/uploads.ts'
-import { createLog } from '../../src/log.ts'
-import { RateLimit } from '../../src/rate-limits.ts'
+import { expect, test } from 'vitest'
+import { serve } from '../support/api-server.ts'
 import { get, post, sendText } from '../support/clients.ts'
 import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
 import { getRawPath } from '../support/raw-http.ts'
@@ -81,7 +75,9 @@ test('an address that nobody documented is answered 404 with the documented erro
   ]
 
   for (const path of paths) {
-    for (const method of ['GET', 'POST', 'DELETE']) {
+    // Files are there to be read, and say so to whoever tries anything else.
+    const methods = path.startsWith('/uploads/') ? ['GET'] : ['GET', 'POST', 'DELETE']
+    for (const method of methods) {
       const response = await fetch(api.url + path, { method })
 
       expect(response.status, `${method} ${path}`).toBe(404)
@@ -217,43 +213,3 @@ test('the API works while no daemon runs', async () => {
   const { body } = await post(`${api.url}/get_conversation_messages.php`, page)
   expect(body.data.messages).toEqual([sent])
 })
-
-/** The API in this process, for folders that the program does not let one choose. */
-async function serve(
-  folder: string,
-  folders: { pagesDir: string; uploadsDir: string },
-): Promise<string> {
-  const database = await openDatabase(join(folder, 'chat.db'), { durable: true })
-  const chat = createChat(database, {
-    publicUrl: 'http://localhost',
-    timezone: 'UTC',
-    messageLengthMax: 5000,
-    echoesToSender: false,
-  })
-  const uploads = new Uploads(folders.uploadsDir, { image: 1000, voice: 1000 })
-  const unlimited = new RateLimit(0, 1, '')
-  const server = new ApiServer(
-    {
-      chat,
-      uploads,
-      log: createLog('text', () => {}),
-      authenticate: async () => new Caller(),
-      limits: { messages: unlimited, uploads: unlimited },
-    },
-    {
-      ...folders,
-      host: '127.0.0.1',
-      port: 0,
-      allowedOrigins: ['*'],
-      broadcastSecret: '',
-      mediaAuth: false,
-      certificate: undefined,
-    },
-  )
-  const port = await server.start()
-  onTestFinished(async () => {
-    await server.stop()
-    await database.close()
-  })
-  return `http://127.0.0.1:${port}`
-}

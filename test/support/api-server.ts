@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { Caller } from '../../src/auth.ts'
+import { createChat } from '../../src/chat/chat.ts'
+import { openDatabase } from '../../src/database.ts'
+import { ApiServer } from '../../src/http/server.ts'
+import { Uploads } from '../../src/http/uploads.ts'
+import { createLog } from '../../src/log.ts'
+import { RateLimit } from '../../src/rate-limits.ts'
+
+/**
+ * The API in this process, for folders that the program does not let one choose; its database lies in
+ * `folder`. Returns its URL.
+ */
+export async function serve(
+  folder: string,
+  folders: { pagesDir: string; uploadsDir: string },
+): Promise<string> {
+  const database = await openDatabase(join(folder, 'chat.db'), { durable: true })
+  const chat = createChat(database, {
+    publicUrl: 'http://localhost:8080',
+    timezone: 'UTC',
+    messageLengthMax: 5000,
+    echoesToSender: false,
+  })
+  const unlimited = new RateLimit(0, 1, '')
+  const server = new ApiServer(
+    {
+      chat,
+      uploads: new Uploads(folders.uploadsDir, { image: 1000, voice: 1000 }),
+      log: createLog('text', () => {}),
+      authenticate: async () => new Caller(),
+      limits: { messages: unlimited, uploads: unlimited },
+    },
+    {
+      ...folders,
+      host: '127.0.0.1',
+      port: 0,
+      allowedOrigins: ['*'],
+      broadcastSecret: '',
+      mediaAuth: false,
+      certificate: undefined,
+    },
+  )
+  const port = await server.start()
+  onTestFinished(async () => {
+    await server.stop()
+    await database.close()
+  })
+  return `http://127.0.0.1:${port}`
+}
