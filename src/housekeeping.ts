@@ -19,6 +19,12 @@ const WAL_CHECKPOINTED_BYTES_MIN = 4 * 1024 * 1024
 const WAL_WARNED_BYTES_MIN = 256 * 1024 * 1024
 
 /**
+ * node-cron would print, past our log, that a chore still runs or that a busy moment made it late.
+ * Neither matters: the next time does what this one did not.
+ */
+const SILENT = { info() {}, warn() {}, error() {}, debug() {} }
+
+/**
  * Runs chores on their schedules, each never twice at once. One that fails is logged, once until it
  * works again, and tried again at its next time.
  */
@@ -34,6 +40,7 @@ export class Housekeeping {
       cron.schedule(chore.schedule, () => this.#track(this.#run(chore)), {
         name: chore.name,
         noOverlap: true,
+        logger: SILENT,
       }),
     )
   }
@@ -57,10 +64,9 @@ export class Housekeeping {
     } catch (error) {
       if (this.#failing.has(chore.name)) return
       this.#failing.add(chore.name)
-      this.#log.error(
-        `${chore.name} failed; it will be tried again`,
-        isExpected(error) ? undefined : error,
-      )
+      const message = `${chore.name} failed; it will be tried again`
+      if (error instanceof ChatError) this.#log.error(`${message}: ${error.message}`)
+      else this.#log.error(message, error)
     }
   }
 }
@@ -82,7 +88,7 @@ export class Checkpointer {
     const bytes = walBytes(this.#path)
     this.#watch(bytes)
     if (bytes < WAL_CHECKPOINTED_BYTES_MIN) return
-    this.#worker ??= new Worker(new URL('./checkpoint-worker.js', import.meta.url))
+    this.#worker ??= this.#startWorker()
     this.#worker.postMessage(this.#path)
     const [problem] = await once(this.#worker, 'message')
     if (problem !== null) throw new Error(problem)
@@ -90,6 +96,15 @@ export class Checkpointer {
 
   async stop(): Promise<void> {
     await this.#worker?.terminate()
+  }
+
+  #startWorker(): Worker {
+    const worker = new Worker(new URL('./checkpoint-worker.js', import.meta.url))
+    // It is dead then and answers nobody: the next run starts another.
+    worker.once('error', () => {
+      this.#worker = undefined
+    })
+    return worker
   }
 
   #watch(bytes: number): void {
@@ -100,8 +115,4 @@ export class Checkpointer {
     }
     this.#isWarned = isLarge
   }
-}
-
-function isExpected(error: unknown): boolean {
-  return error instanceof ChatError
 }

@@ -57,7 +57,7 @@ export function claimPidFile(pidFile: string): () => void {
 
 /**
  * Starts `node <args>` as a background process that outlives this one, its output going to the log
- * file. Resolves with its pid when it says that it is ready.
+ * file. Resolves with its pid when it says that it is ready (`tellStarter`).
  *
  * @throws ChatError `setup` with what the service said when it did not get ready
  */
@@ -69,25 +69,49 @@ export async function startInBackground(files: ServiceFiles, args: string[]): Pr
   })
   const problem = await readyOrProblem(child)
   if (problem !== undefined) {
-    const lines = readFileSync(files.logFile, 'utf8').trimEnd().split('\n')
-    throw new ChatError('setup', `${problem}: ${lines.at(-1)} (more in ${files.logFile})`)
+    throw new ChatError('setup', `could not be started: ${problem} (Log file: ${files.logFile})`)
   }
   child.disconnect()
   child.unref()
   return child.pid as number
 }
 
-/** Ends a process with `signal`; resolves with whether it is gone. */
+/**
+ * Tells the process that started this one in the background, if one did, that it is ready or what its
+ * problem is. Whether it still listens does not matter.
+ */
+export function tellStarter(problem: string | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined) resolve()
+    else process.send({ problem }, undefined, undefined, () => resolve())
+  })
+}
+
+/**
+ * Ends a process with `signal`; resolves with whether it is gone.
+ *
+ * @throws ChatError `setup` when this user may not
+ */
 export async function stopProcess(pid: number, signal: NodeJS.Signals): Promise<boolean> {
   const startedAt = processStartedAt(pid)
   if (startedAt === undefined) return true
-  process.kill(pid, signal)
+  sendSignal(pid, signal)
   const deadline = Date.now() + STOP_MS
   while (isSameProcess(pid, startedAt)) {
     if (Date.now() > deadline) return false
     await delay(STOP_POLL_MS)
   }
   return true
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    // ESRCH: it has just ended by itself.
+    if (systemCode(error) !== 'EPERM') return
+    throw new ChatError('setup', `pid ${pid} is another user's. Stop it as that user, or as root.`)
+  }
 }
 
 function openLog(logFile: string): number {
@@ -103,11 +127,11 @@ function readyOrProblem(child: ChildProcess): Promise<string | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
-      resolve(`not ready after ${READY_MS / 1000} s`)
+      resolve(`it was not ready after ${READY_MS / 1000} s.`)
     }, READY_MS)
-    child.once('error', (error) => resolve(`could not be started: ${error.message}`))
-    child.once('exit', () => resolve('could not be started'))
-    child.once('message', () => resolve(undefined))
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(`it ended at once (${signal ?? code}).`))
+    child.once('message', (message: { problem?: string }) => resolve(message.problem))
     for (const event of ['error', 'exit', 'message']) child.once(event, () => clearTimeout(timer))
   })
 }

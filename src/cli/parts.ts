@@ -80,6 +80,9 @@ export function listenError(error: unknown, host: string, port: number, variable
     case 'EACCES':
       return new ChatError('setup', `Port ${port} needs more rights than this user has; ${flag}.`)
     case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'EAI_AGAIN':
+    case 'EINVAL':
     case 'ENOTFOUND':
       return new ChatError('setup', `${host} is no address of this machine. Change CHAT_HOST.`)
     default:

@@ -1,17 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
+import { isatty } from 'node:tty'
+import { inspect, parseEnv } from 'node:util'
 import { Command } from 'commander'
 import { type Config, flagOf, readConfig, type Setting, settings } from '../config.ts'
-import { ChatError } from '../errors.ts'
-import { createLog, type Log } from '../log.ts'
+import { ChatError, systemCode } from '../errors.ts'
+import { createLog, type Log, type LogFormat } from '../log.ts'
 import {
   claimPidFile,
   readPidFile,
   serviceFiles,
   startInBackground,
   stopProcess,
+  tellStarter,
 } from './background.ts'
 
 /** Exit code of `status` when the service is not running, as init scripts have it. */
@@ -42,6 +44,9 @@ export type Flags = Record<string, string | undefined>
 /** The command line that both programs share: start, stop, restart, status, logs. */
 export function createProgram(service: Service): Command {
   const program = new Command(service.name).description(service.description)
+  program.showSuggestionAfterError(false).configureOutput({
+    outputError: (message, write) => write(message.replace(/^error:/, `${service.name}:`)),
+  })
   program.version(packageVersion(), '-V, --version')
   addCommand(program, 'start', 'run in the foreground, or with -d in the background')
     .option('-d, --daemon', 'run in the background, with a pid file and a log file')
@@ -78,8 +83,15 @@ export function configFrom(flags: Flags): Config {
   for (const setting of flaggedSettings()) {
     given[setting.variable] = flags[camelCase(flagOf(setting).slice(2))]
   }
-  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}
-  return readConfig(given, process.env, file as Flags)
+  return readConfig(given, process.env, readEnvFile())
+}
+
+function readEnvFile(): Flags {
+  try {
+    return existsSync('.env') ? (parseEnv(readFileSync('.env', 'utf8')) as Flags) : {}
+  } catch (error) {
+    throw new ChatError('setup', `.env cannot be read (${systemCode(error)})`, { cause: error })
+  }
 }
 
 /** Runs the command line; a ChatError becomes one line and exit code 1. */
@@ -89,18 +101,32 @@ export async function run(program: Command): Promise<void> {
   try {
     await program.parseAsync()
   } catch (error) {
-    fail(program.name(), error)
+    await fail(program.name(), error, 'text')
   }
 }
 
 async function foreground(service: Service, flags: Flags): Promise<void> {
   const config = configFrom(flags)
   const log = createLog(config.logFormat, (line) => process.stdout.write(line))
-  const stopping = stopSignal()
-  const running = await service.start(config, log)
-  process.on('SIGHUP', () => running.reload())
+  try {
+    await serve(service, config, log)
+  } catch (error) {
+    await fail(service.name, error, config.logFormat)
+  }
+}
+
+/** Runs the service until a signal ends it. */
+async function serve(service: Service, config: Config, log: Log): Promise<void> {
+  let running: RunningService | undefined
+  const stopping = stopSignal(() => running?.reload())
   const releasePidFile = claimPidFile(serviceFiles(config.pidDir, service.name).pidFile)
-  process.send?.('ready')
+  try {
+    running = await service.start(config, log)
+  } catch (error) {
+    releasePidFile()
+    throw error
+  }
+  await tellStarter(undefined)
   const signal = await stopping
   log.info(`${signal}: stopping`)
   setTimeout(() => {
@@ -113,10 +139,17 @@ async function foreground(service: Service, flags: Flags): Promise<void> {
   process.exit(0)
 }
 
-/** Resolves with the first signal that asks this process to end. */
-function stopSignal(): Promise<NodeJS.Signals> {
+/**
+ * Resolves with the first signal that asks this process to end. SIGHUP does so only when the terminal
+ * it was started from has closed; otherwise it means `reload`. It has to be handled from the start:
+ * Node undoes the "ignore SIGHUP" that `nohup` passes on.
+ */
+function stopSignal(reload: () => void): Promise<NodeJS.Signals> {
+  const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor))
+  const isTerminalGone = () => terminals.some((descriptor) => !isatty(descriptor))
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGUSR2'] as const) process.on(signal, resolve)
+    process.on('SIGHUP', (signal) => (isTerminalGone() ? resolve(signal) : reload()))
   })
 }
 
@@ -124,7 +157,8 @@ async function background(service: Service, flags: Flags): Promise<void> {
   const files = serviceFiles(configFrom(flags).pidDir, service.name)
   const pid = readPidFile(files.pidFile)
   if (pid !== undefined) {
-    throw new ChatError('setup', `is already running (pid ${pid})`)
+    const advice = `To start it anew: ${service.name} restart`
+    throw new ChatError('setup', `already running (pid ${pid}). ${advice}`)
   }
   const program = process.argv[1] as string
   const startedPid = await startInBackground(files, [program, 'start', ...flagArguments(flags)])
@@ -168,6 +202,9 @@ async function logs(service: Service, flags: Flags): Promise<void> {
   // tail -F also copes with a log that is rotated away under it.
   const follow = flags.follow ? ['-F'] : []
   const tail = spawn('tail', ['-n', String(LOG_LINES), ...follow, logFile], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => tail.kill(signal))
+  }
   await once(tail, 'exit')
 }
 
@@ -189,9 +226,14 @@ function camelCase(name: string): string {
   return name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function fail(name: string, error: unknown): void {
-  if (error instanceof ChatError) console.error(`${name}: ${error.message}`)
-  else console.error(`${name}: this is a bug, please report it\n`, error)
+/** Says what is wrong, in one line, to whoever reads stderr and to a waiting `start -d`; then exits. */
+async function fail(name: string, error: unknown, format: LogFormat): Promise<void> {
+  const isBug = !(error instanceof ChatError)
+  const message = isBug ? 'this is a bug, please report it' : error.message
+  const log = createLog(format, (line) => process.stderr.write(line))
+  if (format === 'json') log.error(message, isBug ? error : undefined)
+  else log.plain(`${name}: ${message}${isBug ? `\n${inspect(error)}` : ''}`)
+  await tellStarter(message)
   process.exit(1)
 }
 

@@ -35,23 +35,37 @@ export function environment(folder: string, settings: Environment = {}): Environ
   }
 }
 
+/** All of a process's environment: nothing of the machine's own CHAT_… settings may reach a test. */
+export function processEnvironment(folder: string, settings: Environment = {}): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CHAT_'))
+  return { ...Object.fromEntries(inherited), ...environment(folder, settings) }
+}
+
+/** The file that npm links as the command of this name. */
+export function executable(program: Program): string {
+  return join(BIN, `${program}.js`)
+}
+
 /** A real process of one of the two programs, and what it has printed so far. */
 export class RunningProgram {
   readonly process: ChildProcess
   output = ''
+  /** The part of it that went to stderr. */
+  errors = ''
 
   constructor(program: Program, args: string[], folder: string, settings: Environment) {
-    // Nothing of the machine's own CHAT_… settings may reach a test.
-    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CHAT_'))
-    this.process = spawn(process.execPath, [join(BIN, `${program}.js`), ...args], {
+    this.process = spawn(process.execPath, [executable(program), ...args], {
       cwd: folder,
-      env: { ...Object.fromEntries(inherited), ...environment(folder, settings) },
+      env: processEnvironment(folder, settings),
     })
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.on('data', (chunk) => {
         this.output += chunk
       })
     }
+    this.process.stderr?.on('data', (chunk) => {
+      this.errors += chunk
+    })
     onTestFinished(() => this.kill())
   }
 
@@ -76,7 +90,8 @@ export class RunningProgram {
   async exit(): Promise<number | null> {
     if (!this.hasExited) await once(this.process, 'exit')
     // The pipes may still hold the last lines.
-    await waitFor(() => this.process.stdout?.closed === true, 'the end of its output')
+    const streams = [this.process.stdout, this.process.stderr]
+    await waitFor(() => streams.every((stream) => stream?.closed), 'the end of its output')
     return this.process.exitCode
   }
 
@@ -100,15 +115,15 @@ export async function runProgram(
   args: string[],
   folder: string,
   settings: Environment = {},
-): Promise<{ code: number | null; output: string }> {
+): Promise<{ code: number | null; output: string; errors: string }> {
   const running = new RunningProgram(program, args, folder, settings)
-  return { code: await running.exit(), output: running.output }
+  return { code: await running.exit(), output: running.output, errors: running.errors }
 }
 
 /** Starts chat-api in the foreground; resolves with it and its URL when it takes requests. */
 export async function startApi(folder: string, settings: Environment = {}) {
   const program = new RunningProgram('chat-api', ['start'], folder, settings)
-  const url = await program.printed(/Chat API running on (http:\S+)/)
+  const url = await program.printed(/Chat API running on (http:[^\s"]+)/)
   return { program, url }
 }
 

@@ -1,0 +1,133 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { violations } from './support/architecture.ts'
+import { temporaryFolder } from './support/processes.ts'
+
+/** A source tree of these files. */
+function tree(files: Record<string, string>): string {
+  const folder = temporaryFolder()
+  for (const [file, source] of Object.entries(files)) {
+    mkdirSync(join(folder, dirname(file)), { recursive: true })
+    writeFileSync(join(folder, file), source)
+  }
+  return folder
+}
+
+test('the imports of src/ run one way', () => {
+  expect(violations(fileURLToPath(new URL('../src', import.meta.url)))).toEqual([])
+})
+
+test('what the design allows is no violation', () => {
+  const folder = tree({
+    'cli/chat-api.ts': `
+      import { Command } from 'commander'
+      import { ApiServer } from '../http/server.ts'
+      import { Daemon } from '../websocket/daemon.ts'
+      import { openDatabase } from '../database.ts'
+      import { stop } from './background.ts'
+      process.on('SIGTERM', () => process.exit(Number(process.env.CODE)))
+    `,
+    'http/endpoints/health.ts': `
+      import type { Chat } from '../../chat/chat.ts'
+      import { success } from '../response.ts'
+      import { hostname } from 'node:os'
+      import busboy, {
+        type FileInfo,
+      } from 'busboy'
+      /* import { Hub } from '../../websocket/hub.ts' */
+      // process.exit() is for cli/ to call
+      const address = 'http://localhost' // import '../../websocket/hub.ts'
+      export const pid = process.pid
+    `,
+    'websocket/daemon.ts': `import { type WebSocket } from 'ws'\nimport '../auth.ts'`,
+    'auth.ts': `import type { Chat } from './chat/chat.ts'\nexport { isLoopback } from './config.ts'`,
+    'chat/chat.ts': `import type { Database } from '../database.ts'`,
+    'database.ts': `import Sqlite from 'better-sqlite3'\nimport { ChatError } from './errors.ts'`,
+    'housekeeping.ts': `
+      import cron from 'node-cron'
+      new Worker(new URL('./checkpoint-worker.js', import.meta.url))
+    `,
+    'client/chat-client.ts': `import { WebSocket } from 'ws'`,
+  })
+
+  expect(violations(folder)).toEqual([])
+})
+
+test.for([
+  // Directions.
+  ['http/server.ts', `import { Hub } from '../websocket/hub.ts'`, 'imports ../websocket/hub.ts'],
+  ['http/endpoints/health.ts', `import '../../websocket/hub.ts'`, 'imports ../../websocket/hub.ts'],
+  ['websocket/hub.ts', `import { Form } from '../http/form.ts'`, 'imports ../http/form.ts'],
+  ['websocket/hub.ts', `import type { Form } from '../http/form.ts'`, 'imports ../http/form.ts'],
+  ['http/server.ts', `import { run } from '../cli/program.ts'`, 'imports ../cli/program.ts'],
+  ['http/server.ts', `import { walBytes } from '../database.ts'`, 'imports ../database.ts'],
+  ['websocket/hub.ts', `export * from '../database.ts'`, 'imports ../database.ts'],
+  ['auth.ts', `import { Form } from './http/form.ts'`, 'imports ./http/form.ts'],
+  ['auth.ts', `import { Hub } from './websocket/hub.ts'`, 'imports ./websocket/hub.ts'],
+  ['auth.ts', `import { walBytes } from './database.ts'`, 'imports ./database.ts'],
+  ['auth-jwt.ts', `import { Form } from './http/form.ts'`, 'imports ./http/form.ts'],
+  ['auth-callback.ts', `import { walBytes } from './database.ts'`, 'imports ./database.ts'],
+  ['chat/chat.ts', `import { anyone } from '../auth.ts'`, 'imports ../auth.ts'],
+  ['chat/chat.ts', `import { readConfig } from '../config.ts'`, 'imports ../config.ts'],
+  [
+    'chat/chat.ts',
+    `const { Hub } = await import('../websocket/hub.ts')`,
+    'imports ../websocket/hub.ts',
+  ],
+  ['chat/chat.ts', `let form: import('../http/form.ts').Form`, 'imports ../http/form.ts'],
+  ['client/client.ts', `import { Chat } from '../chat/chat.ts'`, 'imports ../chat/chat.ts'],
+  // Leaves import no folder.
+  ['config.ts', `import { run } from './cli/program.ts'`, 'imports ./cli/program.ts'],
+  ['log.ts', `import { Clock } from './chat/clock.ts'`, 'imports ./chat/clock.ts'],
+  ['errors.ts', `import { Log } from './log.ts'`, 'imports ./log.ts'],
+  ['rate-limits.ts', `import { Form } from './http/form.ts'`, 'imports ./http/form.ts'],
+  ['tls.ts', `import { anyone } from './auth.ts'`, 'imports ./auth.ts'],
+  ['process-identity.ts', `import './chat/chat.ts'`, 'imports ./chat/chat.ts'],
+  ['database.ts', `import {\n  Clock,\n} from './chat/clock.ts'`, 'imports ./chat/clock.ts'],
+  ['housekeeping.ts', `import { Uploads } from './http/uploads.ts'`, 'imports ./http/uploads.ts'],
+  ['checkpoint-worker.ts', `import './chat/chat.ts'`, 'imports ./chat/chat.ts'],
+  ['log.ts', `new Worker(new URL('./chat/chat.js', import.meta.url))`, 'imports ./chat/chat.js'],
+  // Packages.
+  ['chat/messages.ts', `import Sqlite from 'better-sqlite3'`, 'imports better-sqlite3'],
+  ['cli/program.ts', `import type Sqlite from "better-sqlite3"`, 'imports better-sqlite3'],
+  ['cli/program.ts', `import { DatabaseSync } from 'node:sqlite'`, 'imports node:sqlite'],
+  ['http/server.ts', `import { WebSocketServer } from 'ws'`, 'imports ws'],
+  ['http/server.ts', `import Sender from 'ws/lib/sender.js'`, 'imports ws/lib/sender.js'],
+  ['websocket/hub.ts', `import busboy from 'busboy'`, 'imports busboy'],
+  ['chat/messages.ts', `import { fileTypeFromFile } from 'file-type'`, 'imports file-type'],
+  ['websocket/hub.ts', `import send from 'send'`, 'imports send'],
+  ['config.ts', `import { Command } from 'commander'`, 'imports commander'],
+  ['websocket/hub.ts', `import cron from 'node-cron'`, 'imports node-cron'],
+  ['cli/program.ts', `const cron = require('node-cron')`, 'imports node-cron'],
+  ['http/server.ts', `import { jwtVerify } from 'jose'`, 'imports jose'],
+  ['http/server.ts', `import 'rate-limiter-flexible'`, 'imports rate-limiter-flexible'],
+  ['cli/program.ts', `import leftPad from 'left-pad'`, 'imports left-pad'],
+  ['cli/program.ts', `import pad from '@left/pad/pad.js'`, 'imports @left/pad/pad.js'],
+  // The process.
+  ['config.ts', `const port = process.env.PORT`, 'uses process.env'],
+  ['http/server.ts', `process.exit(1)`, 'uses process.exit'],
+  ['http/server.ts', `process.exitCode = 1`, 'uses process.exitCode'],
+  ['websocket/hub.ts', `process.on('SIGTERM', stop)`, 'uses process.on'],
+  ['websocket/hub.ts', `process.once('SIGINT', stop)`, 'uses process.once'],
+  ['websocket/hub.ts', `process\n  .on('SIGINT', stop)`, 'uses process.on'],
+  ['websocket/hub.ts', `globalThis.process?.exit()`, 'uses process.exit'],
+  ['log.ts', `import { env } from 'node:process'`, 'imports node:process'],
+  ['log.ts', `import process from 'process'`, 'imports process'],
+  ['log.ts', `const { env } = process`, 'takes process apart'],
+  ['log.ts', `process['env']`, 'takes process apart'],
+  // What would slip past a reader of imports.
+  [
+    'chat/chat.ts',
+    `const path = '../http/form.ts'\nawait import(path)`,
+    'imports what it computes',
+  ],
+  ['cli/program.ts', `import version from '../../package.json'`, 'imports ../../package.json'],
+  ['utils/strings.ts', ``, 'is in no known part'],
+  ['helpers.ts', ``, 'is in no known part'],
+] as const)('%s may not: %s', ([file, source, violation]) => {
+  expect(violations(tree({ [file]: source, 'errors.ts': '', [file]: source }))).toEqual([
+    `${file} ${violation}`,
+  ])
+})

@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+
+/** A part of src/: a folder, or a file beside the folders, by its name. */
+type Part = string
+
+/** What every part may know about. */
+const LEAVES: Part[] = ['config', 'errors', 'log', 'process-identity', 'rate-limits', 'tls']
+
+/** Which part may import which others; a part may always import from itself. */
+const IMPORTS: Record<Part, Part[]> = {
+  cli: ['http', 'websocket', 'auth', 'chat', 'database', 'housekeeping', ...LEAVES],
+  http: ['auth', 'chat', 'housekeeping', ...LEAVES],
+  websocket: ['auth', 'chat', 'housekeeping', ...LEAVES],
+  auth: ['chat', ...LEAVES],
+  chat: ['database', 'errors', 'process-identity'],
+  client: [],
+
+  housekeeping: ['database', 'errors', 'log', 'checkpoint-worker'],
+  'checkpoint-worker': ['database'],
+  database: ['errors'],
+  config: ['errors', 'log'],
+  log: [],
+  errors: [],
+  'process-identity': [],
+  'rate-limits': ['errors'],
+  tls: ['errors'],
+}
+
+/** Where each package may be imported; one that is not here, nowhere. */
+const PACKAGES: Record<string, Part[]> = {
+  'better-sqlite3': ['database'],
+  'node-cron': ['housekeeping'],
+  busboy: ['http'],
+  'file-type': ['http'],
+  send: ['http'],
+  ws: ['websocket', 'client'],
+  commander: ['cli'],
+  jose: ['auth'],
+  'rate-limiter-flexible': ['rate-limits'],
+}
+
+/** The process as a whole is the command line's: nobody else reads its environment or ends it. */
+const PROCESS_PART: Part = 'cli'
+const PROCESS_USE = /\bprocess\s*(?:\?\.|\.)\s*(env|exit|exitCode|abort|on|once|addListener)\b/g
+/** Ways around the pattern above. */
+const PROCESS_DETOUR = /\bprocess\s*\[|\}\s*=\s*process\b/g
+
+const STATIC_IMPORT = /\b(?:import|export)\b(?:[\s\w*{},$]*?\bfrom)?\s*(['"])([^'"]+)\1/g
+const DYNAMIC_IMPORT = /\b(?:import|require)\s*\(\s*(['"`])([^'"`]+)\1/g
+const COMPUTED_IMPORT = /\b(?:import|require)\s*\(\s*[^'"`\s]/g
+/** How a thread is named: new URL('./checkpoint-worker.js', import.meta.url). */
+const MODULE_URL = /\bnew\s+URL\(\s*(['"])(\.[^'"]+\.[jt]s)\1/g
+const COMMENT = /('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g
+
+/** Everything in the source tree at `folder` that the tables above do not allow, a line each. */
+export function violations(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .sort()
+    .flatMap((file) => {
+      const source = readFileSync(join(folder, file), 'utf8').replace(COMMENT, '$1')
+      const found = [...importViolations(file, source), ...processViolations(file, source)]
+      return found.map((violation) => `${file} ${violation}`)
+    })
+}
+
+function importViolations(file: string, source: string): string[] {
+  const part = partOf(file)
+  if (IMPORTS[part] === undefined) return ['is in no known part']
+  const specifiers = [STATIC_IMPORT, DYNAMIC_IMPORT, MODULE_URL].flatMap((pattern) =>
+    [...source.matchAll(pattern)].map((match) => match[2] as string),
+  )
+  const computed = [...source.matchAll(COMPUTED_IMPORT)].map(() => 'imports what it computes')
+  const forbidden = specifiers.filter((specifier) => !isAllowed(file, part, specifier))
+  return [...computed, ...forbidden.map((specifier) => `imports ${specifier}`)]
+}
+
+function isAllowed(file: string, part: Part, specifier: string): boolean {
+  if (specifier.startsWith('.')) {
+    const imported = partOf(join(dirname(file), specifier))
+    return imported === part || IMPORTS[part]?.includes(imported) === true
+  }
+  const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+  if (['process', 'node:process'].includes(specifier)) return part === PROCESS_PART
+  // The database has one door, whoever makes the engine.
+  if (specifier === 'node:sqlite') return part === 'database'
+  if (specifier.startsWith('node:') || builtinModules.includes(name)) return true
+  return PACKAGES[name]?.includes(part) === true
+}
+
+function processViolations(file: string, source: string): string[] {
+  if (partOf(file) === PROCESS_PART) return []
+  const uses = [...source.matchAll(PROCESS_USE)].map(([, use]) => `uses process.${use}`)
+  return [...uses, ...[...source.matchAll(PROCESS_DETOUR)].map(() => 'takes process apart')]
+}
+
+/**
+ * 'http' for http/endpoints/health.ts, 'log' for log.ts, 'auth' for auth.ts and for auth-jwt.ts, which
+ * is one of the ways it has, '..' for what is outside.
+ */
+function partOf(file: string): Part {
+  const part = (relative('.', file).split('/')[0] as string).replace(/\.[jt]s$/, '')
+  return part.startsWith('auth-') ? 'auth' : part
+}
