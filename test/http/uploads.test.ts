@@ -518,11 +518,23 @@ test('the sweep takes files whose message was never committed, and no others', a
 
 test('ten voices of 20 MB at once raise the memory of the process by less than 64 MB', async () => {
   const { program, endpoint, uploads } = await start()
+  // What a process needs once, for its first upload, is not what is asked for here.
+  await uploadTogether(endpoint, uploads, 1)
   const before = memoryOf(program.pid, 'VmRSS')
+
+  await uploadTogether(endpoint, uploads, 10)
+
+  const rise = memoryOf(program.pid, 'VmHWM') - before
+  expect(rise).toBeGreaterThan(0)
+  expect(rise).toBeLessThan(64 * MB)
+}, 60_000)
+
+/** Uploads `count` voices of the largest size, all of them half-way at the same moment. */
+async function uploadTogether(endpoint: string, uploads: string, count: number): Promise<void> {
   const first = Buffer.concat([partStart(file('voice', Buffer.alloc(0))), wavOf(MB)])
   const chunk = Buffer.alloc(64 * 1024)
   const chunks = (VOICE_BYTES_MAX - MB) / chunk.length
-  const starting = Array.from({ length: 10 }, () => StreamingUpload.start(endpoint))
+  const starting = Array.from({ length: count }, () => StreamingUpload.start(endpoint))
   const voices = await Promise.all(starting)
   const sendAll = async (from: number, to: number) => {
     const send = async (voice: StreamingUpload) => {
@@ -536,18 +548,18 @@ test('ten voices of 20 MB at once raise the memory of the process by less than 6
     await voice.write(first)
   }
   await sendAll(0, chunks / 2)
-  const isHalf = (bytes: number) => bytes > VOICE_BYTES_MAX / 3
-  await waitFor(() => sizesBelow(uploads).filter(isHalf).length === 10, 'ten half voices at once')
+  const isHalf = (bytes: number) => bytes > VOICE_BYTES_MAX / 3 && bytes < VOICE_BYTES_MAX
+  await waitFor(
+    () => sizesBelow(uploads).filter(isHalf).length === count,
+    `${count} half voices at once`,
+  )
   await sendAll(chunks / 2, chunks)
   const answers = await Promise.all(voices.map((voice) => voice.finish()))
 
   for (const { status, body } of answers) {
     expect({ status, size: body.data?.file_size }).toEqual({ status: 200, size: VOICE_BYTES_MAX })
   }
-  const rise = memoryOf(program.pid, 'VmHWM') - before
-  expect(rise).toBeGreaterThan(0)
-  expect(rise).toBeLessThan(64 * MB)
-}, 60_000)
+}
 
 /** Bytes of memory that a process has (VmRSS), or had at its most (VmHWM). */
 function memoryOf(pid: number, measure: 'VmRSS' | 'VmHWM'): number {

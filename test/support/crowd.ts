@@ -9,8 +9,7 @@ const HELLO = '"event":"chat:connected"'
 
 /**
  * Thousands of clients at once, one for each user, as cheap as clients can be: plain TCP sockets that
- * shake hands as browsers do, and then take whatever comes without looking into it. Pings of the
- * daemon go unanswered, so a crowd lasts for less than a minute.
+ * shake hands as browsers do, answer pings, and otherwise take whatever comes without looking into it.
  */
 export class Crowd {
   readonly #url: URL
@@ -52,6 +51,10 @@ export class Crowd {
 }
 
 const KEPT_BYTES_MAX = 16 * 1024
+/** An empty ping frame; no text has these bytes in it. */
+const PING = Buffer.from([0x89, 0x00])
+/** An empty pong frame, masked as a client's frames have to be. */
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 
 class Member extends EventEmitter {
   readonly socket: Socket
@@ -66,6 +69,7 @@ class Member extends EventEmitter {
       if (isWaitedFor) this.emit('error', new Error(`closed before chat:connected: ${this.text}`))
     })
     this.socket.on('data', (chunk) => {
+      if (chunk.includes(PING)) this.socket.write(PONG)
       if (this.text.length > KEPT_BYTES_MAX) return
       this.text += chunk.toString('latin1')
       if (this.text.includes(HELLO)) this.emit('hello')
