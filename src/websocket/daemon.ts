@@ -54,7 +54,8 @@ export interface DaemonOptions extends DoorOptions {
 /**
  * The daemon: polls pending_events and broadcasts each event to the sockets it is for.
  *
- * start: bind the port → take the lease → drain what is pending into the backlog → accept sockets.
+ * start: make sure that no other daemon lives → bind the port → take the lease → drain what is
+ * pending into the backlog → accept sockets.
  * stop: refuse sockets → stop polling → close the sockets → delete what was delivered → release the
  * lease, and with it the rows of whoever was connected. What is committed after the last poll stays
  * pending for the successor.
@@ -93,9 +94,11 @@ export class Daemon {
    * @throws the system's error (EADDRINUSE), or a ChatError `setup` while another daemon lives
    */
   async start(): Promise<number> {
+    const { clock, daemons, events } = this.#parts.chat
+    // Before the port is bound: both daemons want the same one, and "in use" says less than the pid.
+    await daemons.refuseSecond(hostname())
     const { port, url } = await this.#door.open()
     await this.#takeLease(url)
-    const { clock, events } = this.#parts.chat
     await events.deleteStale(clock.storedFrom(new Date(clock.now().getTime() - EPHEMERAL_MS)))
     await this.#poller.start()
     this.#timers.push(setTimeout(() => this.#backlog.close(), BACKLOG_MS))
