@@ -20,7 +20,7 @@ import { Roster } from './roster.ts'
 
 /** Mobile networks forget a silent connection after 30 s or more. */
 const PING_INTERVAL_MS = 25_000
-/** How long after a start clients may take to come back and still be told what they missed. */
+/** `backlogMs`, unless given: what a phone takes to notice, wait and come back. */
 const BACKLOG_MS = 30_000
 /** Typing and status are news for a moment; a daemon that was down longer drops them. */
 const EPHEMERAL_MS = 60_000
@@ -47,6 +47,8 @@ export interface DaemonOptions extends DoorOptions {
   offlineDelayMs: number
   /** Missed messages that a reconnecting client is told; more, and it is to refetch. */
   replayedMessagesMax: number
+  /** How long after a start clients may come back and still be told what they missed, in ms. */
+  backlogMs?: number
   /** Called when the daemon finds that it must not go on: another one has taken its place. */
   onLost: () => void
 }
@@ -101,7 +103,8 @@ export class Daemon {
     await this.#takeLease(url)
     await events.deleteStale(clock.storedFrom(new Date(clock.now().getTime() - EPHEMERAL_MS)))
     await this.#poller.start()
-    this.#timers.push(setTimeout(() => this.#backlog.close(), BACKLOG_MS))
+    const { backlogMs = BACKLOG_MS } = this.#options
+    this.#timers.push(setTimeout(() => this.#backlog.close(), backlogMs))
     this.#timers.push(setInterval(() => this.#hub.checkAlive(), PING_INTERVAL_MS))
     this.#isAccepting = true
     return port
