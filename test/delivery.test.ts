@@ -62,7 +62,7 @@ test('2,000 messages of 64 concurrent senders among 100 users arrive exactly onc
 }, 90_000)
 
 test('a row inserted by any other program is an event, forwarded word for word', async () => {
-  const { folder, daemon } = await startChat()
+  const { folder, daemon } = await startChat({ CHAT_PRESENCE: 'off' })
   const ada = await connect(daemon.url, 1)
   const bob = await connect(daemon.url, 2)
   const frames: string[] = []
