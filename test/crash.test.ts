@@ -107,18 +107,25 @@ test('kill -9 of the API in a burst keeps what it acknowledged, and each message
   database.close()
 })
 
-test('a second daemon on the same database refuses and names the first', async () => {
+test('a second daemon on the same database refuses in one line and names the first', async () => {
   const folder = temporaryFolder()
   const first = await startDaemon(folder)
+  const samePort = new URL(first.url).port
 
-  const second = await runProgram('chat-websocket', ['start'], folder)
+  for (const CHAT_WS_PORT of ['0', samePort]) {
+    const second = await runProgram('chat-websocket', ['start'], folder, { CHAT_WS_PORT })
 
-  expect(second.code).toBe(1)
-  const lines = second.output.trim().split('\n')
-  expect(lines.at(-1)).toBe(
-    `chat-websocket: Another chat-websocket (pid ${first.program.pid}) serves this database. ` +
-      'Stop it first: chat-websocket stop',
-  )
+    expect(second.code).toBe(1)
+    expect(new Set(second.output.trim().split('\n'))).toEqual(
+      new Set([
+        'Starting Chat WebSocket Server...',
+        'Database connection established',
+        `chat-websocket: Another chat-websocket (pid ${first.program.pid}) serves this database. ` +
+          'Stop it first: chat-websocket stop',
+      ]),
+    )
+  }
+  await connect(first.url, 1)
   expect(await first.program.stop()).toBe(0)
 })
 

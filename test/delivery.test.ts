@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, sendText, type TestSocket } from './support/clients.ts'
@@ -82,6 +83,55 @@ test('a row inserted by any other program is an event, forwarded word for word',
     '{"event":"odd \\"name\\" \\\\ é","data":{}}',
   ])
   expect(bob.all('order:shipped')).toEqual([])
+})
+
+test('the statement that schema.sql shows to other programs does what it says', async () => {
+  const { folder, daemon } = await startChat()
+  const socket = await connect(daemon.url, 1928800)
+  const schema = readFileSync(new URL('../schema.sql', import.meta.url), 'utf8')
+  const [statement = ''] = /INSERT INTO pending_events[^;]*;/.exec(schema) ?? []
+  const database = new Sqlite(environment(folder).CHAT_DATABASE)
+
+  database.exec(statement.replaceAll(/^--/gm, ''))
+  database.close()
+
+  expect(await socket.event('chat:typing')).toEqual({ sender_id: 1928798, is_typing: true })
+})
+
+test('a row that is no event is refused by the table, not left to the daemon', async () => {
+  const { folder, daemon } = await startChat()
+  const socket = await connect(daemon.url, 1)
+  const database = new Sqlite(environment(folder).CHAT_DATABASE)
+  const insert = database.prepare(
+    'INSERT INTO pending_events (event, user_id, data) VALUES (?, ?, ?)',
+  )
+  const largest = JSON.stringify('x'.repeat(1_048_574))
+
+  for (const data of ['', 'hello', '{', "{'a':1}", '{a:1}', largest.replace('x', 'xx')]) {
+    expect(() => insert.run('e', 1, data)).toThrow('CHECK constraint')
+  }
+  expect(() => insert.run('', 1, '{}')).toThrow('CHECK constraint')
+  expect(() => insert.run('e'.repeat(65), 1, '{}')).toThrow('CHECK constraint')
+  expect(() => insert.run('e', 0, '{}')).toThrow('CHECK constraint')
+
+  insert.run('😀'.repeat(64), 1, largest)
+  expect(await socket.event('😀'.repeat(64))).toBe('x'.repeat(1_048_574))
+  database.close()
+})
+
+test('the wake-up alone, or the tick alone, is enough', async () => {
+  const alone: Record<string, string>[] = [
+    { CHAT_POLL_INTERVAL_MS: '60000' },
+    { CHAT_WAKE: 'off', CHAT_POLL_INTERVAL_MS: '100' },
+  ]
+  for (const settings of alone) {
+    const { api, daemon } = await startChat(settings)
+    const socket = await connect(daemon.url, 2)
+    for (const count of [1, 2, 3]) {
+      const sent = await sendText(api.url, 1, 2, 'Hello')
+      expect(await socket.event('chat:message', count)).toEqual(sent)
+    }
+  }
 })
 
 test('delivered events leave the table, and ids are not used twice', async () => {

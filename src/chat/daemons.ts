@@ -76,19 +76,17 @@ export class Daemons {
   async acquire(holder: Holder): Promise<number> {
     return this.#database.write(() => {
       const current = this.#select.get()
-      if (current !== undefined && this.#isAlive(current, holder.hostname)) {
-        const where = current.hostname === holder.hostname ? '' : ` on ${current.hostname}`
-        const advice = 'Stop it first: chat-websocket stop'
-        throw new ChatError(
-          'setup',
-          `Another chat-websocket (pid ${current.pid}${where}) serves this database. ${advice}`,
-        )
-      }
+      this.#refuseWhileAlive(current, holder.hostname)
       this.#setLastSeen.run(current?.heartbeatAt ?? '')
       this.#deleteAll.run()
       const parameters = { ...holder, now: this.#clock.stored() }
       return Number(this.#insert.run(parameters).lastInsertRowid)
     })
+  }
+
+  /** @throws ChatError `setup`, naming the holder's pid, while another daemon lives */
+  async refuseSecond(hostname: string): Promise<void> {
+    this.#refuseWhileAlive(this.#select.get(), hostname)
   }
 
   /** Says that the daemon lives; resolves with false when the lease is not its own any more. */
@@ -114,6 +112,16 @@ export class Daemons {
   async find(hostname: string): Promise<Daemon | undefined> {
     const daemon = this.#select.get()
     return daemon !== undefined && this.#isAlive(daemon, hostname) ? daemon : undefined
+  }
+
+  #refuseWhileAlive(current: Daemon | undefined, hostname: string): void {
+    if (current === undefined || !this.#isAlive(current, hostname)) return
+    const where = current.hostname === hostname ? '' : ` on ${current.hostname}`
+    const advice = 'Stop it first: chat-websocket stop'
+    throw new ChatError(
+      'setup',
+      `Another chat-websocket (pid ${current.pid}${where}) serves this database. ${advice}`,
+    )
   }
 
   /** On one machine the process table knows; from another one only the heartbeat does. */

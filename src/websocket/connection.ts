@@ -189,7 +189,14 @@ export class Connection {
 /** Closes with a code, and cuts the socket when the peer does not answer in time. */
 export function closeSocket(socket: WebSocket, { code, reason }: Close): void {
   if (socket.readyState !== socket.OPEN) return
-  socket.close(code, Buffer.from(reason).subarray(0, REASON_BYTES_MAX))
+  socket.close(code, closeReason(reason))
   const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS)
   socket.once('close', () => clearTimeout(timer))
+}
+
+/** As much of a reason as fits, in whole characters: a peer takes half a one for a broken frame. */
+function closeReason(reason: string): Buffer {
+  const bytes = Buffer.alloc(REASON_BYTES_MAX)
+  const { written } = new TextEncoder().encodeInto(reason, bytes)
+  return bytes.subarray(0, written)
 }

@@ -20,7 +20,7 @@ import { Roster } from './roster.ts'
 
 /** Mobile networks forget a silent connection after 30 s or more. */
 const PING_INTERVAL_MS = 25_000
-/** How long after a start clients may take to come back and still be told what they missed. */
+/** `backlogMs`, unless given: what a phone takes to notice, wait and come back. */
 const BACKLOG_MS = 30_000
 /** Typing and status are news for a moment; a daemon that was down longer drops them. */
 const EPHEMERAL_MS = 60_000
@@ -47,6 +47,8 @@ export interface DaemonOptions extends DoorOptions {
   offlineDelayMs: number
   /** Missed messages that a reconnecting client is told; more, and it is to refetch. */
   replayedMessagesMax: number
+  /** How long after a start clients may come back and still be told what they missed, in ms. */
+  backlogMs?: number
   /** Called when the daemon finds that it must not go on: another one has taken its place. */
   onLost: () => void
 }
@@ -54,7 +56,8 @@ export interface DaemonOptions extends DoorOptions {
 /**
  * The daemon: polls pending_events and broadcasts each event to the sockets it is for.
  *
- * start: bind the port → take the lease → drain what is pending into the backlog → accept sockets.
+ * start: make sure that no other daemon lives → bind the port → take the lease → drain what is
+ * pending into the backlog → accept sockets.
  * stop: refuse sockets → stop polling → close the sockets → delete what was delivered → release the
  * lease, and with it the rows of whoever was connected. What is committed after the last poll stays
  * pending for the successor.
@@ -93,12 +96,15 @@ export class Daemon {
    * @throws the system's error (EADDRINUSE), or a ChatError `setup` while another daemon lives
    */
   async start(): Promise<number> {
+    const { clock, daemons, events } = this.#parts.chat
+    // Before the port is bound: both daemons want the same one, and "in use" says less than the pid.
+    await daemons.refuseSecond(hostname())
     const { port, url } = await this.#door.open()
     await this.#takeLease(url)
-    const { clock, events } = this.#parts.chat
     await events.deleteStale(clock.storedFrom(new Date(clock.now().getTime() - EPHEMERAL_MS)))
     await this.#poller.start()
-    this.#timers.push(setTimeout(() => this.#backlog.close(), BACKLOG_MS))
+    const { backlogMs = BACKLOG_MS } = this.#options
+    this.#timers.push(setTimeout(() => this.#backlog.close(), backlogMs))
     this.#timers.push(setInterval(() => this.#hub.checkAlive(), PING_INTERVAL_MS))
     this.#isAccepting = true
     return port

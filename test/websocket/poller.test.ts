@@ -49,6 +49,36 @@ test('events are handed on in order, far beyond one batch, each once', async () 
   expect(poller.cursor).toBe(1_235)
 })
 
+test('a full batch is followed by another poll at once, a batch less one is the end', async () => {
+  for (const count of [499, 500, 501, 1_000]) {
+    const { poller, writer, insert, delivered } = await setUp({ intervalMs: 60_000 })
+    writer.transaction(() => {
+      for (let id = 1; id <= count; id += 1) insert(`event ${id}`)
+    })()
+    await poller.start()
+    expect(delivered).toHaveLength(count)
+  }
+})
+
+test('large events are handed on in pieces, so that the sockets get to write in between', async () => {
+  const { poller, writer, delivered, state } = await setUp({ intervalMs: 60_000 })
+  const insert = writer.prepare("INSERT INTO pending_events (event, data) VALUES ('large', ?)")
+  const data = JSON.stringify('x'.repeat(100_000))
+  for (let count = 0; count < 30; count += 1) insert.run(data)
+  const deliver = state.deliver
+  let inOneGo = 0
+  let inOneGoMost = 0
+  state.deliver = (event) => {
+    if (inOneGo === 0) setImmediate(() => (inOneGo = 0))
+    inOneGo += 1
+    inOneGoMost = Math.max(inOneGo, inOneGoMost)
+    deliver(event)
+  }
+  await poller.start()
+  expect(delivered).toHaveLength(30)
+  expect(inOneGoMost).toBe(3)
+})
+
 test('an event that cannot be delivered is logged and passed over', async () => {
   const { poller, insert, delivered, lines, state } = await setUp()
   const deliver = state.deliver
@@ -63,10 +93,18 @@ test('an event that cannot be delivered is logged and passed over', async () => 
 })
 
 test('polling survives errors, says so once, and says when it works again', async () => {
-  const { poller, writer, insert, delivered, lines } = await setUp()
+  const { poller, events, writer, insert, delivered, lines } = await setUp()
   await poller.start()
+  let polls = 0
+  const after = events.after.bind(events)
+  events.after = (...limits) => {
+    polls += 1
+    return after(...limits)
+  }
   writer.exec('ALTER TABLE pending_events RENAME TO elsewhere')
   await waitFor(() => lines.length > 0, 'an error to be logged')
+  polls = 0
+  await waitFor(() => polls > 3, 'more polls to fail')
   const failedAt = poller.lastGoodPollAt
   writer.exec('ALTER TABLE elsewhere RENAME TO pending_events')
   insert('after the trouble')
@@ -89,6 +127,25 @@ test('without the wake-up the tick does it alone', async () => {
   await poller.start()
   insert('ticked')
   await waitFor(() => delivered.length === 1, 'the event')
+})
+
+test('stop in the middle of a backlog waits for the batch under way and leaves the rest', async () => {
+  const { poller, writer, insert, delivered, events, state } = await setUp()
+  writer.transaction(() => {
+    for (let count = 0; count < 1_200; count += 1) insert('e')
+  })()
+  const deliver = state.deliver
+  const stopping: Promise<void>[] = []
+  state.deliver = (event) => {
+    if (event.eventId === 2) stopping.push(poller.stop())
+    deliver(event)
+  }
+  await poller.start()
+  await Promise.all(stopping)
+  expect(stopping).toHaveLength(1)
+  expect(delivered).toHaveLength(500)
+  expect(poller.cursor).toBe(500)
+  expect(await events.after(poller.cursor, 1_000)).toHaveLength(700)
 })
 
 test('after stop nothing is handed on', async () => {

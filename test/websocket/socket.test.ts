@@ -36,16 +36,39 @@ test('what is not understood is answered with an error, and the socket stays ope
   await socket.settled()
 })
 
+test('a binary frame is read as if it were text', async () => {
+  const { url } = await startDaemon(temporaryFolder())
+  const socket = await connect(url, 1)
+  socket.socket.send(Buffer.from('{"event":"ping"}'))
+  await socket.event('pong')
+  socket.socket.send(Buffer.from([0, 1, 0xff, 0xfe]))
+  await socket.event('error')
+  await socket.settled()
+})
+
 test('a frame of the largest size is read, and one byte more closes with 1009', async () => {
   const { url } = await startDaemon(temporaryFolder())
   const socket = await connect(url, 1)
-  const frame = (bytes: number) => JSON.stringify({ event: 'ping', pad: '' }).padEnd(bytes)
+  const frame = (bytes: number) => '{"event":"ping"}'.padEnd(bytes)
 
+  expect(INBOUND_FRAME_BYTES_MAX).toBe(65_536)
   socket.send(frame(INBOUND_FRAME_BYTES_MAX))
   await socket.event('pong')
   socket.send(frame(INBOUND_FRAME_BYTES_MAX + 1))
 
   expect((await socket.whenClosed()).code).toBe(1009)
+})
+
+test('a frame may come in pieces, and all of them together count', async () => {
+  const { url } = await startDaemon(temporaryFolder())
+  const client = await connect(url, 1)
+  client.socket.send('{"event":', { fin: false })
+  client.socket.send('"ping"}', { fin: true })
+  await client.event('pong')
+
+  client.socket.send('x'.repeat(INBOUND_FRAME_BYTES_MAX), { fin: false })
+  client.socket.send('x', { fin: true })
+  expect((await client.whenClosed()).code).toBe(1009)
 })
 
 test('SIGTERM closes every socket with 1001 and exits with 0', async () => {
@@ -109,4 +132,20 @@ test('a client that does not read is cut off, and the others lose nothing', asyn
   expect(reader.all('bulk')).toHaveLength(events)
   expect(stuck.bytesRead).toBeLessThan(events * data.length)
   database.close()
+})
+
+test('clients that read nothing, or have not finished asking, do not keep it from stopping', async () => {
+  const { program, url } = await startDaemon(temporaryFolder())
+  await connectWithoutReading(url, 1)
+  const { hostname, port } = new URL(url)
+  const halfway = connectTcp(Number(port), hostname)
+  onTestFinished(() => void halfway.destroy())
+  halfway.on('error', () => {})
+  await new Promise((resolve) => halfway.write('GET /?user_id=2 HTTP/1.1\r\n', resolve))
+  const reader = await connect(url, 3)
+
+  expect(await program.stop()).toBe(0)
+
+  expect((await reader.whenClosed()).code).toBe(1001)
+  expect(program.output).not.toContain('exiting anyway')
 })

@@ -1,0 +1,102 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { createAuthenticator } from '../../src/auth.ts'
+import { createChat } from '../../src/chat/chat.ts'
+import { readConfig } from '../../src/config.ts'
+import { openDatabase } from '../../src/database.ts'
+import { createLog } from '../../src/log.ts'
+import { RateLimit } from '../../src/rate-limits.ts'
+import { Daemon } from '../../src/websocket/daemon.ts'
+import { connect } from '../support/clients.ts'
+import { environment, temporaryFolder } from '../support/processes.ts'
+import { waitFor } from '../support/wait.ts'
+
+/** A daemon in this process, whose chores run when the test says so. */
+async function setUp(options: { backlogMs: number }) {
+  const config = readConfig(environment(temporaryFolder()))
+  const database = await openDatabase(config.database, { durable: false })
+  const chat = createChat(database, config)
+  const lines: string[] = []
+  const daemon = new Daemon(
+    {
+      chat,
+      log: createLog('text', (line) => void lines.push(line)),
+      authenticate: createAuthenticator(config),
+      connects: new RateLimit(0, 1, ''),
+    },
+    {
+      ...config,
+      ...options,
+      port: 0,
+      walFile: undefined,
+      certificate: undefined,
+      onLost: () => {},
+    },
+  )
+  onTestFinished(async () => {
+    await daemon.stop()
+    await database.close()
+    expect(lines).toEqual([])
+  })
+  const deleteDelivered = daemon.chores().find(({ name }) => name === 'Deleting delivered events')
+  const pendingAfterDeleting = async () => {
+    await deleteDelivered?.run()
+    return (await chat.events.after(0, 1_000)).map(({ event }) => event)
+  }
+  const start = async () => `ws://127.0.0.1:${await daemon.start()}`
+  return { daemon, chat, start, pendingAfterDeleting }
+}
+
+const LONG_MS = 60_000
+
+test('while clients may still come back, what nobody got stays in the table, and only that', async () => {
+  const { chat, start, pendingAfterDeleting } = await setUp({ backlogMs: LONG_MS })
+  await chat.events.broadcast('before the start', 2, {})
+  const url = await start()
+  const ada = await connect(url, 1)
+  await chat.events.broadcast('for nobody here', 2, {})
+  await chat.events.broadcast('chat:typing', 2, {})
+  await chat.events.broadcast('for Ada', 1, {})
+  await ada.event('for Ada')
+  expect(await pendingAfterDeleting()).toEqual(['before the start', 'for nobody here'])
+
+  const bob = await connect(url, 2)
+  await bob.event('for nobody here')
+  expect(bob.all('before the start')).toHaveLength(1)
+  expect(await pendingAfterDeleting()).toEqual([])
+})
+
+test('after that it is deleted, and who comes then is not told', async () => {
+  const { chat, start, pendingAfterDeleting } = await setUp({ backlogMs: 50 })
+  await chat.events.broadcast('before the start', 2, {})
+  const url = await start()
+  await waitFor(async () => (await pendingAfterDeleting()).length === 0, 'the window to close')
+
+  const bob = await connect(url, 2)
+  await bob.settled()
+  expect(bob.frames.map(({ event }) => event)).toEqual(['chat:connected', 'pong'])
+})
+
+test('more than one statement may delete is deleted in one go', async () => {
+  const { chat, start, pendingAfterDeleting } = await setUp({ backlogMs: LONG_MS })
+  await Promise.all(
+    Array.from({ length: 4_001 }, () => chat.events.broadcast('chat:typing', 2, {})),
+  )
+  await start()
+  expect(await pendingAfterDeleting()).toEqual([])
+})
+
+test('a daemon that was stopped leaves the rest to its successor', async () => {
+  const { chat, daemon, start } = await setUp({ backlogMs: LONG_MS })
+  const url = await start()
+  const ada = await connect(url, 1)
+  await chat.events.broadcast('told', 1, {})
+  await chat.events.broadcast('untold', 2, {})
+  await ada.event('told')
+  await daemon.stop()
+  await daemon.stop()
+
+  expect((await ada.whenClosed()).code).toBe(1001)
+  expect((await chat.events.after(0, 10)).map(({ event }) => event)).toEqual(['untold'])
+  expect(await chat.daemons.find('anywhere')).toBeUndefined()
+  await expect(fetch(url.replace('ws:', 'http:'))).rejects.toThrow()
+})
