@@ -201,10 +201,11 @@ async function logs(service: Service, flags: Flags): Promise<void> {
   }
   // tail -F also copes with a log that is rotated away under it.
   const follow = flags.follow ? ['-F'] : []
-  const tail = spawn('tail', ['-n', String(LOG_LINES), ...follow, logFile], { stdio: 'inherit' })
+  // Before there is a tail, so that it is never left behind.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => tail.kill(signal))
   }
+  const tail = spawn('tail', ['-n', String(LOG_LINES), ...follow, logFile], { stdio: 'inherit' })
   await once(tail, 'exit')
 }
 

@@ -55,25 +55,28 @@ test.for(PROGRAMS)('%s status and stop tell whether it runs', async (program) =>
   const service = await startService(program, folder)
   const pid = service.pid as number
 
-  const text = await runProgram(program, ['status'], folder)
+  const command = (...args: string[]) => runProgram(program, args, folder)
+
+  const [text, json] = await Promise.all([command('status'), command('status', '--json')])
   expect(text.code).toBe(0)
   expect(text.output).toMatch(new RegExp(`^${program} is running\n  pid: ${pid}\n`))
-  const json = await runProgram(program, ['status', '--json'], folder)
   expect(json.code).toBe(0)
   expect(JSON.parse(json.output)).toMatchObject({ service: program, running: true, pid })
 
-  const stop = await runProgram(program, ['stop'], folder)
-  expect(stop).toMatchObject({ code: 0, output: `${program} stopped (pid ${pid})\n` })
+  const output = `${program} stopped (pid ${pid})\n`
+  expect(await command('stop')).toEqual({ code: 0, output, errors: '' })
   expect(isAlive(pid)).toBe(false)
   expect(existsSync(service.pidFile)).toBe(false)
 
-  const stopped = await runProgram(program, ['status'], folder)
-  expect(stopped).toMatchObject({ code: 3, output: `${program} is not running\n`, errors: '' })
-  const stoppedJson = await runProgram(program, ['status', '--json'], folder)
+  const [stopped, stoppedJson, again] = await Promise.all([
+    command('status'),
+    command('status', '--json'),
+    command('stop'),
+  ])
+  expect(stopped).toEqual({ code: 3, output: `${program} is not running\n`, errors: '' })
   expect(stoppedJson.code).toBe(3)
   expect(JSON.parse(stoppedJson.output)).toEqual({ service: program, running: false })
-  const again = await runProgram(program, ['stop'], folder)
-  expect(again).toMatchObject({ code: 0, output: `${program} is not running\n`, errors: '' })
+  expect(again).toEqual({ code: 0, output: `${program} is not running\n`, errors: '' })
 })
 
 test('chat-websocket status tells its address and how many are connected', async () => {
