@@ -98,9 +98,15 @@ async function readBody(response: Response): Promise<string> {
 
 function identityFrom(body: string): Identity {
   const answer = parsed(body)
-  const userId = Number(answer.user_id)
+  const userId = integerFrom(answer.user_id)
   if (!Number.isSafeInteger(userId) || userId < 1) throw unreachable('named no user_id')
   return { userId, profile: profileFrom(answer) }
+}
+
+/** A number or digits. Not what else JavaScript takes for a number: `true` would be user 1. */
+function integerFrom(value: unknown): number {
+  const isDigits = typeof value === 'string' && /^\d{1,16}$/.test(value)
+  return isDigits || typeof value === 'number' ? Number(value) : Number.NaN
 }
 
 function parsed(body: string): Record<string, unknown> {

@@ -69,7 +69,7 @@ function loadKey({ jwtSecret, jwtPublicKeyFile, jwksUrl }: KeyOptions): JWTVerif
     const secret = new TextEncoder().encode(jwtSecret)
     return async () => secret
   }
-  if (jwksUrl !== '') return createRemoteJWKSet(new URL(jwksUrl))
+  if (jwksUrl !== '') return publishedKeys(jwksUrl)
   try {
     const publicKey = createPublicKey(readFileSync(jwtPublicKeyFile))
     return async () => publicKey
@@ -79,6 +79,26 @@ function loadKey({ jwtSecret, jwtPublicKeyFile, jwksUrl }: KeyOptions): JWTVerif
     throw new ChatError('setup', message, { cause: error })
   }
 }
+
+/** Tells a token that names no published key, which is its own fault, from keys that cannot be had. */
+function publishedKeys(jwksUrl: string): JWTVerifyGetKey {
+  const keys = createRemoteJWKSet(new URL(jwksUrl))
+  return async (header, token) => {
+    try {
+      return await keys(header, token)
+    } catch (error) {
+      if (TOKEN_FAULTS.some((fault) => error instanceof fault)) throw error
+      const message = 'Logins cannot be checked at the moment. Please try again.'
+      throw new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 5 })
+    }
+  }
+}
+
+const TOKEN_FAULTS = [
+  errors.JWKSNoMatchingKey,
+  errors.JWKSMultipleMatchingKeys,
+  errors.JOSENotSupported,
+]
 
 function identityFrom(payload: JWTPayload): Identity {
   const { sub = '', exp } = payload
@@ -100,16 +120,5 @@ function tokenError(error: unknown): unknown {
       cause: error,
     })
   }
-  const isUnreachable = error instanceof errors.JWKSTimeout || isFetchFailure(error)
-  if (isUnreachable) {
-    const message = 'Logins cannot be checked at the moment. Please try again.'
-    return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 5 })
-  }
   return new ChatError('unauthenticated', 'The token is not valid', { cause: error })
-}
-
-/** jose passes on what fetch throws, and says of other answers than 200 only that they are generic. */
-function isFetchFailure(error: unknown): boolean {
-  const isGeneric = error instanceof errors.JOSEError && error.code === 'ERR_JOSE_GENERIC'
-  return isGeneric || error instanceof TypeError
 }

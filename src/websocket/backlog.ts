@@ -2,6 +2,8 @@ import { EPHEMERAL_EVENTS, type PendingEvent } from '../chat/events.ts'
 
 /** Events remembered at most; the oldest go first, and stand in the history all the same. */
 export const BACKLOG_EVENTS_MAX = 50_000
+/** And what they may come to, in characters of their data: most are a few hundred, some 65,536. */
+export const BACKLOG_CHARACTERS_MAX = 8 * 1024 * 1024
 
 /**
  * What a daemon that has just started could not tell anybody: the events that were pending when it
@@ -17,6 +19,7 @@ export class Backlog {
   readonly #held = new Set<number>()
   /** Whose event came when: the order in which to forget. */
   #order: (number | null)[] = []
+  #characters = 0
   #isOpen = true
 
   /** Events that reached nobody yet: they stay in the table, for the successor should we crash. */
@@ -34,7 +37,8 @@ export class Backlog {
     else events.push(event)
     this.#order.push(userId)
     if (!isDelivered) this.#held.add(event.eventId)
-    if (this.#order.length > BACKLOG_EVENTS_MAX) this.#forgetOldest()
+    this.#characters += event.data.length
+    while (this.#isFull()) this.#forgetOldest()
   }
 
   /** What a user missed, oldest first. It counts as delivered from now on. */
@@ -49,6 +53,7 @@ export class Backlog {
   forget(userId: number): void {
     if (!this.#isOpen) return
     this.#gone.add(userId)
+    for (const { data } of this.#byUser.get(userId) ?? []) this.#characters -= data.length
     this.#byUser.delete(userId)
   }
 
@@ -59,11 +64,18 @@ export class Backlog {
     this.#gone.clear()
     this.#held.clear()
     this.#order = []
+    this.#characters = 0
+  }
+
+  #isFull(): boolean {
+    return this.#order.length > BACKLOG_EVENTS_MAX || this.#characters > BACKLOG_CHARACTERS_MAX
   }
 
   #forgetOldest(): void {
     const userId = this.#order.shift() as number | null
     const event = this.#byUser.get(userId)?.shift()
-    if (event !== undefined) this.#held.delete(event.eventId)
+    if (event === undefined) return
+    this.#held.delete(event.eventId)
+    this.#characters -= event.data.length
   }
 }

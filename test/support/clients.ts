@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { WebSocket } from 'ws'
+import { type ClientOptions, WebSocket } from 'ws'
 import { waitFor } from './wait.ts'
 
 /** Tests look into what they got as a client written in JavaScript does. */
@@ -12,14 +12,17 @@ export interface Frame {
   message?: string
 }
 
+/** How a client connects: with subprotocols, and what `ws` takes besides. */
+export type SocketOptions = ClientOptions & { protocols?: string[] }
+
 /** A client's socket that keeps every frame it got, in order. */
 export class TestSocket {
   readonly socket: WebSocket
   readonly frames: Frame[] = []
   closed: { code: number; reason: string } | undefined
 
-  constructor(url: string, options: { headers?: Record<string, string> } = {}) {
-    this.socket = new WebSocket(url, options)
+  constructor(url: string, { protocols = [], ...options }: SocketOptions = {}) {
+    this.socket = new WebSocket(url, protocols, options)
     this.socket.on('message', (data) => this.frames.push(JSON.parse(String(data))))
     this.socket.on('close', (code, reason) => {
       this.closed = { code, reason: String(reason) }

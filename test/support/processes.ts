@@ -123,7 +123,7 @@ export async function runProgram(
 /** Starts chat-api in the foreground; resolves with it and its URL when it takes requests. */
 export async function startApi(folder: string, settings: Environment = {}) {
   const program = new RunningProgram('chat-api', ['start'], folder, settings)
-  const url = await program.printed(/Chat API running on (http:[^\s"]+)/)
+  const url = await program.printed(/Chat API running on (https?:[^\s"]+)/)
   return { program, url }
 }
 

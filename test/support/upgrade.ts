@@ -1,0 +1,40 @@
+import { request } from 'node:http'
+
+export interface UpgradeAnswer {
+  /** 101 for a socket. */
+  status: number
+  retryAfter: string | undefined
+}
+
+/**
+ * Asks for a WebSocket and hangs up once that is answered: much cheaper than a client, and it sees
+ * the HTTP status, which browsers hide.
+ */
+export function askForUpgrade(
+  url: string,
+  options: { headers?: Record<string, string>; localAddress?: string } = {},
+): Promise<UpgradeAnswer> {
+  const { localAddress = '127.0.0.1' } = options
+  const headers = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+    ...options.headers,
+  }
+  return new Promise((resolve, reject) => {
+    const asked = request(url.replace(/^ws/, 'http'), { headers, localAddress, agent: false })
+    asked.on('upgrade', (response, socket) => {
+      socket.on('error', () => {})
+      socket.destroy()
+      resolve({ status: response.statusCode ?? 0, retryAfter: undefined })
+    })
+    asked.on('response', (response) => {
+      response.resume()
+      const { statusCode: status = 0, headers: answered } = response
+      resolve({ status, retryAfter: answered['retry-after'] })
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+}

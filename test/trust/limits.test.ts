@@ -1,0 +1,230 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { expect, test } from 'vitest'
+import { Connection, FRAMES_PER_SECOND_MAX } from '../../src/websocket/connection.ts'
+import { connect, get, post, TestSocket } from '../support/clients.ts'
+import { startApi, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { multipart, picture } from '../support/sample-media.ts'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
+import { askForUpgrade } from '../support/upgrade.ts'
+import { waitFor } from '../support/wait.ts'
+
+const JWT = { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET }
+/** As the README says. */
+const FAILED_LOGINS = 60
+
+const sendFrom = (apiUrl: string, sender: number) =>
+  post(`${apiUrl}/send_chat_message.php`, { sender_id: sender, receiver_id: 99, message: 'x' })
+
+const sendPictureFrom = (apiUrl: string, sender: number) =>
+  post(
+    `${apiUrl}/send_chat_message.php`,
+    multipart({ sender_id: sender, receiver_id: 99, image: picture() }),
+  )
+
+function retryAfter(answer: { headers: Headers }): number {
+  return Number(answer.headers.get('retry-after'))
+}
+
+test('a user may send so many messages a minute, and others as many', async () => {
+  const { url } = await startApi(temporaryFolder(), { CHAT_RATE_LIMIT: '3' })
+  for (let count = 1; count <= 3; count += 1) expect((await sendFrom(url, 1)).status).toBe(200)
+
+  const refused = await sendFrom(url, 1)
+
+  expect(refused.status).toBe(429)
+  expect(refused.body).toEqual({ status: 'error', message: 'You send too many messages' })
+  expect(retryAfter(refused)).toBeGreaterThan(0)
+  expect(retryAfter(refused)).toBeLessThanOrEqual(60)
+  expect((await sendFrom(url, 2)).status).toBe(200)
+})
+
+test('unless told otherwise a user may send 120 messages a minute', async () => {
+  const { url } = await startApi(temporaryFolder(), { CHAT_RATE_LIMIT: '' })
+  const statuses = await statusesOf(121, () => sendFrom(url, 1))
+  expect(statuses).toEqual({ 200: 120, 429: 1 })
+})
+
+test('0 turns the limit of messages off', async () => {
+  const { url } = await startApi(temporaryFolder(), { CHAT_RATE_LIMIT: '0' })
+  expect(await statusesOf(300, () => sendFrom(url, 1))).toEqual({ 200: 300 })
+})
+
+test('a user may send so many files a minute; text goes on, and no file is left behind', async () => {
+  const folder = temporaryFolder()
+  const { url } = await startApi(folder, { CHAT_UPLOAD_RATE_LIMIT: '2' })
+  for (let count = 1; count <= 2; count += 1) {
+    expect((await sendPictureFrom(url, 1)).status).toBe(200)
+  }
+
+  const refused = await sendPictureFrom(url, 1)
+
+  expect(refused.status).toBe(429)
+  expect(refused.body.message).toBe('You send too many files')
+  expect(retryAfter(refused)).toBeGreaterThan(0)
+  expect((await sendFrom(url, 1)).status).toBe(200)
+  expect((await sendPictureFrom(url, 2)).status).toBe(200)
+  expect(readdirSync(join(folder, 'uploads/chat/images'))).toHaveLength(3)
+  const arriving = () => readdirSync(join(folder, 'uploads/.incoming'))
+  await waitFor(() => arriving().length === 0, 'the refused file to be gone')
+})
+
+test('0 turns the limit of files off', async () => {
+  const { url } = await startApi(temporaryFolder(), { CHAT_UPLOAD_RATE_LIMIT: '0' })
+  expect(await statusesOf(40, () => sendPictureFrom(url, 1))).toEqual({ 200: 40 })
+})
+
+test('an address that fails to log in 60 times is not listened to for a while', async () => {
+  const { url } = await startApi(temporaryFolder(), { ...JWT, CHAT_TRUST_PROXY: 'on' })
+  const page = `${url}/get_conversations.php?user_id=5`
+  const good = { authorization: `Bearer ${signedWithSecret(claimsOf(5))}` }
+  const bad = { authorization: 'Bearer guessed' }
+  const from = (address: string) => ({ 'x-forwarded-for': address })
+  const guesser = from('203.0.113.1')
+
+  const fail = () => get(page, { ...bad, ...guesser })
+  expect(await statusesOf(FAILED_LOGINS - 1, fail)).toEqual({ 401: FAILED_LOGINS - 1 })
+  expect((await get(page, { ...good, ...guesser })).status).toBe(200)
+  expect((await fail()).status).toBe(401)
+
+  const refused = await fail()
+  expect(refused.status).toBe(429)
+  expect(refused.body.message).toBe('Too many failed logins from your address')
+  expect(retryAfter(refused)).toBeGreaterThan(0)
+  expect(retryAfter(refused)).toBeLessThanOrEqual(60)
+  // Whoever guesses is not told that this guess was right.
+  expect((await get(page, { ...good, ...guesser })).status).toBe(429)
+  expect((await get(page, { ...good, ...from('203.0.113.2') })).status).toBe(200)
+  // What stands before the proxy's own word is the client's.
+  expect((await get(page, { ...good, ...from('203.0.113.2, 203.0.113.1') })).status).toBe(429)
+})
+
+test('without CHAT_TRUST_PROXY nobody changes their address by saying so', async () => {
+  const { url } = await startApi(temporaryFolder(), JWT)
+  let claimed = 0
+  const fail = () => {
+    claimed += 1
+    const headers = { authorization: 'Bearer guessed', 'x-forwarded-for': `203.0.113.${claimed}` }
+    return get(`${url}/get_conversations.php?user_id=5`, headers)
+  }
+  const expected = { 401: FAILED_LOGINS, 429: 1 }
+  expect(await statusesOf(FAILED_LOGINS + 1, fail)).toEqual(expected)
+})
+
+test('the daemon, too, stops listening to an address that fails to log in', async () => {
+  const { url } = await startDaemon(temporaryFolder(), JWT)
+  const bad = { authorization: 'Bearer guessed' }
+  const good = { authorization: `Bearer ${signedWithSecret(claimsOf(5))}` }
+  for (let count = 1; count <= FAILED_LOGINS; count += 1) {
+    // Refused, but in the words of a WebSocket.
+    expect((await askForUpgrade(url, { headers: bad })).status).toBe(101)
+  }
+
+  const refused = await askForUpgrade(url, { headers: bad })
+
+  expect(refused.status).toBe(429)
+  expect(Number(refused.retryAfter)).toBeGreaterThan(0)
+  expect((await askForUpgrade(url, { headers: good })).status).toBe(429)
+  const elsewhere = { headers: good, localAddress: '127.0.0.2' }
+  expect((await askForUpgrade(url, elsewhere)).status).toBe(101)
+})
+
+test('a flood of connects from one address is limited, while another address gets in', async () => {
+  const settings = { CHAT_CONNECT_RATE_LIMIT: '', CHAT_MAX_CONNECTIONS_PER_USER: '10000' }
+  const { program, url } = await startDaemon(temporaryFolder(), settings)
+  const ask = (localAddress: string) => askForUpgrade(`${url}/?user_id=1`, { localAddress })
+  const startedAt = Date.now()
+
+  const flood = Array.from({ length: 2_000 }, () => ask('127.0.0.1'))
+  const another = await ask('127.0.0.2')
+  const answers = await Promise.all(flood)
+
+  const seconds = Math.floor((Date.now() - startedAt) / 1_000) + 1
+  const admitted = answers.filter(({ status }) => status === 101)
+  const refused = answers.filter(({ status }) => status === 429)
+  expect(another.status).toBe(101)
+  expect(admitted.length).toBeGreaterThanOrEqual(200)
+  expect(admitted.length).toBeLessThanOrEqual(200 * seconds)
+  expect(admitted.length + refused.length).toBe(2_000)
+  expect(new Set(refused.map((answer) => answer.retryAfter))).toEqual(new Set(['1']))
+  expect(program.hasExited).toBe(false)
+  const isLetIn = async () => (await ask('127.0.0.1')).status === 101
+  await waitFor(isLetIn, 'the address to be let in again')
+})
+
+test('behind a proxy the addresses of the clients are counted, not its own', async () => {
+  const settings = { CHAT_CONNECT_RATE_LIMIT: '1', CHAT_TRUST_PROXY: 'on' }
+  const { url } = await startDaemon(temporaryFolder(), settings)
+  const addresses = Array.from({ length: 20 }, (_, index) => `203.0.113.${index}`)
+
+  const answers = await Promise.all(
+    addresses.map((address) => askForUpgrade(url, { headers: { 'x-forwarded-for': address } })),
+  )
+
+  expect(answers.map(({ status }) => status)).toEqual(addresses.map(() => 101))
+})
+
+test('0 turns the limit of connects off', async () => {
+  const { url } = await startDaemon(temporaryFolder(), { CHAT_CONNECT_RATE_LIMIT: '0' })
+  const answers = Array.from({ length: 500 }, () => askForUpgrade(`${url}/?user_id=1`))
+  expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([101]))
+})
+
+test('a socket may send 50 frames in a second; one that sends more is closed with 4429', async () => {
+  const { url } = await startDaemon(temporaryFolder())
+  const socket = await connect(url, 1)
+  const other = await connect(url, 1)
+  for (let count = 1; count <= FRAMES_PER_SECOND_MAX; count += 1) socket.send({ event: 'ping' })
+  await socket.event('pong', FRAMES_PER_SECOND_MAX)
+
+  // However these fall into three seconds, one of them gets too many.
+  for (let count = 0; count <= 3 * FRAMES_PER_SECOND_MAX; count += 1) socket.send({ event: 'ping' })
+
+  const reason = 'Too many frames; send fewer'
+  expect(await socket.whenClosed()).toEqual({ code: 4429, reason })
+  await other.settled()
+})
+
+test('frames are counted anew in each second', async () => {
+  const { url } = await startDaemon(temporaryFolder())
+  const { socket } = await connect(url, 1)
+  const connection = new Connection(socket, new PassThrough(), 1, '127.0.0.1')
+  const isFlooding = (now: number) =>
+    Array.from({ length: FRAMES_PER_SECOND_MAX }, () => connection.isFlooding(now)).includes(true)
+
+  expect(isFlooding(1_999)).toBe(false)
+  expect(isFlooding(2_000)).toBe(false)
+  expect(connection.isFlooding(2_999)).toBe(true)
+  expect(connection.isFlooding(3_000)).toBe(false)
+})
+
+test.each([
+  ['CHAT_MAX_CONNECTIONS', 2, 3],
+  ['CHAT_MAX_CONNECTIONS_PER_USER', 1, 1],
+])('past %s a socket is closed with 4409, until another closes', async (setting, last, next) => {
+  const { url } = await startDaemon(temporaryFolder(), { [setting]: '2' })
+  const first = await connect(url, 1)
+  await connect(url, last)
+
+  const refused = new TestSocket(`${url}/?user_id=${next}`)
+
+  const reason = 'Too many connections; close one, then reconnect'
+  expect(await refused.whenClosed()).toEqual({ code: 4409, reason })
+  expect(refused.frames).toEqual([])
+  await first.close()
+  await connect(url, next)
+})
+
+/** How often each status was answered. */
+async function statusesOf(
+  count: number,
+  ask: () => Promise<{ status: number }>,
+): Promise<Record<number, number>> {
+  const statuses: Record<number, number> = {}
+  for (let asked = 0; asked < count; asked += 1) {
+    const { status } = await ask()
+    statuses[status] = (statuses[status] ?? 0) + 1
+  }
+  return statuses
+}
