@@ -250,19 +250,20 @@ function corruptError(cause?: unknown): ChatError {
   return new ChatError('setup', message, { cause })
 }
 
-function openError(path: string, error: unknown): ChatError {
+/** What the operator is told of a database that does not let a program start. */
+export function openError(path: string, error: unknown): ChatError {
   const advice = setupError(error).message.replace('FILE', path)
   return new ChatError('setup', `Database ${path} ${advice}`, { cause: error })
 }
 
 function setupError(error: unknown): { message: string } {
-  if (error instanceof ChatError) return error
   const code = systemCode(error)
-  if (isBusy(error)) {
+  if (isBusy(error) || (error instanceof ChatError && error.code === 'unavailable')) {
     return {
       message: 'is locked by another program. Find it with: fuser FILE; close it and start again.',
     }
   }
+  if (error instanceof ChatError) return error
   if (code === 'SQLITE_NOTADB') {
     return { message: 'is not an SQLite database. Move that file away or change CHAT_DATABASE.' }
   }

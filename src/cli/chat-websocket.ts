@@ -4,6 +4,7 @@ import { mintToken } from '../auth-jwt.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { ConnectionRow } from '../chat/connections.ts'
 import type { Config } from '../config.ts'
+import { openError } from '../database.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { RateLimit } from '../rate-limits.ts'
@@ -78,6 +79,8 @@ async function startDaemon(daemon: Daemon, config: Config): Promise<number> {
   try {
     return await daemon.start()
   } catch (error) {
+    const isLocked = error instanceof ChatError && error.code === 'unavailable'
+    if (isLocked) throw openError(config.database, error)
     throw listenError(error, config.host, config.wsPort, 'CHAT_WS_PORT')
   }
 }

@@ -194,13 +194,10 @@ export class ApiServer {
     // Before the body is read: strangers are not to fill the disk.
     const caller = isOpen ? new Caller() : await authenticate(request)
     const form = await readForm(request, queryOf(request), uploads)
-    try {
-      const context = { ...parts, form, caller, uploads, request, broadcastSecret }
-      sendAnswer(response, await endpoint(context))
-      this.#logAvailable()
-    } finally {
-      await uploads.discard(form.upload)
-    }
+    const context = { ...parts, form, caller, uploads, request, broadcastSecret }
+    const answer = await endpoint(context).finally(() => uploads.discard(form.upload))
+    sendAnswer(response, answer)
+    this.#logAvailable()
   }
 
   async #requireMedia(request: IncomingMessage, path: string): Promise<void> {

@@ -196,7 +196,7 @@ test('a program that keeps the write lock keeps the daemon from starting, not th
   const folder = temporaryFolder()
   sqlite(await chatDatabase(folder)).exec('BEGIN IMMEDIATE')
 
-  expect(await refusal('chat-websocket', folder)).toMatch(/^The database is busy\. /)
+  expect(await refusal('chat-websocket', folder)).toContain('is locked by another program')
   await startApi(folder)
 })
 
