@@ -34,6 +34,12 @@ export const settings = {
   apiPort: port('CHAT_API_PORT', '8080', 'port of chat-api; 0 picks a free one and prints it'),
   wsPort: port('CHAT_WS_PORT', '8089', 'port of chat-websocket; 0 picks a free one and prints it'),
   publicUrl: url('CHAT_PUBLIC_URL', 'http://localhost:8080', 'prefix of media and profile URLs'),
+  publicWsUrl: url(
+    'CHAT_PUBLIC_WS_URL',
+    '',
+    'where the pages connect: wss://shop.example/ws; empty: the host of the page, the port of the daemon',
+    ['ws', 'wss'],
+  ),
   uploadsDir: path('CHAT_UPLOADS_DIR', 'public/uploads', 'where media is kept; served at /uploads'),
   pollIntervalMs: integer('CHAT_POLL_INTERVAL_MS', '10', 'the tick, in ms', 1, 60_000),
   wake: toggle('CHAT_WAKE', 'on', 'also poll when the WAL file changes: on, off'),
@@ -271,11 +277,18 @@ function list(variable: string, fallback: string, meaning: string): Setting<stri
   )
 }
 
-function url(variable: string, fallback: string, meaning: string): Setting<string> {
+function url(
+  variable: string,
+  fallback: string,
+  meaning: string,
+  schemes: readonly string[] = ['http', 'https'],
+): Setting<string> {
   return setting(variable, fallback, meaning, (value) => {
     if (value === '' && fallback === '') return value
-    if (!/^https?:\/\//.test(value) || !URL.canParse(value)) {
-      throw new Error('must be a URL that starts with http:// or https://')
+    const isTaken = schemes.some((scheme) => value.startsWith(`${scheme}://`))
+    if (!isTaken || !URL.canParse(value)) {
+      const starts = schemes.map((scheme) => `${scheme}://`).join(' or ')
+      throw new Error(`must be a URL that starts with ${starts}`)
     }
     return value.replace(/\/+$/, '')
   })

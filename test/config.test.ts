@@ -30,6 +30,7 @@ test('every setting has its documented default', () => {
     apiPort: 8080,
     wsPort: 8089,
     publicUrl: 'http://localhost:8080',
+    publicWsUrl: '',
     uploadsDir: `${ROOT}public/uploads`,
     pollIntervalMs: 10,
     wake: true,

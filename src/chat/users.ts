@@ -85,7 +85,8 @@ export function profileFrom(told: Record<string, unknown>): Partial<Profile> {
   }
 }
 
-function anonymous(userId: number): User {
+/** Somebody of whom nothing is known but the id. */
+export function anonymous(userId: number): User {
   return { userId, username: '', name: '', profileUrl: '' }
 }
 

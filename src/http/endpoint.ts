@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
+import type { AuthMode } from '../config.ts'
 import type { RateLimit } from '../rate-limits.ts'
 import type { Form } from './form.ts'
 import type { Answer } from './response.ts'
@@ -15,6 +16,20 @@ export interface EndpointContext {
   request: IncomingMessage
   limits: Limits
   broadcastSecret: string
+  clientConfig: ClientConfig
+}
+
+/** What the pages have to know of the settings. */
+export interface ClientConfig {
+  /** '' = the host that the page came from, and the daemon's port. */
+  publicWsUrl: string
+  /** The daemon's port while it is not running. */
+  wsPort: number
+  auth: AuthMode
+  timezone: string
+  messageLengthMax: number
+  imageBytesMax: number
+  voiceBytesMax: number
 }
 
 /** How much one user may do. */

@@ -13,9 +13,10 @@ import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Certificate } from '../tls.ts'
-import type { Endpoint, Limits } from './endpoint.ts'
+import type { ClientConfig, Endpoint, Limits } from './endpoint.ts'
 import { blockUnblockUser } from './endpoints/block_unblock_user.ts'
 import { chatWebsocketBroadcast } from './endpoints/chat_websocket_broadcast.ts'
+import { clientConfig } from './endpoints/client_config.ts'
 import { getChatUserStatus } from './endpoints/get_chat_user_status.ts'
 import { getConversationMessages } from './endpoints/get_conversation_messages.ts'
 import { getConversations } from './endpoints/get_conversations.ts'
@@ -48,6 +49,7 @@ const ROUTES = new Map<string, Route>([
     '/chat_websocket_broadcast.php',
     { methods: ['POST'], endpoint: chatWebsocketBroadcast, isOpen: true },
   ],
+  ['/client_config.json', { methods: ['GET'], endpoint: clientConfig, isOpen: true }],
   ['/health', { methods: ['GET'], endpoint: health, isOpen: true }],
 ])
 
@@ -82,7 +84,7 @@ export interface ApiParts {
   limits: Limits
 }
 
-export interface ApiOptions {
+export interface ApiOptions extends ClientConfig {
   host: string
   /** 0 picks a free one. */
   port: number
@@ -194,7 +196,8 @@ export class ApiServer {
     // Before the body is read: strangers are not to fill the disk.
     const caller = isOpen ? new Caller() : await authenticate(request)
     const form = await readForm(request, queryOf(request), uploads)
-    const context = { ...parts, form, caller, uploads, request, broadcastSecret }
+    const settings = { broadcastSecret, clientConfig: this.#options }
+    const context = { ...parts, ...settings, form, caller, uploads, request }
     const answer = await endpoint(context).finally(() => uploads.discard(form.upload))
     sendAnswer(response, answer)
     this.#logAvailable()

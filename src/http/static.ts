@@ -30,6 +30,21 @@ const MEDIA_TYPES: Record<string, string> = {
 /** Statuses that are about the file, which is there, and what was asked of it: a version, a range. */
 const CONDITION_FAILED = [412, 416]
 
+/**
+ * What a page may load: only what comes from here. Sockets may lead elsewhere (another port is), and
+ * pictures and recordings may be made in the page itself.
+ */
+const PAGE_POLICY = [
+  "default-src 'self'",
+  "img-src 'self' blob:",
+  "media-src 'self' blob:",
+  "connect-src 'self' blob: ws: wss:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'self'",
+].join('; ')
+
 interface Folder {
   root: string
   options: send.SendOptions
@@ -110,4 +125,6 @@ function setMediaHeaders(response: ServerResponse, path: string): void {
 
 function setPageHeaders(response: ServerResponse): void {
   response.setHeader('X-Content-Type-Options', 'nosniff')
+  response.setHeader('Content-Security-Policy', PAGE_POLICY)
+  response.setHeader('Referrer-Policy', 'no-referrer')
 }

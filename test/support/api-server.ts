@@ -40,6 +40,13 @@ export async function serve(
       broadcastSecret: '',
       mediaAuth: false,
       certificate: undefined,
+      publicWsUrl: '',
+      wsPort: 8089,
+      auth: 'none',
+      timezone: 'UTC',
+      messageLengthMax: 5_000,
+      imageBytesMax: 10_485_760,
+      voiceBytesMax: 20_971_520,
     },
   )
   const port = await server.start()

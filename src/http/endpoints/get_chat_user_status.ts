@@ -1,4 +1,5 @@
 import { onlineStatus } from '../../chat/contract.ts'
+import { anonymous } from '../../chat/users.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
@@ -19,6 +20,9 @@ export const getChatUserStatus: Endpoint = async ({ form, chat, caller }) => {
     ...success('User status retrieved successfully', {
       user_id: userId,
       other_user_id: otherUserId,
+      other_user: chat.contract.user(
+        (await chat.users.find(otherUserId)) ?? anonymous(otherUserId),
+      ),
       ...state,
       is_blocked_by_other: isBlockedByOther,
       status: onlineStatus(isOnline),

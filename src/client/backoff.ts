@@ -1,0 +1,36 @@
+export interface BackoffOptions {
+  /** The longest first wait, in ms. */
+  baseMs: number
+  /** The longest wait of all, in ms. */
+  maxMs: number
+  /** From 0 up to 1. */
+  random: () => number
+}
+
+export const BACKOFF: BackoffOptions = { baseMs: 1_000, maxMs: 30_000, random: Math.random }
+
+/**
+ * How long to wait before trying again: exponential, with full jitter. A server that comes back finds
+ * its clients spread over the whole span, not all at the door in the same second.
+ */
+export class Backoff {
+  readonly #options: BackoffOptions
+  #failures = 0
+
+  constructor(options: Partial<BackoffOptions> = {}) {
+    this.#options = { ...BACKOFF, ...options }
+  }
+
+  /** The next wait, in ms; each call is one more failure. */
+  next(): number {
+    const { baseMs, maxMs, random } = this.#options
+    const ceiling = Math.min(maxMs, baseMs * 2 ** Math.min(this.#failures, 30))
+    this.#failures += 1
+    return random() * ceiling
+  }
+
+  /** It worked: the next failure is a first one again. */
+  reset(): void {
+    this.#failures = 0
+  }
+}

@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest'
+import { Inbox, Thread } from '../../src/client/chat-client.ts'
+import { createClient, online } from '../support/chat-clients.ts'
+import { connect, sendText } from '../support/clients.ts'
+import { startChat } from '../support/processes.ts'
+import { waitFor } from '../support/wait.ts'
+
+test('the inbox counts each unread message once, wherever it heard of it first', async () => {
+  const chat = await startChat()
+  await connect(chat.daemon.url, 1, { name: 'Layla' })
+  await sendText(chat.api.url, 1, 2, 'one')
+  const client = createClient(2, chat)
+  const inbox = new Inbox(client)
+  // The list is on its way while the socket tells the same and more.
+  client.connect()
+  await Promise.all([
+    inbox.load(),
+    sendText(chat.api.url, 1, 2, 'two'),
+    sendText(chat.api.url, 1, 2, 'three'),
+  ])
+  const hasAll = () => inbox.with(1)?.last_message.message === 'three'
+  await waitFor(() => client.state.status === 'online' && hasAll(), 'the last message')
+  await sendText(chat.api.url, 1, 2, 'four')
+  await waitFor(() => inbox.with(1)?.last_message.message === 'four', 'one more')
+
+  expect(inbox.with(1)).toMatchObject({ unread_count: 4, other_user: { name: 'Layla' } })
+  expect(inbox.unreadCount).toBe(4)
+})
+
+test('the conversation with the newest message comes first, and reading empties its count', async () => {
+  const chat = await startChat()
+  const client = await online(createClient(2, chat))
+  const inbox = new Inbox(client)
+  const thread = new Thread(client, 1)
+  await sendText(chat.api.url, 1, 2, 'from one')
+  await sendText(chat.api.url, 3, 2, 'from three')
+  await waitFor(() => inbox.conversations.length === 2, 'two conversations')
+  expect(inbox.conversations.map(({ other_user_id }) => other_user_id)).toEqual([3, 1])
+
+  await thread.load()
+  thread.markRead()
+  await sendText(chat.api.url, 1, 2, 'again')
+  await waitFor(() => inbox.conversations[0]?.other_user_id === 1, 'the order to change')
+
+  expect(inbox.conversations.map(({ unread_count }) => unread_count)).toEqual([1, 1])
+})
+
+test('a message is in its thread from the moment it is written, under one key, until it is read', async () => {
+  const chat = await startChat()
+  const client = await online(createClient(1, chat))
+  const thread = new Thread(client, 2)
+  await thread.load()
+  const { client_message_id: key } = await client.sendText(2, 'Hello')
+  expect(thread.items.map((item) => item.key)).toEqual([key])
+
+  await waitFor(() => thread.items[0]?.status === 'sent', 'the acknowledgement')
+  const other = await online(createClient(2, chat))
+  const otherThread = new Thread(other, 1)
+  await otherThread.load()
+  otherThread.markRead()
+
+  await waitFor(() => thread.items[0]?.status === 'read', 'the read receipt')
+  expect(thread.items.map((item) => item.key)).toEqual([key])
+})
+
+test('a long thread is loaded page by page, without gap or repetition', async () => {
+  const chat = await startChat()
+  const texts = Array.from({ length: 101 }, (_, index) => `message ${index}`)
+  for (const text of texts) await sendText(chat.api.url, 1, 2, text)
+  const thread = new Thread(createClient(2, chat), 1)
+
+  await thread.load()
+  expect(thread.items.length).toBe(50)
+  expect(thread.hasOlder).toBe(true)
+  await thread.loadOlder()
+  expect(thread.items.length).toBe(100)
+  await thread.loadOlder()
+
+  expect(thread.hasOlder).toBe(false)
+  expect(thread.items.map(({ text }) => text)).toEqual(texts)
+})
+
+test('who missed more than a page has no gap in the middle of a thread', async () => {
+  const chat = await startChat()
+  await sendText(chat.api.url, 1, 2, 'old')
+  const thread = new Thread(createClient(2, chat), 1)
+  await thread.load()
+  const texts = Array.from({ length: 51 }, (_, index) => `missed ${index}`)
+  for (const text of texts) await sendText(chat.api.url, 1, 2, text)
+
+  await thread.load()
+  expect(thread.items[0]?.text).toBe('missed 1')
+  expect(thread.hasOlder).toBe(true)
+  await thread.loadOlder()
+
+  expect(thread.items.map(({ text }) => text)).toEqual(['old', ...texts])
+})
+
+test('a thread knows who types, who is there, and who has blocked whom', async () => {
+  const chat = await startChat({ CHAT_OFFLINE_DELAY_MS: '0' })
+  const client = await online(createClient(1, chat, { name: 'Omar' }))
+  const other = await online(createClient(2, chat, { name: 'ليلى' }))
+  const thread = new Thread(client, 2)
+  await thread.load()
+  expect(thread.other).toMatchObject({ user_id: 2, name: 'ليلى' })
+  expect(thread.status?.is_online).toBe(true)
+
+  other.typing(1)
+  await waitFor(() => thread.isTyping, 'the typing to begin')
+  await other.sendText(1, 'Hi')
+  await waitFor(() => !thread.isTyping, 'the typing to end')
+  await client.block(2)
+  await waitFor(() => thread.status?.is_blocked === true, 'the block')
+  await client.unblock(2)
+  await waitFor(() => thread.status?.is_blocked === false, 'the end of the block')
+  other.disconnect()
+  await waitFor(() => thread.status?.is_online === false, 'them to be gone')
+
+  expect(thread.status?.last_seen_at).toMatch(/^\d{4}-/)
+})
