@@ -1,0 +1,22 @@
+import type { User } from '../wire.ts'
+import { element } from './dom.ts'
+import { ownAddress } from './media.ts'
+
+const COLOURS = 8
+
+/** A picture of somebody, or the first letter of their name on a colour that stays theirs. */
+export function avatar(user: Pick<User, 'user_id' | 'name' | 'profile_url'>): HTMLElement {
+  const [letter = '?'] = user.name.trim()
+  const made = element(
+    'span',
+    { className: `avatar colour-${user.user_id % COLOURS}` },
+    { 'aria-hidden': 'true' },
+    letter.toUpperCase(),
+  )
+  const picture = ownAddress(user.profile_url)
+  if (picture === undefined) return made
+  const image = element('img', { src: picture, alt: '', loading: 'lazy' })
+  image.addEventListener('error', () => image.remove())
+  made.append(image)
+  return made
+}

@@ -1,0 +1,29 @@
+import { App } from './app.ts'
+import { part, setText } from './dom.ts'
+import { loadSession, saveSession } from './session.ts'
+import { loadSettings, type Settings } from './settings.ts'
+import { signIn } from './sign-in.ts'
+
+/** How long to wait before asking again for the settings of a server that does not answer, in ms. */
+const RETRY_MS = 3_000
+
+const settings = await patiently()
+const session = loadSession() ?? (await signIn(settings))
+saveSession(session)
+new App(session, settings).start()
+
+/** The page may be older than the server that it comes from: a browser keeps it. */
+async function patiently(): Promise<Settings> {
+  for (;;) {
+    try {
+      const loaded = await loadSettings()
+      part('unreachable').hidden = true
+      return loaded
+    } catch (error) {
+      part('unreachable').hidden = false
+      const reason = error instanceof Error ? error.message : String(error)
+      setText(part('unreachable-reason'), reason)
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import type { ChatClient } from '../chat-client.ts'
+import type { ThreadItem } from '../thread.ts'
+
+const UPLOADS = '/uploads/'
+
+/**
+ * Where a file of the chat is to be had from this page's own server, whatever CHAT_PUBLIC_URL calls
+ * it. Undefined for files from anywhere else: a page that shows those tells others who looks at them.
+ */
+export function ownAddress(url: string): string | undefined {
+  if (url === '') return undefined
+  const absolute = new URL(url, document.baseURI)
+  const start = absolute.pathname.lastIndexOf(UPLOADS)
+  if (start !== -1) return absolute.pathname.slice(start + 1) + absolute.search
+  return absolute.origin === location.origin ? absolute.href : undefined
+}
+
+/** The files of messages: those just written here, and those of the server. */
+export class MediaFiles {
+  readonly #client: ChatClient
+  readonly #needsToken: boolean
+  readonly #blobs = new Map<string, Promise<Blob>>()
+  readonly #addresses = new Map<string, Promise<string>>()
+
+  constructor(client: ChatClient, needsToken: boolean) {
+    this.#client = client
+    this.#needsToken = needsToken
+  }
+
+  /** Something for `src`. One's own file keeps its address once it is sent: nothing flickers. */
+  address(item: ThreadItem): Promise<string> {
+    const known = this.#addresses.get(item.key)
+    if (known !== undefined) return known
+    const isLocal = item.outgoing?.file !== undefined
+    const address =
+      isLocal || this.#needsToken
+        ? this.blob(item).then((blob) => URL.createObjectURL(blob))
+        : Promise.resolve(remoteAddress(item))
+    this.#remember(this.#addresses, item.key, address)
+    return address
+  }
+
+  blob(item: ThreadItem): Promise<Blob> {
+    const known = this.#blobs.get(item.key)
+    if (known !== undefined) return known
+    const file = item.outgoing?.file
+    const blob =
+      file === undefined ? this.#client.media(remoteAddress(item)) : Promise.resolve(file)
+    this.#remember(this.#blobs, item.key, blob)
+    return blob
+  }
+
+  /** What failed is asked for again next time. */
+  #remember<Value>(known: Map<string, Promise<Value>>, key: string, value: Promise<Value>): void {
+    known.set(key, value)
+    value.catch(() => known.delete(key))
+  }
+}
+
+function remoteAddress(item: ThreadItem): string {
+  return ownAddress(item.message?.media_url ?? '') ?? ''
+}

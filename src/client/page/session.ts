@@ -1,0 +1,28 @@
+/** Who is signed in. */
+export interface Session {
+  userId: number
+  name: string
+  /** Of CHAT_AUTH=jwt. */
+  token?: string
+}
+
+const KEY = 'chat.session'
+
+/** A token ends with the tab: others who use this browser are not to find it. */
+function storeOf(session: Session): Storage {
+  return session.token === undefined ? localStorage : sessionStorage
+}
+
+export function loadSession(): Session | undefined {
+  const stored = sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY)
+  return stored === null ? undefined : JSON.parse(stored)
+}
+
+export function saveSession(session: Session): void {
+  storeOf(session).setItem(KEY, JSON.stringify(session))
+}
+
+export function forgetSession(): void {
+  sessionStorage.removeItem(KEY)
+  localStorage.removeItem(KEY)
+}
