@@ -3,6 +3,7 @@ import { Connection, type ConnectionState, type ConnectionStatus, isHello } from
 import { Cursor } from './cursor.ts'
 import { Emitter } from './emitter.ts'
 import type { ChatEvents } from './events.ts'
+import { urlBelow } from './media-url.ts'
 import type { ChatClientOptions } from './options.ts'
 import { type Draft, Outbox, type Outgoing } from './outbox.ts'
 import { type ClientStorage, defaultStorage } from './storage.ts'
@@ -60,6 +61,7 @@ export interface HistoryPage {
 export class ChatClient extends Emitter<ChatEvents> {
   readonly userId: number
   readonly #options: ChatClientOptions
+  readonly #apiUrl: string
   readonly #api: Api
   readonly #connection: Connection
   readonly #cursor: Cursor
@@ -72,9 +74,10 @@ export class ChatClient extends Emitter<ChatEvents> {
     const { userId, apiUrl = '', backoff = {}, storage = defaultStorage() } = options
     this.userId = userId
     this.#options = options
+    this.#apiUrl = apiUrl.replace(/\/+$/, '')
     this.#cursor = new Cursor(options.lastMessageId)
     this.#api = new Api({
-      url: apiUrl.replace(/\/+$/, ''),
+      url: this.#apiUrl,
       // A browser's fetch insists on being called as a function of the window.
       fetch: options.fetch ?? ((...call) => globalThis.fetch(...call)),
       token: options.token,
@@ -232,9 +235,14 @@ export class ChatClient extends Emitter<ChatEvents> {
     await this.#setBlocked(otherUserId, false)
   }
 
+  /** Where the file of a message is, for `src`. */
+  mediaUrl({ media_url = '' }: Message): string {
+    return urlBelow(this.#apiUrl, media_url) ?? media_url
+  }
+
   /** The file of a message, where an <img> cannot fetch it: CHAT_MEDIA_AUTH with tokens. */
-  media(url: string): Promise<Blob> {
-    return this.#api.media(url)
+  media(message: Message): Promise<Blob> {
+    return this.#api.media(this.mediaUrl(message))
   }
 
   #send(draft: Draft): Promise<Outgoing> {

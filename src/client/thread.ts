@@ -33,7 +33,7 @@ export class Thread extends Emitter<{ change: undefined }> {
   /** Whether they are online, and who has blocked whom, once it is known. */
   status: UserStatus | undefined
   readonly #client: ChatClient
-  readonly #unsubscribe: (() => void)[]
+  #unsubscribe: (() => void)[] = []
   readonly #messages = new Map<number, Message>()
   #sorted: Message[] | undefined
   #readThrough = 0
@@ -42,25 +42,7 @@ export class Thread extends Emitter<{ change: undefined }> {
     super()
     this.#client = client
     this.otherUserId = otherUserId
-    this.#unsubscribe = [
-      client.on('message', (message) => this.#clientOnMessage(message)),
-      client.on('sent', (message) => this.#clientOnMessage(message)),
-      client.on('read', (receipt) => this.#clientOnRead(receipt)),
-      client.on('outgoing', ({ receiver_id, status }) => {
-        if (receiver_id !== otherUserId) return
-        // Perhaps it failed because of a block.
-        if (status === 'failed') this.#loadStatus()
-        this.#changed()
-      }),
-      client.on('typing', ({ sender_id }) => sender_id === otherUserId && this.#changed()),
-      client.on('presence', ({ user_id }) => user_id === otherUserId && this.#loadStatus()),
-      client.on('blocked', ({ user_id }) => user_id === otherUserId && this.#loadStatus()),
-      client.on('refetch', () => void this.load()),
-      client.on('state', ({ status }) => {
-        // What was said to be read may have gone down with the socket.
-        if (status !== 'online') this.#readThrough = 0
-      }),
-    ]
+    this.#listen()
   }
 
   /** Sent messages in their order, then those that are not sent yet. */
@@ -84,8 +66,9 @@ export class Thread extends Emitter<{ change: undefined }> {
     return theirs?.sender ?? this.status?.other_user
   }
 
-  /** Loads the newest page and joins it to what is here. */
+  /** Loads the newest page and joins it to what is here; a thread that was closed is open again. */
   async load(): Promise<void> {
+    if (this.#unsubscribe.length === 0) this.#listen()
     try {
       const page = await this.#client.history(this.otherUserId, { limit: PAGE })
       this.#join(page)
@@ -131,6 +114,30 @@ export class Thread extends Emitter<{ change: undefined }> {
 
   close(): void {
     for (const end of this.#unsubscribe) end()
+    this.#unsubscribe = []
+  }
+
+  #listen(): void {
+    const client = this.#client
+    this.#unsubscribe = [
+      client.on('message', (message) => this.#clientOnMessage(message)),
+      client.on('sent', (message) => this.#clientOnMessage(message)),
+      client.on('read', (receipt) => this.#clientOnRead(receipt)),
+      client.on('outgoing', ({ receiver_id, status }) => {
+        if (receiver_id !== this.otherUserId) return
+        // Perhaps it failed because of a block.
+        if (status === 'failed') this.#loadStatus()
+        this.#changed()
+      }),
+      client.on('typing', ({ sender_id }) => sender_id === this.otherUserId && this.#changed()),
+      client.on('presence', ({ user_id }) => user_id === this.otherUserId && this.#loadStatus()),
+      client.on('blocked', ({ user_id }) => user_id === this.otherUserId && this.#loadStatus()),
+      client.on('refetch', () => void this.load()),
+      client.on('state', ({ status }) => {
+        // What was said to be read may have gone down with the socket.
+        if (status !== 'online') this.#readThrough = 0
+      }),
+    ]
   }
 
   /** If more was missed than one page, what is here is older than a gap: the page replaces it. */

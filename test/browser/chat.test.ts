@@ -9,6 +9,8 @@ import { hasChromium, launchBrowser, Visitor } from './browser.ts'
 
 const ANNA = 11
 const BILAL = 22
+/** A message that the server has, be it read or not. */
+const SENT = 'li:is([data-status=sent], [data-status=read])'
 
 let browser: Browser
 
@@ -105,11 +107,8 @@ describe.skipIf(!hasChromium())('two people in two browsers', { timeout: 60_000 
     await anna.page.getByRole('alert').getByText('letter.pdf is not a JPEG').waitFor()
     await anna.page.getByRole('button', { name: 'Remove pasted.png' }).click()
     await anna.page.getByRole('button', { name: 'Send', exact: true }).click()
-    await anna.page.locator('.photo').waitFor()
-    await waitFor(
-      async () => (await anna.page.locator('li[data-status=sent] .photo').count()) === 1,
-      'the one image to be sent',
-    )
+    await anna.page.locator(`${SENT} .photo`).waitFor()
+    expect(await anna.page.locator('.photo').count()).toBe(1)
     expectNoComplaints(anna)
   })
 
@@ -147,6 +146,7 @@ describe.skipIf(!hasChromium())('two people in two browsers', { timeout: 60_000 
     const { anna, bilal } = await meet(api.url)
     await anna.write('one')
     await bilal.page.locator('#message-list').getByText('one').waitFor()
+    await anna.page.locator('li[data-status=read]').waitFor()
 
     cable.pull()
     await bilal.page.context().setOffline(true)
@@ -181,7 +181,7 @@ describe.skipIf(!hasChromium())('two people in two browsers', { timeout: 60_000 
     await anna.page.getByText('Connection lost').waitFor()
     await anna.expectAccessible()
     await anna.write('into the silence')
-    await anna.page.locator('li[data-status=sent]').waitFor()
+    await anna.page.locator(SENT).waitFor()
 
     await startDaemon(folder, { CHAT_WS_PORT: new URL(daemon.url).port })
 
@@ -286,7 +286,7 @@ describe.skipIf(!hasChromium())('one person', { timeout: 60_000 }, () => {
     await page.locator('#message-list').getByText('Are you there?').waitFor()
     await page.keyboard.type('Yes')
     await page.keyboard.press('Enter')
-    await page.locator('li[data-status=sent]').getByText('Yes').waitFor()
+    await page.locator(SENT).getByText('Yes').waitFor()
     await waitFor(async () => (await page.title()) === '(1) Chat', 'the count to sink')
     await page.getByRole('button', { name: 'Back to conversations' }).click()
 
@@ -316,7 +316,7 @@ describe.skipIf(!hasChromium())('one person', { timeout: 60_000 }, () => {
     const file = { name: 'evening.png', mimeType: 'image/png', buffer: landscape(64, 48) }
     await page.getByLabel('Images', { exact: true }).setInputFiles(file)
     await page.getByRole('button', { name: 'Send', exact: true }).click()
-    await page.locator('li[data-status=sent]').waitFor()
+    await page.locator(SENT).waitFor()
 
     await page.reload()
 

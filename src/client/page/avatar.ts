@@ -1,6 +1,6 @@
+import { urlBelow } from '../media-url.ts'
 import type { User } from '../wire.ts'
 import { element } from './dom.ts'
-import { ownAddress } from './media.ts'
 
 const COLOURS = 8
 
@@ -13,7 +13,8 @@ export function avatar(user: Pick<User, 'user_id' | 'name' | 'profile_url'>): HT
     { 'aria-hidden': 'true' },
     letter.toUpperCase(),
   )
-  const picture = ownAddress(user.profile_url)
+  // Not from anywhere else: that would tell others who looks at it.
+  const picture = urlBelow('.', user.profile_url)
   if (picture === undefined) return made
   const image = element('img', { src: picture, alt: '', loading: 'lazy' })
   image.addEventListener('error', () => image.remove())

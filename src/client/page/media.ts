@@ -1,19 +1,6 @@
 import type { ChatClient } from '../chat-client.ts'
 import type { ThreadItem } from '../thread.ts'
-
-const UPLOADS = '/uploads/'
-
-/**
- * Where a file of the chat is to be had from this page's own server, whatever CHAT_PUBLIC_URL calls
- * it. Undefined for files from anywhere else: a page that shows those tells others who looks at them.
- */
-export function ownAddress(url: string): string | undefined {
-  if (url === '') return undefined
-  const absolute = new URL(url, document.baseURI)
-  const start = absolute.pathname.lastIndexOf(UPLOADS)
-  if (start !== -1) return absolute.pathname.slice(start + 1) + absolute.search
-  return absolute.origin === location.origin ? absolute.href : undefined
-}
+import type { Message } from '../wire.ts'
 
 /** The files of messages: those just written here, and those of the server. */
 export class MediaFiles {
@@ -35,7 +22,7 @@ export class MediaFiles {
     const address =
       isLocal || this.#needsToken
         ? this.blob(item).then((blob) => URL.createObjectURL(blob))
-        : Promise.resolve(remoteAddress(item))
+        : Promise.resolve(this.#client.mediaUrl(item.message as Message))
     this.#remember(this.#addresses, item.key, address)
     return address
   }
@@ -45,7 +32,7 @@ export class MediaFiles {
     if (known !== undefined) return known
     const file = item.outgoing?.file
     const blob =
-      file === undefined ? this.#client.media(remoteAddress(item)) : Promise.resolve(file)
+      file === undefined ? this.#client.media(item.message as Message) : Promise.resolve(file)
     this.#remember(this.#blobs, item.key, blob)
     return blob
   }
@@ -55,8 +42,4 @@ export class MediaFiles {
     known.set(key, value)
     value.catch(() => known.delete(key))
   }
-}
-
-function remoteAddress(item: ThreadItem): string {
-  return ownAddress(item.message?.media_url ?? '') ?? ''
 }

@@ -6,6 +6,7 @@ import { element, part, setText } from './dom.ts'
 import { KeyedList } from './keyed-list.ts'
 import { createLine, type Line, type MessageActions } from './message-row.ts'
 import { dayOf, isSameDay, lastSeen, momentOf } from './times.ts'
+import { stopPlaying } from './voice-player.ts'
 
 /** Whoever is this close to the end of a thread, in pixels, wants to see what comes. */
 const NEAR_END = 120
@@ -28,6 +29,7 @@ export class ThreadView {
   readonly #list: KeyedList<Line>
   readonly #fallback: User
   readonly #listeners = new AbortController()
+  readonly #resizing = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd())
   #isAtEnd = true
   #isDrawing = false
   #lastKey: string | undefined
@@ -51,7 +53,7 @@ export class ThreadView {
     part('to-end').addEventListener('click', () => this.#scrollToEnd(), { signal })
     part('thread-retry').addEventListener('click', () => this.thread.load(), { signal })
     // The window grew or shrank (a keyboard came up, the composer grew): the end stays in view.
-    new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd()).observe(this.#scroller)
+    this.#resizing.observe(this.#scroller)
     this.#draw()
     this.thread.load()
   }
@@ -61,7 +63,9 @@ export class ThreadView {
   }
 
   close(): void {
+    stopPlaying()
     this.#listeners.abort()
+    this.#resizing.disconnect()
     this.thread.close()
   }
 
@@ -91,6 +95,7 @@ export class ThreadView {
       this.#scroller.scrollTop = this.#scroller.scrollHeight - fromEnd
     }
     part('to-end').hidden = this.#isAtEnd
+    this.#loadOlder()
     this.#markRead()
   }
 
@@ -154,11 +159,17 @@ export class ThreadView {
     if (!part('thread-empty').hidden) part('thread-empty-name').replaceChildren(name)
   }
 
+  /** Also where a page of messages does not fill the window, and nobody can scroll. */
+  #loadOlder(): void {
+    const { error } = this.thread
+    if (error === undefined && this.#scroller.scrollTop < NEAR_START) this.thread.loadOlder()
+  }
+
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller
     this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END
     part('to-end').hidden = this.#isAtEnd
-    if (scrollTop < NEAR_START) this.thread.loadOlder()
+    this.#loadOlder()
     this.#markRead()
   }
 

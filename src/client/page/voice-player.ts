@@ -10,6 +10,11 @@ const EAGER_BYTES_MAX = 1024 * 1024
 
 let playing: VoicePlayer | undefined
 
+/** Whoever turns to another conversation has heard enough of this one. */
+export function stopPlaying(): void {
+  playing?.pause()
+}
+
 /** A voice message: play, pause, and a waveform that is also the slider to seek with. */
 export class VoicePlayer {
   readonly element: HTMLElement
