@@ -13,6 +13,7 @@ import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Certificate } from '../tls.ts'
+import type { ApiMetrics } from './api-metrics.ts'
 import type { Endpoint, Limits } from './endpoint.ts'
 import { blockUnblockUser } from './endpoints/block_unblock_user.ts'
 import { chatWebsocketBroadcast } from './endpoints/chat_websocket_broadcast.ts'
@@ -21,9 +22,11 @@ import { getConversationMessages } from './endpoints/get_conversation_messages.t
 import { getConversations } from './endpoints/get_conversations.ts'
 import { health } from './endpoints/health.ts'
 import { markAsRead } from './endpoints/mark_as_read.ts'
+import { metrics } from './endpoints/metrics.ts'
 import { sendChatMessage } from './endpoints/send_chat_message.ts'
+import { status } from './endpoints/status.ts'
 import { readForm } from './request.ts'
-import { sendAnswer, sendError } from './response.ts'
+import { sendAnswer, sendError, statusOf } from './response.ts'
 import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -49,6 +52,8 @@ const ROUTES = new Map<string, Route>([
     { methods: ['POST'], endpoint: chatWebsocketBroadcast, isOpen: true },
   ],
   ['/health', { methods: ['GET'], endpoint: health, isOpen: true }],
+  ['/metrics', { methods: ['GET'], endpoint: metrics, isOpen: true }],
+  ['/status.json', { methods: ['GET'], endpoint: status, isOpen: true }],
 ])
 
 /** How long a browser may remember a preflight's answer: Chrome caps it at two hours. */
@@ -80,6 +85,7 @@ export interface ApiParts {
   log: Log
   authenticate: Authenticate
   limits: Limits
+  metrics: ApiMetrics
 }
 
 export interface ApiOptions {
@@ -91,6 +97,7 @@ export interface ApiOptions {
   /** Origins whose pages may use the API; ['*'] for all. */
   allowedOrigins: string[]
   broadcastSecret: string
+  metricsSecret: string
   /** Whether media is only for the two people of its conversation. */
   mediaAuth: boolean
   /** Undefined for plain http. */
@@ -156,6 +163,7 @@ export class ApiServer {
       await this.#route(request, response)
     } catch (error) {
       this.#logError(request, error)
+      this.#parts.metrics.refusals.inc({ reason: String(statusOf(error)) })
       await sendError(request, response, error)
     }
   }
@@ -187,14 +195,15 @@ export class ApiServer {
     { endpoint, isOpen }: Route,
   ): Promise<void> {
     const { authenticate, uploads, ...parts } = this.#parts
-    const { allowedOrigins, broadcastSecret } = this.#options
+    const { allowedOrigins, broadcastSecret, metricsSecret } = this.#options
     if (!isAllowedOrigin(request, allowedOrigins)) {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
     }
     // Before the body is read: strangers are not to fill the disk.
     const caller = isOpen ? new Caller() : await authenticate(request)
     const form = await readForm(request, queryOf(request), uploads)
-    const context = { ...parts, form, caller, uploads, request, broadcastSecret }
+    const secrets = { broadcastSecret, metricsSecret }
+    const context = { ...parts, ...secrets, form, caller, uploads, request }
     const answer = await endpoint(context).finally(() => uploads.discard(form.upload))
     sendAnswer(response, answer)
     this.#logAvailable()

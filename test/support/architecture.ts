@@ -6,7 +6,15 @@ import { dirname, join, relative } from 'node:path'
 type Part = string
 
 /** What every part may know about. */
-const LEAVES: Part[] = ['config', 'errors', 'log', 'process-identity', 'rate-limits', 'tls']
+const LEAVES: Part[] = [
+  'config',
+  'errors',
+  'log',
+  'metrics',
+  'process-identity',
+  'rate-limits',
+  'tls',
+]
 
 /** Which part may import which others; a part may always import from itself. */
 const IMPORTS: Record<Part, Part[]> = {
@@ -22,6 +30,7 @@ const IMPORTS: Record<Part, Part[]> = {
   database: ['errors'],
   config: ['errors', 'log'],
   log: [],
+  metrics: [],
   errors: [],
   'process-identity': [],
   'rate-limits': ['errors'],
@@ -38,6 +47,7 @@ const PACKAGES: Record<string, Part[]> = {
   ws: ['websocket', 'client'],
   commander: ['cli'],
   jose: ['auth'],
+  'prom-client': ['metrics'],
   'rate-limiter-flexible': ['rate-limits'],
 }
 
