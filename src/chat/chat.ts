@@ -64,6 +64,6 @@ export function createChat(database: Database, options: ChatOptions): Chat {
     missed: new Missed(database, events, options.echoesToSender),
     receipts: new Receipts(parts),
     daemons,
-    watch: new Watch(daemons, events, clock),
+    watch: new Watch(database, { daemons, events, clock }),
   }
 }

@@ -1,3 +1,4 @@
+import type { Database, Statement } from '../database.ts'
 import type { Clock } from './clock.ts'
 import type { Daemon, Daemons } from './daemons.ts'
 import type { Events } from './events.ts'
@@ -23,10 +24,15 @@ export class Watch {
   readonly #events: Events
   readonly #clock: Clock
 
-  constructor(daemons: Daemons, events: Events, clock: Clock) {
-    this.#daemons = daemons
-    this.#events = events
-    this.#clock = clock
+  readonly #newestMessageAt: Statement<[], string>
+
+  constructor(database: Database, parts: { daemons: Daemons; events: Events; clock: Clock }) {
+    this.#daemons = parts.daemons
+    this.#events = parts.events
+    this.#clock = parts.clock
+    this.#newestMessageAt = database
+      .prepare<[], string>('SELECT created_at FROM messages ORDER BY message_id DESC LIMIT 1')
+      .pluck()
   }
 
   /** @param hostname of the machine that asks */
@@ -51,5 +57,11 @@ export class Watch {
   async waitedSeconds(eventId: number): Promise<number> {
     const queuedAt = await this.#events.oldestAfter(eventId)
     return queuedAt === undefined ? 0 : Math.max(0, this.#clock.secondsSince(queuedAt))
+  }
+
+  /** How far the times in the database are ahead of this machine's clock, in seconds; 0 when not. */
+  async secondsAhead(daemon: Daemon | undefined): Promise<number> {
+    const times = [this.#newestMessageAt.get(), daemon?.heartbeatAt].filter(Boolean) as string[]
+    return Math.max(0, ...times.map((time) => -this.#clock.secondsSince(time)))
   }
 }

@@ -13,6 +13,7 @@ import { readCertificate } from '../tls.ts'
 import { CLOSE } from '../websocket/connection.ts'
 import { Daemon } from '../websocket/daemon.ts'
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
+import { doctor } from './doctor.ts'
 import {
   listenError,
   openExistingParts,
@@ -40,6 +41,9 @@ export async function main(): Promise<void> {
   addCommand(program, 'connections', 'list who is connected')
     .option('--json', 'as JSON')
     .action(listConnections)
+  addCommand(program, 'doctor', 'look for what is wrong, and say what to do')
+    .option('--json', 'as JSON')
+    .action(doctor)
   addCommand(program, 'broadcast <event> <json>', 'send an event to everybody connected')
     .option('--to <user_id>', 'to one user only')
     .action(broadcast)

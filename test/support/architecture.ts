@@ -18,7 +18,16 @@ const LEAVES: Part[] = [
 
 /** Which part may import which others; a part may always import from itself. */
 const IMPORTS: Record<Part, Part[]> = {
-  cli: ['http', 'websocket', 'auth', 'chat', 'database', 'housekeeping', ...LEAVES],
+  cli: [
+    'http',
+    'websocket',
+    'auth',
+    'chat',
+    'database',
+    'database-probe',
+    'housekeeping',
+    ...LEAVES,
+  ],
   http: ['auth', 'chat', 'housekeeping', ...LEAVES],
   websocket: ['auth', 'chat', 'housekeeping', ...LEAVES],
   auth: ['chat', ...LEAVES],
@@ -28,6 +37,7 @@ const IMPORTS: Record<Part, Part[]> = {
   housekeeping: ['database', 'errors', 'log', 'checkpoint-worker'],
   'checkpoint-worker': ['database'],
   database: ['errors'],
+  'database-probe': ['database'],
   config: ['errors', 'log'],
   log: [],
   metrics: [],
