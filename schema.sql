@@ -117,7 +117,12 @@ CREATE TABLE daemons (
   address            TEXT NOT NULL,  -- where it listens: 'ws://127.0.0.1:8089'
   started_at         TEXT NOT NULL,
   heartbeat_at       TEXT NOT NULL,
-  polled_at          TEXT NOT NULL   -- the last good poll of pending_events
+  polled_at          TEXT NOT NULL,  -- the last good poll of pending_events
+  -- For those who watch it from outside (chat-websocket doctor, status.html), as of heartbeat_at:
+  last_event_id      INTEGER NOT NULL DEFAULT 0,  -- every event up to this one has been handed on
+  delivered_count    INTEGER NOT NULL DEFAULT 0,  -- events that reached somebody, since started_at
+  lag_seconds        INTEGER NOT NULL DEFAULT 0,  -- the longest that an event waited since the heartbeat before
+  poll_ms            REAL NOT NULL DEFAULT 0      -- the slowest poll since the heartbeat before
 ) STRICT;
 
 -- Who is connected, one row for each socket; a user's last one stays for the few seconds that a page

@@ -138,22 +138,54 @@ export function isAllowedOrigin(request: IncomingMessage, allowedOrigins: string
 }
 
 /**
- * Lets programs on this machine push events, and others only with CHAT_BROADCAST_SECRET. A proxy on
- * this machine speaks for the whole world, and so does a browser: neither counts as local.
+ * Lets programs on this machine push events, and others only with CHAT_BROADCAST_SECRET.
  *
  * @throws ChatError `forbidden`
  */
 export function requireBroadcaster(request: IncomingMessage, secret: string): void {
-  const { forwarded, origin } = request.headers
-  const isOnBehalf = [forwardedFor(request), forwarded, origin].some((one) => one !== undefined)
-  if (!isOnBehalf && isLoopback(request.socket.remoteAddress ?? '')) return
-  const given = bearerToken(request)
-  if (secret !== '' && given !== undefined && isSameSecret(given, secret)) return
+  if (isLocalProgram(request) || carriesSecret(request, secret)) return
   throw new ChatError(
     'forbidden',
     'Only programs on the server may broadcast, or those that send Authorization: Bearer with the ' +
       'broadcast secret',
   )
+}
+
+/**
+ * Lets programs and browsers on this machine see how the chat does, and others only with
+ * CHAT_METRICS_SECRET.
+ *
+ * @throws ChatError `forbidden`
+ */
+export function requireOperator(request: IncomingMessage, secret: string): void {
+  if (isLocalProgram(request) && asksForLoopback(request)) return
+  if (carriesSecret(request, secret)) return
+  throw new ChatError(
+    'forbidden',
+    'Only programs on the server may see this, or those that send Authorization: Bearer with the ' +
+      'metrics secret',
+  )
+}
+
+/** A proxy on this machine speaks for the whole world, and so does a page in a browser. */
+function isLocalProgram(request: IncomingMessage): boolean {
+  const { forwarded, origin } = request.headers
+  const isOnBehalf = [forwardedFor(request), forwarded, origin].some((one) => one !== undefined)
+  return !isOnBehalf && isLoopback(request.socket.remoteAddress ?? '')
+}
+
+/**
+ * A page may have its own name resolve to 127.0.0.1; then it is at home here, and its browser sends no
+ * Origin. But it still says the name.
+ */
+function asksForLoopback(request: IncomingMessage): boolean {
+  const url = `http://${request.headers.host ?? 'localhost'}`
+  return URL.canParse(url) && isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''))
+}
+
+function carriesSecret(request: IncomingMessage, secret: string): boolean {
+  const given = bearerToken(request)
+  return secret !== '' && given !== undefined && isSameSecret(given, secret)
 }
 
 function forwardedFor(request: IncomingMessage): string | undefined {

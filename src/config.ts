@@ -66,6 +66,10 @@ export const settings = {
     'CHAT_BROADCAST_SECRET',
     'lets chat_websocket_broadcast.php be called from any address but loopback',
   ),
+  metricsSecret: secret(
+    'CHAT_METRICS_SECRET',
+    'lets /metrics and /status.json be read from any address but loopback',
+  ),
   allowedOrigins: list('CHAT_ALLOWED_ORIGINS', '*', 'CORS and WebSocket Origin allow-list'),
   trustProxy: toggle('CHAT_TRUST_PROXY', 'off', "client's address from X-Forwarded-For: on, off"),
   tlsCert: text('CHAT_TLS_CERT', '', 'certificate file, for https and wss without a proxy'),

@@ -5,9 +5,9 @@ import Sqlite from 'better-sqlite3'
 import { ChatError, systemCode } from './errors.ts'
 
 /** The version of schema.sql, kept in `PRAGMA user_version`. Raise it with every change there. */
-const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 1
 /** `PRAGMA application_id`: "Chat" in ASCII, so that no other program's database is taken for ours. */
-const APPLICATION_ID = 0x43686174
+export const APPLICATION_ID = 0x43686174
 const SCHEMA_FILE = new URL('../schema.sql', import.meta.url)
 
 /** SQLite waits this long for a lock inside one call, and with it every socket: so, not long. */
@@ -155,6 +155,18 @@ export async function openDatabase(path: string, options: { durable: boolean }):
   }
 }
 
+/**
+ * Opens an existing database as it is, for looking at it: nothing is created, changed or checked.
+ *
+ * @param busyTimeoutMs how long each call may wait for a lock
+ */
+export function openAsItIs(path: string, busyTimeoutMs: number): Database {
+  return new Database(
+    path,
+    new Sqlite(resolve(path), { fileMustExist: true, timeout: busyTimeoutMs }),
+  )
+}
+
 /** Bytes in the write-ahead log beside the database file; 0 when there is none. */
 export function walBytes(path: string): number {
   return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
@@ -199,19 +211,8 @@ function refuseForeignFile(sqlite: Sqlite.Database, path: string): void {
   const version = sqlite.pragma('user_version', { simple: true }) as number
   const isEmpty = sqlite.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
   if (isEmpty) return
-  if (sqlite.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
-    throw new ChatError(
-      'setup',
-      "belongs to another program. Point CHAT_DATABASE at the chat's own file.",
-    )
-  }
-  if (version > SCHEMA_VERSION) {
-    const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
-    throw new ChatError(
-      'setup',
-      `was written by a newer version (${versions}). Update this program.`,
-    )
-  }
+  if (sqlite.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw foreignError()
+  if (version > SCHEMA_VERSION) throw newerError(version)
   if (statSync(path).size > CHECKED_BYTES_MAX) return
   if (sqlite.pragma('quick_check(1)', { simple: true }) !== 'ok') throw corruptError()
 }
@@ -244,7 +245,18 @@ function writeError(error: unknown): unknown {
   return error
 }
 
-function corruptError(cause?: unknown): ChatError {
+export function foreignError(): ChatError {
+  const message = "belongs to another program. Point CHAT_DATABASE at the chat's own file."
+  return new ChatError('setup', message)
+}
+
+export function newerError(version: number): ChatError {
+  const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
+  const message = `was written by a newer version (${versions}). Update this program.`
+  return new ChatError('setup', message)
+}
+
+export function corruptError(cause?: unknown): ChatError {
   const message =
     'is damaged. Restore it from a backup, or save what is readable: sqlite3 FILE .recover'
   return new ChatError('setup', message, { cause })

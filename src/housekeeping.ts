@@ -16,7 +16,7 @@ export interface Chore {
 /** A WAL smaller than this is left alone: copying it back would cost more than it saves. */
 const WAL_CHECKPOINTED_BYTES_MIN = 4 * 1024 * 1024
 /** A WAL larger than this means that checkpoints do not get through: somebody holds a reader open. */
-const WAL_WARNED_BYTES_MIN = 256 * 1024 * 1024
+export const WAL_WARNED_BYTES_MIN = 256 * 1024 * 1024
 
 /**
  * node-cron would print, past our log, that a chore still runs or that a busy moment made it late.

@@ -11,6 +11,7 @@ import { Messages } from './messages.ts'
 import { Missed } from './missed.ts'
 import { Receipts } from './receipts.ts'
 import { Users } from './users.ts'
+import { Watch } from './watch.ts'
 
 /** The product: everything that both processes do with the database. */
 export interface Chat {
@@ -25,6 +26,7 @@ export interface Chat {
   receipts: Receipts
   events: Events
   daemons: Daemons
+  watch: Watch
 }
 
 export interface ChatOptions {
@@ -46,6 +48,7 @@ export function createChat(database: Database, options: ChatOptions): Chat {
   const blocks = new Blocks(database, users)
   const conversations = new Conversations(database)
   const events = new Events(database)
+  const daemons = new Daemons(database, clock, isSameProcess)
   const { messageLengthMax, echoesToSender } = options
   const rules = { messageLengthMax, echoesToSender }
   const parts = { database, users, blocks, conversations, events, contract, clock, ...rules }
@@ -60,6 +63,7 @@ export function createChat(database: Database, options: ChatOptions): Chat {
     messages: new Messages(parts),
     missed: new Missed(database, events, options.echoesToSender),
     receipts: new Receipts(parts),
-    daemons: new Daemons(database, clock, isSameProcess),
+    daemons,
+    watch: new Watch(database, { daemons, events, clock }),
   }
 }

@@ -21,6 +21,13 @@ export class Clock {
     return time.toISOString().slice(0, 19).replace('T', ' ')
   }
 
+  /** Whole seconds from a stored time to now; negative for a time to come. */
+  secondsSince(stored: string): number {
+    return (
+      Math.floor(this.now().getTime() / 1000) - Date.parse(`${stored.replace(' ', 'T')}Z`) / 1000
+    )
+  }
+
   /** A stored time as clients see it. */
   shown(stored: string): string {
     if (this.#formatter === undefined) return stored

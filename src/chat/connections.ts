@@ -25,6 +25,7 @@ export class Connections {
   readonly #selectAll: Statement<[], ConnectionRow>
   readonly #isOnline: Statement<[number], 1>
   readonly #countUsers: Statement<[], number>
+  readonly #count: Statement<[], { connections: number; users: number }>
 
   constructor(database: Database, clock: Clock) {
     this.#database = database
@@ -52,6 +53,9 @@ export class Connections {
     this.#countUsers = database
       .prepare<[], number>('SELECT count(DISTINCT user_id) FROM connections')
       .pluck()
+    this.#count = database.prepare(`
+      SELECT count(*) AS connections, count(DISTINCT user_id) AS users FROM connections
+    `)
   }
 
   /** Records a socket of a user who has a row in `users`; resolves with its connection_id. */
@@ -84,6 +88,11 @@ export class Connections {
   /** Every socket, the oldest first. */
   async list(): Promise<ConnectionRow[]> {
     return this.#selectAll.all()
+  }
+
+  /** How many sockets, of how many users. */
+  async count(): Promise<{ connections: number; users: number }> {
+    return this.#count.get() ?? { connections: 0, users: 0 }
   }
 
   async isOnline(userId: number): Promise<boolean> {

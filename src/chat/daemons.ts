@@ -15,12 +15,26 @@ export interface Holder {
   address: string
 }
 
-export interface Daemon extends Holder {
+/** What the daemon knows of itself, for those who watch it from outside. */
+export interface Pulse {
+  /** Every event up to this one has been handed on. */
+  lastEventId: number
+  /** Events that reached somebody, since the daemon started. */
+  deliveredCount: number
+  /** The longest that an event was seen to wait since the last heartbeat. */
+  lagSeconds: number
+  /** The slowest poll since the last heartbeat. */
+  pollMs: number
+}
+
+export interface Daemon extends Holder, Pulse {
   daemonId: number
   startedAt: string
   heartbeatAt: string
   polledAt: string
 }
+
+const NO_PULSE: Pulse = { lastEventId: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0 }
 
 /** The lease: the one row that says which daemon broadcasts this database's events. */
 export class Daemons {
@@ -32,7 +46,7 @@ export class Daemons {
   readonly #setLastSeen: Statement<[string]>
   readonly #deleteAll: Statement<[]>
   readonly #delete: Statement<[number]>
-  readonly #heartbeat: Statement<{ daemonId: number; now: string; polledAt: string }>
+  readonly #heartbeat: Statement<Pulse & { daemonId: number; now: string; polledAt: string }>
 
   constructor(
     database: Database,
@@ -44,7 +58,9 @@ export class Daemons {
     this.#isSameProcess = isSameProcess
     this.#select = database.prepare(`
       SELECT daemon_id AS daemonId, hostname, pid, process_started_at AS processStartedAt, address,
-        started_at AS startedAt, heartbeat_at AS heartbeatAt, polled_at AS polledAt
+        started_at AS startedAt, heartbeat_at AS heartbeatAt, polled_at AS polledAt,
+        last_event_id AS lastEventId, delivered_count AS deliveredCount,
+        lag_seconds AS lagSeconds, poll_ms AS pollMs
       FROM daemons
     `)
     this.#insert = database.prepare(`
@@ -62,7 +78,10 @@ export class Daemons {
     this.#deleteAll = database.prepare('DELETE FROM daemons')
     this.#delete = database.prepare('DELETE FROM daemons WHERE daemon_id = ?')
     this.#heartbeat = database.prepare(`
-      UPDATE daemons SET heartbeat_at = @now, polled_at = @polledAt WHERE daemon_id = @daemonId
+      UPDATE daemons
+      SET heartbeat_at = @now, polled_at = @polledAt, last_event_id = @lastEventId,
+        delivered_count = @deliveredCount, lag_seconds = @lagSeconds, poll_ms = @pollMs
+      WHERE daemon_id = @daemonId
     `)
   }
 
@@ -90,8 +109,9 @@ export class Daemons {
   }
 
   /** Says that the daemon lives; resolves with false when the lease is not its own any more. */
-  async heartbeat(daemonId: number, polledAt: Date): Promise<boolean> {
+  async heartbeat(daemonId: number, polledAt: Date, pulse = NO_PULSE): Promise<boolean> {
     const parameters = {
+      ...pulse,
       daemonId,
       now: this.#clock.stored(),
       polledAt: this.#clock.storedFrom(polledAt),

@@ -28,6 +28,7 @@ export class Events {
   readonly #deleteThrough: Statement<[number, string, number]>
   readonly #deleteStale: Statement<[string, string]>
   readonly #lastId: Statement<[], number>
+  readonly #queuedAt: Statement<[number], string>
 
   constructor(database: Database) {
     this.#database = database
@@ -57,6 +58,11 @@ export class Events {
     `)
     this.#lastId = database
       .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'pending_events'")
+      .pluck()
+    this.#queuedAt = database
+      .prepare<[number], string>(`
+        SELECT created_at FROM pending_events WHERE event_id > ? ORDER BY event_id LIMIT 1
+      `)
       .pluck()
   }
 
@@ -94,6 +100,11 @@ export class Events {
   /** For use inside `database.read`: the id of the newest event ever queued; 0 when there was none. */
   lastId(): number {
     return this.#lastId.get() ?? 0
+  }
+
+  /** When the oldest of the events that come after `eventId` was queued; undefined when none waits. */
+  async oldestAfter(eventId: number): Promise<string | undefined> {
+    return this.#queuedAt.get(eventId)
   }
 
   /**

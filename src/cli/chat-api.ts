@@ -1,11 +1,15 @@
+import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { createAuthenticator } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
+import { walBytes } from '../database.ts'
+import { ApiMetrics } from '../http/api-metrics.ts'
 import type { Limits } from '../http/endpoint.ts'
 import { ApiServer } from '../http/server.ts'
 import { Uploads } from '../http/uploads.ts'
 import type { Log } from '../log.ts'
+import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
 import { readCertificate } from '../tls.ts'
 import { listenError, openParts, reloadCertificate, startHousekeeping, urlHost } from './parts.ts'
@@ -30,7 +34,8 @@ async function start(config: Config, log: Log): Promise<RunningService> {
     voice: config.voiceBytesMax,
   })
   await uploads.prepare()
-  const parts = { chat, uploads, log, authenticate, limits: createLimits(config) }
+  const metrics = createMetrics(chat, config)
+  const parts = { chat, uploads, log, authenticate, limits: createLimits(config), metrics }
   const port = config.apiPort
   const server = new ApiServer(parts, { ...config, port, pagesDir: PAGES_DIR, certificate })
   const boundPort = await startServer(server, config)
@@ -46,6 +51,13 @@ async function start(config: Config, log: Log): Promise<RunningService> {
       await database.close()
     },
   }
+}
+
+function createMetrics(chat: Chat, config: Config): ApiMetrics {
+  return new ApiMetrics(new Metrics(), {
+    walBytes: () => walBytes(config.database),
+    lagSeconds: async () => chat.watch.lagSeconds(await chat.watch.daemon(hostname())),
+  })
 }
 
 function createLimits(config: Config): Limits {

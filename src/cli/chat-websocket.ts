@@ -4,13 +4,16 @@ import { mintToken } from '../auth-jwt.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { ConnectionRow } from '../chat/connections.ts'
 import type { Config } from '../config.ts'
-import { openError } from '../database.ts'
+import { openError, walBytes } from '../database.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
 import { readCertificate } from '../tls.ts'
 import { CLOSE } from '../websocket/connection.ts'
 import { Daemon } from '../websocket/daemon.ts'
+import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
+import { doctor } from './doctor.ts'
 import {
   listenError,
   openExistingParts,
@@ -38,6 +41,9 @@ export async function main(): Promise<void> {
   addCommand(program, 'connections', 'list who is connected')
     .option('--json', 'as JSON')
     .action(listConnections)
+  addCommand(program, 'doctor', 'look for what is wrong, and say what to do')
+    .option('--json', 'as JSON')
+    .action(doctor)
   addCommand(program, 'broadcast <event> <json>', 'send an event to everybody connected')
     .option('--to <user_id>', 'to one user only')
     .action(broadcast)
@@ -54,7 +60,8 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const { database, chat } = await openParts(config, { durable: false })
   log.plain('Database connection established')
   const connects = new RateLimit(config.connectRateLimit, 1, 'Too many connections at once')
-  const parts = { chat, log, authenticate, connects }
+  const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
+  const parts = { chat, log, authenticate, connects, metrics }
   const daemon = new Daemon(parts, {
     ...config,
     port: config.wsPort,

@@ -3,8 +3,9 @@ import type { Caller } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { AuthMode } from '../config.ts'
 import type { RateLimit } from '../rate-limits.ts'
+import type { ApiMetrics } from './api-metrics.ts'
 import type { Form } from './form.ts'
-import type { Answer } from './response.ts'
+import type { Answer, TextAnswer } from './response.ts'
 import type { Uploads } from './uploads.ts'
 
 /** What an endpoint may work with. */
@@ -16,6 +17,8 @@ export interface EndpointContext {
   request: IncomingMessage
   limits: Limits
   broadcastSecret: string
+  metrics: ApiMetrics
+  metricsSecret: string
   clientConfig: ClientConfig
 }
 
@@ -39,4 +42,4 @@ export interface Limits {
 }
 
 /** One URL: it translates a form into a call of `chat`, and its result into an answer. */
-export type Endpoint = (context: EndpointContext) => Promise<Answer>
+export type Endpoint = (context: EndpointContext) => Promise<Answer | TextAnswer>

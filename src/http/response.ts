@@ -10,6 +10,17 @@ export interface Answer {
   [key: string]: unknown
 }
 
+/** What an endpoint for programs says that do not speak JSON. */
+export class TextAnswer {
+  readonly text: string
+  readonly contentType: string
+
+  constructor(text: string, contentType: string) {
+    this.text = text
+    this.contentType = contentType
+  }
+}
+
 const STATUS_OF: Record<ErrorCode, number> = {
   invalid: 400,
   unauthenticated: 401,
@@ -33,15 +44,24 @@ export function success(message: string, data: object): Answer {
   return { status: 'success', message, data }
 }
 
-export function sendAnswer(response: ServerResponse, answer: Answer, httpStatus = 200): void {
+export function sendAnswer(
+  response: ServerResponse,
+  answer: Answer | TextAnswer,
+  httpStatus = 200,
+): void {
   response.end(writeHead(response, answer, httpStatus))
 }
 
 /** Returns the body that has to follow. */
-function writeHead(response: ServerResponse, answer: Answer, httpStatus: number): Buffer {
-  const body = Buffer.from(JSON.stringify(answer))
+function writeHead(
+  response: ServerResponse,
+  answer: Answer | TextAnswer,
+  httpStatus: number,
+): Buffer {
+  const isText = answer instanceof TextAnswer
+  const body = Buffer.from(isText ? answer.text : JSON.stringify(answer))
   response.writeHead(httpStatus, {
-    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Type': isText ? answer.contentType : 'application/json; charset=utf-8',
     'Content-Length': body.length,
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
@@ -65,10 +85,15 @@ export async function sendError(
   }
   const message = chatError?.message ?? 'Internal error'
   const answer: Answer = { status: 'error', message }
-  response.write(writeHead(response, answer, STATUS_OF[chatError?.code ?? 'setup']))
+  response.write(writeHead(response, answer, statusOf(error)))
   await linger(request)
   response.end()
   if (!request.complete) request.socket.destroy()
+}
+
+/** The HTTP status that an error is answered with. */
+export function statusOf(error: unknown): number {
+  return STATUS_OF[error instanceof ChatError ? error.code : 'setup']
 }
 
 /**

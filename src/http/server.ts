@@ -13,6 +13,7 @@ import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Certificate } from '../tls.ts'
+import type { ApiMetrics } from './api-metrics.ts'
 import type { ClientConfig, Endpoint, Limits } from './endpoint.ts'
 import { blockUnblockUser } from './endpoints/block_unblock_user.ts'
 import { chatWebsocketBroadcast } from './endpoints/chat_websocket_broadcast.ts'
@@ -22,9 +23,11 @@ import { getConversationMessages } from './endpoints/get_conversation_messages.t
 import { getConversations } from './endpoints/get_conversations.ts'
 import { health } from './endpoints/health.ts'
 import { markAsRead } from './endpoints/mark_as_read.ts'
+import { metrics } from './endpoints/metrics.ts'
 import { sendChatMessage } from './endpoints/send_chat_message.ts'
+import { status } from './endpoints/status.ts'
 import { readForm } from './request.ts'
-import { sendAnswer, sendError } from './response.ts'
+import { sendAnswer, sendError, statusOf } from './response.ts'
 import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -51,6 +54,8 @@ const ROUTES = new Map<string, Route>([
   ],
   ['/client_config.json', { methods: ['GET'], endpoint: clientConfig, isOpen: true }],
   ['/health', { methods: ['GET'], endpoint: health, isOpen: true }],
+  ['/metrics', { methods: ['GET'], endpoint: metrics, isOpen: true }],
+  ['/status.json', { methods: ['GET'], endpoint: status, isOpen: true }],
 ])
 
 /** How long a browser may remember a preflight's answer: Chrome caps it at two hours. */
@@ -82,6 +87,7 @@ export interface ApiParts {
   log: Log
   authenticate: Authenticate
   limits: Limits
+  metrics: ApiMetrics
 }
 
 export interface ApiOptions extends ClientConfig {
@@ -93,6 +99,7 @@ export interface ApiOptions extends ClientConfig {
   /** Origins whose pages may use the API; ['*'] for all. */
   allowedOrigins: string[]
   broadcastSecret: string
+  metricsSecret: string
   /** Whether media is only for the two people of its conversation. */
   mediaAuth: boolean
   /** Undefined for plain http. */
@@ -158,6 +165,7 @@ export class ApiServer {
       await this.#route(request, response)
     } catch (error) {
       this.#logError(request, error)
+      this.#parts.metrics.refusals.inc({ reason: String(statusOf(error)) })
       await sendError(request, response, error)
     }
   }
@@ -189,14 +197,14 @@ export class ApiServer {
     { endpoint, isOpen }: Route,
   ): Promise<void> {
     const { authenticate, uploads, ...parts } = this.#parts
-    const { allowedOrigins, broadcastSecret } = this.#options
+    const { allowedOrigins, broadcastSecret, metricsSecret } = this.#options
     if (!isAllowedOrigin(request, allowedOrigins)) {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
     }
     // Before the body is read: strangers are not to fill the disk.
     const caller = isOpen ? new Caller() : await authenticate(request)
     const form = await readForm(request, queryOf(request), uploads)
-    const settings = { broadcastSecret, clientConfig: this.#options }
+    const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
     const context = { ...parts, ...settings, form, caller, uploads, request }
     const answer = await endpoint(context).finally(() => uploads.discard(form.upload))
     sendAnswer(response, answer)

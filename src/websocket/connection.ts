@@ -80,6 +80,7 @@ export class Connection {
   #isGreeted = false
   #isAlive = true
   #frames = { second: 0, count: 0 }
+  #closedWith: Close | undefined
 
   constructor(socket: WebSocket, stream: Duplex, userId: number, address: string) {
     this.#socket = socket
@@ -94,6 +95,11 @@ export class Connection {
   /** Bytes that the peer has not taken yet. */
   get bufferedBytes(): number {
     return this.#stream.writableLength
+  }
+
+  /** With what this side closed it; undefined when the peer did. */
+  get closedWith(): Close | undefined {
+    return this.#closedWith
   }
 
   get isOpen(): boolean {
@@ -176,6 +182,7 @@ export class Connection {
   }
 
   close(close: Close): void {
+    if (this.isOpen) this.#closedWith = close
     closeSocket(this.#socket, close)
     this.#waiting = undefined
   }

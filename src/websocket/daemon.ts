@@ -12,8 +12,10 @@ import { Backlog } from './backlog.ts'
 import { catchUp } from './catch-up.ts'
 import { handleClientFrame } from './client-events.ts'
 import { CLOSE, type Close, Connection, closeSocket } from './connection.ts'
+import type { DaemonMetrics } from './daemon-metrics.ts'
 import { Door, type DoorOptions, type Visitor } from './door.ts'
 import { Hub } from './hub.ts'
+import { createPlainHttp } from './plain-http.ts'
 import { Poller } from './poller.ts'
 import { Presence } from './presence.ts'
 import { Roster } from './roster.ts'
@@ -33,9 +35,11 @@ export interface DaemonParts {
   authenticate: Authenticate
   /** How many sockets an address may open. */
   connects: RateLimit
+  metrics: DaemonMetrics
 }
 
 export interface DaemonOptions extends DoorOptions {
+  metricsSecret: string
   pollIntervalMs: number
   /** The file whose changes announce commits; undefined to rely on the tick alone. */
   walFile: string | undefined
@@ -74,6 +78,8 @@ export class Daemon {
   readonly #timers: NodeJS.Timeout[] = []
   #daemonId: number | undefined
   #isAccepting = false
+  /** Since the last heartbeat. */
+  #worst = { lagSeconds: 0, pollMs: 0 }
 
   constructor(parts: DaemonParts, options: DaemonOptions) {
     this.#parts = parts
@@ -85,9 +91,16 @@ export class Daemon {
     const onOffline = this.#roster.remove.bind(this.#roster)
     this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, onOffline })
     const deliver = (event: PendingEvent) => this.#deliver(event)
-    this.#poller = new Poller({ events: chat.events, deliver, log, intervalMs, walFile })
+    const onPolled = (seconds: number) => this.#pollerOnPolled(seconds)
+    this.#poller = new Poller({ events: chat.events, deliver, log, intervalMs, walFile, onPolled })
     const onVisitor = (visitor: Visitor) => this.#doorOnVisitor(visitor)
-    this.#door = new Door({ ...parts, users: chat.users, onVisitor }, options)
+    const onPlainHttp = createPlainHttp({
+      metrics: parts.metrics.registry,
+      metricsSecret: options.metricsSecret,
+      pollAgeMs: () => (this.#isAccepting ? this.#pollAgeMs() : undefined),
+    })
+    this.#door = new Door({ ...parts, users: chat.users, onVisitor, onPlainHttp }, options)
+    this.#addGauges(parts.metrics)
   }
 
   /**
@@ -103,6 +116,7 @@ export class Daemon {
     await this.#takeLease(url)
     await events.deleteStale(clock.storedFrom(new Date(clock.now().getTime() - EPHEMERAL_MS)))
     await this.#poller.start()
+    await this.#beat()
     const { backlogMs = BACKLOG_MS } = this.#options
     this.#timers.push(setTimeout(() => this.#backlog.close(), backlogMs))
     this.#timers.push(setInterval(() => this.#hub.checkAlive(), PING_INTERVAL_MS))
@@ -139,8 +153,42 @@ export class Daemon {
         schedule: '* * * * * *',
         run: () => this.#deleteDelivered(),
       },
+      { name: 'Watching the lag', schedule: '* * * * * *', run: () => this.#watchLag() },
       { name: 'Heartbeat', schedule: '*/5 * * * * *', run: () => this.#beat() },
     ]
+  }
+
+  #addGauges({ registry }: DaemonMetrics): void {
+    const hub = this.#hub
+    registry.gauge('chat_connections', 'Sockets', () => hub.connectionCount)
+    registry.gauge('chat_users', 'Users with at least one socket', () => hub.userCount)
+    registry.gauge(
+      'chat_event_lag_seconds',
+      'How long the oldest event that nobody has been told waits',
+      () => this.#lagSeconds(),
+    )
+    registry.gauge(
+      'chat_poll_age_seconds',
+      'Time since the last good poll',
+      () => this.#pollAgeMs() / 1000,
+    )
+  }
+
+  #pollAgeMs(): number {
+    return Date.now() - this.#poller.lastGoodPollAt.getTime()
+  }
+
+  #lagSeconds(): Promise<number> {
+    return this.#parts.chat.watch.waitedSeconds(this.#poller.cursor)
+  }
+
+  #pollerOnPolled(seconds: number): void {
+    this.#parts.metrics.pollSeconds.observe(seconds)
+    this.#worst.pollMs = Math.max(this.#worst.pollMs, seconds * 1000)
+  }
+
+  async #watchLag(): Promise<void> {
+    this.#worst.lagSeconds = Math.max(this.#worst.lagSeconds, await this.#lagSeconds())
   }
 
   async #takeLease(address: string): Promise<void> {
@@ -154,7 +202,7 @@ export class Daemon {
 
   async #beat(): Promise<void> {
     if (this.#daemonId === undefined) return
-    if (await this.#parts.chat.daemons.heartbeat(this.#daemonId, this.#poller.lastGoodPollAt)) {
+    if (await this.#writePulse(this.#daemonId)) {
       await this.#roster.recordBuffered()
       return
     }
@@ -163,8 +211,18 @@ export class Daemon {
     this.#options.onLost()
   }
 
+  /** Resolves with whether the lease is still this daemon's. */
+  async #writePulse(daemonId: number): Promise<boolean> {
+    const { cursor: lastEventId, lastGoodPollAt } = this.#poller
+    const { deliveredCount } = this.#parts.metrics
+    const pulse = { ...this.#worst, lastEventId, deliveredCount }
+    this.#worst = { lagSeconds: 0, pollMs: 0 }
+    return this.#parts.chat.daemons.heartbeat(daemonId, lastGoodPollAt, pulse)
+  }
+
   #deliver(event: PendingEvent): void {
     const isDelivered = this.#hub.deliver(event)
+    if (isDelivered) this.#parts.metrics.deliveredCount += 1
     this.#backlog.add(event, isDelivered)
   }
 
@@ -180,6 +238,7 @@ export class Daemon {
     const { socket, stream, userId, address, expiresAt, lastMessageId } = visitor
     const refusal = this.#refusalFor(userId)
     if (refusal !== undefined) {
+      this.#parts.metrics.closed(refusal)
       closeSocket(socket, refusal)
       return
     }
@@ -208,6 +267,7 @@ export class Daemon {
   }
 
   #socketOnClose(connection: Connection): void {
+    if (connection.closedWith !== undefined) this.#parts.metrics.closed(connection.closedWith)
     this.#hub.remove(connection)
     if (this.#hub.of(connection.userId).size > 0) {
       this.#roster.remove(connection)

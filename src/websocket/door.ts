@@ -3,7 +3,7 @@ import {
   createServer as createHttpServer,
   type Server as HttpServer,
   type IncomingMessage,
-  type ServerResponse,
+  type RequestListener,
 } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -11,15 +11,18 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type Authenticate, clientAddress, isAllowedOrigin, TOKEN_PROTOCOL } from '../auth.ts'
 import type { Users } from '../chat/users.ts'
-import { ChatError } from '../errors.ts'
+import { ChatError, systemCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { RateLimit } from '../rate-limits.ts'
 import type { Certificate } from '../tls.ts'
 import { type Close, closeFor, closeSocket } from './connection.ts'
+import type { DaemonMetrics } from './daemon-metrics.ts'
 import { type Handshake, readHandshake } from './handshake.ts'
 
 /** One inbound frame: a client says little. */
 export const INBOUND_FRAME_BYTES_MAX = 64 * 1024
+/** The close code that ws gives a longer one. */
+const MESSAGE_TOO_BIG = 1009
 /** A client that takes this long to ask for a socket is not a client. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
@@ -41,6 +44,9 @@ export interface DoorParts {
   connects: RateLimit
   /** Called with everybody who may come in. */
   onVisitor: (visitor: Visitor) => void
+  /** Called with requests for anything but a socket. */
+  onPlainHttp: RequestListener
+  metrics: DaemonMetrics
 }
 
 export interface DoorOptions {
@@ -74,8 +80,8 @@ export class Door {
     const timeouts = { headersTimeout: HANDSHAKE_TIMEOUT_MS, requestTimeout: HANDSHAKE_TIMEOUT_MS }
     this.#server =
       options.certificate === undefined
-        ? createHttpServer(timeouts, answerPlainHttp)
-        : createHttpsServer({ ...timeouts, ...options.certificate }, answerPlainHttp)
+        ? createHttpServer(timeouts, parts.onPlainHttp)
+        : createHttpsServer({ ...timeouts, ...options.certificate }, parts.onPlainHttp)
     this.#server.on('upgrade', (request, stream, head) =>
       this.#serverOnUpgrade(request, stream, head),
     )
@@ -115,14 +121,24 @@ export class Door {
       const admission = await this.#admit(request)
       this.#sockets.handleUpgrade(request, stream, head, (socket) => {
         // ws closes the socket after any error; 'close' follows.
-        socket.on('error', () => {})
+        socket.on('error', (error) => this.#socketOnError(error))
         // A browser sees why it is refused only if the socket opens first: so, accept, then close.
-        if ('code' in admission) closeSocket(socket, admission)
+        if ('code' in admission) this.#turnAway(socket, admission)
         else this.#parts.onVisitor({ ...admission, socket, stream, address })
       })
     } catch (error) {
       this.#refuseUpgrade(stream, error)
     }
+  }
+
+  #turnAway(socket: WebSocket, close: Close): void {
+    this.#parts.metrics.closed(close)
+    closeSocket(socket, close)
+  }
+
+  #socketOnError(error: Error): void {
+    const isTooLong = systemCode(error) === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+    if (isTooLong) this.#parts.metrics.refused(MESSAGE_TOO_BIG)
   }
 
   /** Who it is that wants to connect, or the close to refuse them with. */
@@ -154,6 +170,7 @@ export class Door {
   /** Answers in HTTP, which costs less than a WebSocket: for floods, and for what should not be. */
   #refuseUpgrade(stream: Duplex, error: unknown): void {
     if (error instanceof ChatError && error.code === 'too_many') {
+      this.#parts.metrics.refused(429)
       const retryAfter = `Retry-After: ${error.retryAfterSeconds ?? 1}`
       const head = `HTTP/1.1 429 Too Many Requests\r\n${retryAfter}\r\nConnection: close`
       stream.end(`${head}\r\nContent-Length: 0\r\n\r\n`, () => stream.destroy())
@@ -170,14 +187,4 @@ type Admission = Handshake & Pick<Visitor, 'expiresAt'>
 function chooseProtocol(offered: Set<string>): string | false {
   const [first = false] = offered
   return [...offered].find((protocol) => !protocol.startsWith(TOKEN_PROTOCOL)) ?? first
-}
-
-function answerPlainHttp(_request: IncomingMessage, response: ServerResponse): void {
-  const body = 'This is the WebSocket port of the chat: connect with ws://…/?user_id=…\n'
-  response.writeHead(426, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    Connection: 'Upgrade',
-    Upgrade: 'websocket',
-  })
-  response.end(body)
 }

@@ -24,6 +24,8 @@ export interface PollerOptions {
   intervalMs: number
   /** The file whose changes announce commits; undefined to rely on the tick alone. */
   walFile: string | undefined
+  /** Called after each good poll, with how long it took. */
+  onPolled?: (seconds: number) => void
 }
 
 /**
@@ -84,9 +86,11 @@ export class Poller {
 
   /** Reads until there is nothing left, letting the sockets have their turn between batches. */
   async #pollAll(): Promise<void> {
+    const startedAt = performance.now()
     try {
       while (await this.#pollOnce()) await new Promise(setImmediate)
       this.#lastGoodPollAt = new Date()
+      this.#options.onPolled?.((performance.now() - startedAt) / 1000)
       if (this.#failures > 0) this.#options.log.info('Polling works again')
       this.#failures = 0
     } catch (error) {

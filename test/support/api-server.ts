@@ -3,9 +3,11 @@ import { onTestFinished } from 'vitest'
 import { Caller } from '../../src/auth.ts'
 import { createChat } from '../../src/chat/chat.ts'
 import { openDatabase } from '../../src/database.ts'
+import { ApiMetrics } from '../../src/http/api-metrics.ts'
 import { ApiServer } from '../../src/http/server.ts'
 import { Uploads } from '../../src/http/uploads.ts'
 import { createLog } from '../../src/log.ts'
+import { Metrics } from '../../src/metrics.ts'
 import { RateLimit } from '../../src/rate-limits.ts'
 
 /**
@@ -31,6 +33,7 @@ export async function serve(
       log: createLog('text', () => {}),
       authenticate: async () => new Caller(),
       limits: { messages: unlimited, uploads: unlimited },
+      metrics: new ApiMetrics(new Metrics(), { walBytes: () => 0, lagSeconds: async () => 0 }),
     },
     {
       ...folders,
@@ -38,6 +41,7 @@ export async function serve(
       port: 0,
       allowedOrigins: ['*'],
       broadcastSecret: '',
+      metricsSecret: '',
       mediaAuth: false,
       certificate: undefined,
       publicWsUrl: '',

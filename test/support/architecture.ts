@@ -6,11 +6,28 @@ import { dirname, join, relative } from 'node:path'
 type Part = string
 
 /** What every part may know about. */
-const LEAVES: Part[] = ['config', 'errors', 'log', 'process-identity', 'rate-limits', 'tls']
+const LEAVES: Part[] = [
+  'config',
+  'errors',
+  'log',
+  'metrics',
+  'process-identity',
+  'rate-limits',
+  'tls',
+]
 
 /** Which part may import which others; a part may always import from itself. */
 const IMPORTS: Record<Part, Part[]> = {
-  cli: ['http', 'websocket', 'auth', 'chat', 'database', 'housekeeping', ...LEAVES],
+  cli: [
+    'http',
+    'websocket',
+    'auth',
+    'chat',
+    'database',
+    'database-probe',
+    'housekeeping',
+    ...LEAVES,
+  ],
   http: ['auth', 'chat', 'housekeeping', ...LEAVES],
   websocket: ['auth', 'chat', 'housekeeping', ...LEAVES],
   auth: ['chat', ...LEAVES],
@@ -20,8 +37,10 @@ const IMPORTS: Record<Part, Part[]> = {
   housekeeping: ['database', 'errors', 'log', 'checkpoint-worker'],
   'checkpoint-worker': ['database'],
   database: ['errors'],
+  'database-probe': ['database'],
   config: ['errors', 'log'],
   log: [],
+  metrics: [],
   errors: [],
   'process-identity': [],
   'rate-limits': ['errors'],
@@ -38,6 +57,7 @@ const PACKAGES: Record<string, Part[]> = {
   ws: ['websocket', 'client'],
   commander: ['cli'],
   jose: ['auth'],
+  'prom-client': ['metrics'],
   'rate-limiter-flexible': ['rate-limits'],
 }
 

@@ -4,8 +4,10 @@ import { createChat } from '../../src/chat/chat.ts'
 import { readConfig } from '../../src/config.ts'
 import { openDatabase } from '../../src/database.ts'
 import { createLog } from '../../src/log.ts'
+import { Metrics } from '../../src/metrics.ts'
 import { RateLimit } from '../../src/rate-limits.ts'
 import { Daemon } from '../../src/websocket/daemon.ts'
+import { DaemonMetrics } from '../../src/websocket/daemon-metrics.ts'
 import { connect } from '../support/clients.ts'
 import { environment, temporaryFolder } from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
@@ -22,6 +24,7 @@ async function setUp(options: { backlogMs: number }) {
       log: createLog('text', (line) => void lines.push(line)),
       authenticate: createAuthenticator(config),
       connects: new RateLimit(0, 1, ''),
+      metrics: new DaemonMetrics(new Metrics(), () => 0),
     },
     {
       ...config,

@@ -1,19 +1,32 @@
 import { hostname } from 'node:os'
+import type { Chat } from '../../chat/chat.ts'
+import type { WatchedDaemon } from '../../chat/watch.ts'
+import { ChatError } from '../../errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
 /**
- * GET /health: 200 while the database answers; data.daemon says whether chat-websocket runs, and
- * data.connected_users how many are online.
+ * GET /health: 200 while the database answers, 503 when it does not; data.connected_users says how
+ * many are online. The daemon's health is told in data.daemon, not in the status: this process takes
+ * messages whether or not that one delivers them, and taking it out of service would only lose them.
  */
 export const health: Endpoint = async ({ chat }) => {
-  const daemon = await chat.daemons.find(hostname())
+  const { state, daemon, userCount } = await read(chat)
   return success('OK', {
     service: 'chat-api',
     pid: process.pid,
-    daemon: daemon === undefined ? 'stopped' : 'running',
+    daemon: state,
     daemon_pid: daemon?.pid ?? null,
     daemon_polled_at: daemon === undefined ? null : chat.clock.shown(daemon.polledAt),
-    connected_users: await chat.connections.countUsers(),
+    connected_users: userCount,
   })
+}
+
+async function read({ watch, connections }: Chat): Promise<WatchedDaemon & { userCount: number }> {
+  try {
+    return { ...(await watch.daemon(hostname())), userCount: await connections.countUsers() }
+  } catch (cause) {
+    const message = 'The database cannot be read'
+    throw new ChatError('unavailable', message, { cause, retryAfterSeconds: 5 })
+  }
 }

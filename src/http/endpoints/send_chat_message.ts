@@ -1,4 +1,3 @@
-import type { Message } from '../../chat/message-row.ts'
 import type { Media, Messages } from '../../chat/messages.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
@@ -13,7 +12,9 @@ const DURATION_SECONDS_MAX = 24 * 60 * 60
  * image or voice, duration of a voice; client_message_id → the message. Emits chat:message to the
  * receiver.
  */
-export const sendChatMessage: Endpoint = async ({ form, chat, caller, uploads, limits }) => {
+export const sendChatMessage: Endpoint = async (context) => {
+  const { form, chat, caller, uploads, limits, metrics } = context
+  const sent = metrics.sendSeconds.startTimer()
   const draft = {
     senderId: caller.mustBe(form.id('sender_id', 'from_user_id')),
     receiverId: form.id('receiver_id', 'to_user_id'),
@@ -22,32 +23,36 @@ export const sendChatMessage: Endpoint = async ({ form, chat, caller, uploads, l
   }
   await limits.messages.count(draft.senderId)
   if (form.upload !== undefined) await limits.uploads.count(draft.senderId)
-  const message = await withMedia(form, uploads, async (media) =>
+  const { message, isNew } = await withMedia(form, uploads, async (media) =>
     chat.messages.post({ ...draft, media }),
   )
+  sent()
+  if (isNew) metrics.messages.inc({ type: message.messageType })
   return success('Message sent successfully', chat.contract.message(message))
 }
+
+type Posted = Awaited<ReturnType<Messages['post']>>
 
 /** Keeps the form's file for as long as the message that `post` makes of it exists. */
 async function withMedia(
   form: Form,
   uploads: Uploads,
-  post: (media: Media | undefined) => ReturnType<Messages['post']>,
-): Promise<Message> {
+  post: (media: Media | undefined) => Promise<Posted>,
+): Promise<Posted> {
   const { upload } = form
-  if (upload === undefined) return (await post(undefined)).message
+  if (upload === undefined) return post(undefined)
   const isVoice = upload.kind === 'voice'
   const duration = isVoice ? form.optionalSeconds('duration', DURATION_SECONDS_MAX) : undefined
   const path = await uploads.keep(upload)
   try {
-    const { message, isNew } = await post({
+    const posted = await post({
       type: upload.kind,
       path,
       fileSize: upload.bytes,
       duration,
     })
-    if (!isNew) await uploads.remove(path)
-    return message
+    if (!posted.isNew) await uploads.remove(path)
+    return posted
   } catch (error) {
     await uploads.remove(path)
     throw error

@@ -1,0 +1,101 @@
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { type Chat, createChat } from '../chat/chat.ts'
+import type { WatchedDaemon } from '../chat/watch.ts'
+import type { Config } from '../config.ts'
+import { readPidFile, serviceFiles } from './background.ts'
+import { askApi, checkApi } from './checks/api.ts'
+import { checkDaemon, checkEvents, listensElsewhere } from './checks/daemon.ts'
+import { examineDatabase } from './checks/database.ts'
+import { type Finding, warning } from './checks/finding.ts'
+import { checkClock, checkOpenFiles, checkUploads } from './checks/machine.ts'
+import { checkPort } from './checks/ports.ts'
+import { configFrom, type Flags } from './program.ts'
+
+/** `chat-websocket doctor`: a line for each check; exit code 1 when one of them is an error. */
+export async function doctor(flags: Flags): Promise<void> {
+  const findings = await diagnose(configFrom(flags))
+  const hasError = findings.some((finding) => finding.level === 'error')
+  if (flags.json) console.log(JSON.stringify({ healthy: !hasError, checks: findings }))
+  else print(findings)
+  if (hasError) process.exitCode = 1
+}
+
+async function diagnose(config: Config): Promise<Finding[]> {
+  const { findings, state, probe } = await examineDatabase(config.database)
+  try {
+    const chat = probe && createChat(probe.database, config)
+    const watched = (await chat?.watch.daemon(hostname())) ?? NOT_RUNNING
+    const services = await checkServices(config, state === 'broken' ? undefined : watched)
+    return [...findings, ...services, ...(await checkTimes(config, chat, watched))]
+  } finally {
+    await probe?.close()
+  }
+}
+
+const NOT_RUNNING: WatchedDaemon = {
+  state: 'stopped',
+  daemon: undefined,
+  pollAgeSeconds: undefined,
+}
+
+/** @param watched undefined while the database, where it stands, cannot be read */
+async function checkServices(
+  config: Config,
+  watched: WatchedDaemon | undefined,
+): Promise<Finding[]> {
+  const api = await askApi(config)
+  const daemonPid = watched?.daemon?.pid
+  return [
+    checkUploads(config.uploadsDir),
+    await checkDaemonPort(config, watched, daemonPid ?? pidOf(config, 'chat-websocket')),
+    ...(watched === undefined ? [] : [checkDaemon(watched)]),
+    await checkApiPort(config, api?.pid ?? pidOf(config, 'chat-api')),
+    checkApi(api, watched),
+    checkOpenFiles(config.connectionsMax, daemonPid),
+  ]
+}
+
+async function checkTimes(
+  config: Config,
+  chat: Chat | undefined,
+  watched: WatchedDaemon,
+): Promise<Finding[]> {
+  if (chat === undefined) return [checkClock(dirname(config.database), 0)]
+  const secondsAhead = await chat.watch.secondsAhead(watched.daemon)
+  const events = await checkEvents(chat, watched)
+  return [events, checkClock(dirname(config.database), secondsAhead)]
+}
+
+function checkApiPort({ host, apiPort: port }: Config, pid: number | undefined): Promise<Finding> {
+  const variable = 'CHAT_API_PORT'
+  return checkPort({ check: 'API port', program: 'chat-api', variable, host, port, pid })
+}
+
+async function checkDaemonPort(
+  { host, wsPort: port }: Config,
+  watched: WatchedDaemon | undefined,
+  pid: number | undefined,
+): Promise<Finding> {
+  const check = 'WebSocket port'
+  if (watched !== undefined && listensElsewhere(watched, port)) {
+    const advice = 'It was started with other settings: chat-websocket restart'
+    return warning(
+      check,
+      `the daemon listens on ${watched.daemon?.address}, not on ${port}. ${advice}`,
+    )
+  }
+  const program = 'chat-websocket'
+  return checkPort({ check, program, variable: 'CHAT_WS_PORT', host, port, pid })
+}
+
+function pidOf({ pidDir }: Config, service: string): number | undefined {
+  return readPidFile(serviceFiles(pidDir, service).pidFile)
+}
+
+function print(findings: Finding[]): void {
+  const width = Math.max(...findings.map(({ check }) => check.length))
+  for (const { level, check, message } of findings) {
+    console.log(`${level.padEnd('warning'.length)}  ${check.padEnd(width)}  ${message}`)
+  }
+}

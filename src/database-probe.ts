@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs'
+import {
+  APPLICATION_ID,
+  corruptError,
+  type Database,
+  foreignError,
+  newerError,
+  openAsItIs,
+  openError,
+  SCHEMA_VERSION,
+} from './database.ts'
+
+/** The chat's own transactions take milliseconds. */
+const BUSY_TIMEOUT_MS = 2_000
+
+/**
+ * Looks at a database, in steps that each throw a ChatError `setup` with what is wrong and what to do.
+ * It leaves everything as it is: what it writes it takes back.
+ */
+export class DatabaseProbe {
+  readonly database: Database
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+    this.database = this.#explained(() => openAsItIs(path, BUSY_TIMEOUT_MS))
+  }
+
+  static isThere(path: string): boolean {
+    return existsSync(path)
+  }
+
+  /** Returns the schema's version; 0 for an empty file, which the chat's first start fills. */
+  schemaVersion(): number {
+    return this.#explained(() => {
+      if (this.#first('SELECT count(*) FROM sqlite_schema') === 0) return 0
+      if (this.#first('PRAGMA application_id') !== APPLICATION_ID) throw foreignError()
+      const version = Number(this.#first('PRAGMA user_version'))
+      if (version > SCHEMA_VERSION) throw newerError(version)
+      return version
+    })
+  }
+
+  /** Reads every page. */
+  checkIntegrity(): void {
+    this.#explained(() => {
+      if (this.#first('PRAGMA quick_check(1)') !== 'ok') throw corruptError()
+    })
+  }
+
+  checkWritable(): void {
+    this.#explained(() => {
+      this.#run('BEGIN IMMEDIATE')
+      try {
+        this.#run("INSERT INTO pending_events (event, data) VALUES ('doctor', '{}')")
+      } finally {
+        this.#run('ROLLBACK')
+      }
+    })
+  }
+
+  close(): Promise<void> {
+    return this.database.close()
+  }
+
+  #first(sql: string): unknown {
+    return this.database.prepare<[], unknown>(sql).pluck().get()
+  }
+
+  #run(sql: string): void {
+    this.database.prepare<[]>(sql).run()
+  }
+
+  #explained<Result>(step: () => Result): Result {
+    try {
+      return step()
+    } catch (error) {
+      throw openError(this.#path, error)
+    }
+  }
+}

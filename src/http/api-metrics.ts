@@ -1,0 +1,49 @@
+import type { Metrics } from '../metrics.ts'
+
+/** Upper bounds in seconds: a commit takes a few ms, and 5 s is when a locked database gives up. */
+const SEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export interface ApiGauges {
+  walBytes: () => number
+  lagSeconds: () => Promise<number>
+}
+
+/** What chat-api counts; the README's table is this file. */
+export class ApiMetrics {
+  readonly registry: Metrics
+  readonly gauges: ApiGauges
+  readonly messages
+  readonly sendSeconds
+  readonly refusals
+
+  constructor(registry: Metrics, gauges: ApiGauges) {
+    this.registry = registry
+    this.gauges = gauges
+    const types = ['text', 'image', 'voice']
+    this.messages = registry.counter('chat_messages_total', 'Messages stored', 'type', types)
+    this.sendSeconds = registry.histogram(
+      'chat_send_seconds',
+      'From a request to send being read until its message is on the disk',
+      SEND_BUCKETS,
+    )
+    this.refusals = registry.counter(
+      'chat_refusals_total',
+      'Requests not done, by HTTP status',
+      'reason',
+    )
+    registry.gauge(
+      'chat_event_lag_seconds',
+      'How long the oldest event that nobody has been told waits',
+      gauges.lagSeconds,
+    )
+    registry.gauge('chat_wal_bytes', "Size of the database's write-ahead log", gauges.walBytes)
+  }
+
+  /** Sends so far: how many, and how long they took in all. */
+  async sends(): Promise<{ count: number; seconds: number }> {
+    const { values } = await this.sendSeconds.get()
+    const total = (suffix: string) =>
+      values.find(({ metricName }) => metricName === `chat_send_seconds_${suffix}`)?.value ?? 0
+    return { count: total('count'), seconds: total('sum') }
+  }
+}

@@ -1,0 +1,83 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/**
+ * The numbers of one process, in a registry of its own, as Prometheus reads them. Each part names and
+ * counts its own; what can be looked up when somebody asks is a gauge, and costs nothing until then.
+ */
+export class Metrics {
+  readonly #registry = new Registry()
+
+  constructor() {
+    // Not prom-client's default metrics: they list every open socket, each time somebody asks.
+    this.gauge(
+      'process_start_time_seconds',
+      'When the process started, in seconds since 1970',
+      () => Math.round(performance.timeOrigin / 1000),
+    )
+    this.gauge('process_resident_memory_bytes', 'Memory of the process', () =>
+      process.memoryUsage.rss(),
+    )
+    this.total('process_cpu_seconds_total', 'Processor time that the process has used', () => {
+      const used = process.cpuUsage()
+      return (used.user + used.system) / 1e6
+    })
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  /** Everything, in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  /** A count that somebody keeps: `read` is called when it is asked for. */
+  total(name: string, help: string, read: () => number): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset()
+        counter.inc(read())
+      },
+    })
+  }
+
+  /** @param labels the values of its one label that are 0 from the start, rather than not there */
+  counter<Label extends string = never>(
+    name: string,
+    help: string,
+    label?: Label,
+    labels: string[] = [],
+  ): Counter<Label> {
+    const labelNames = label === undefined ? [] : [label]
+    const counter = new Counter<Label>({ name, help, labelNames, registers: [this.#registry] })
+    for (const value of labels) counter.inc({ [label as string]: value } as never, 0)
+    return counter
+  }
+
+  /** @param buckets upper bounds, in the unit of the name */
+  histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.#registry] })
+  }
+
+  /** `read` is called when somebody asks; what it cannot tell is NaN, and the rest is told. */
+  gauge(name: string, help: string, read: () => number | Promise<number>): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect: async () => gauge.set(await numberOrNaN(read)),
+    })
+  }
+}
+
+async function numberOrNaN(read: () => number | Promise<number>): Promise<number> {
+  try {
+    return await read()
+  } catch {
+    return Number.NaN
+  }
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { requireOperator } from '../auth.ts'
+import { ChatError } from '../errors.ts'
+import type { Metrics } from '../metrics.ts'
+
+/** A daemon that has not polled for longer is in trouble: 500 ticks came to nothing. */
+export const POLL_OLD_MS = 5_000
+
+export interface PlainHttpParts {
+  metrics: Metrics
+  /** '' = nobody but this machine may read the metrics. */
+  metricsSecret: string
+  /** Ms since the last good poll; undefined while the daemon starts or stops. */
+  pollAgeMs: () => number | undefined
+}
+
+interface HttpAnswer {
+  status: number
+  body: object | string
+  headers?: Record<string, string>
+}
+
+/** What the daemon's port says to plain HTTP: how it does, and to everybody else that it is no web server. */
+export function createPlainHttp(
+  parts: PlainHttpParts,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  return async (request, response) => {
+    const { status, body, headers } = await answer(request, parts).catch(forbidden)
+    const isText = typeof body === 'string'
+    response.writeHead(status, {
+      'Content-Type': isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      ...headers,
+    })
+    response.end(isText ? body : JSON.stringify(body))
+  }
+}
+
+async function answer(request: IncomingMessage, parts: PlainHttpParts): Promise<HttpAnswer> {
+  const path = (request.url ?? '/').split('?', 1)[0]
+  if (path !== '/health' && path !== '/metrics') return WEBSOCKET_ONLY
+  if (request.method !== 'GET' && request.method !== 'HEAD') return GET_ONLY
+  return path === '/health' ? health(parts.pollAgeMs()) : metrics(request, parts)
+}
+
+const WEBSOCKET_ONLY: HttpAnswer = {
+  status: 426,
+  body: 'This is the WebSocket port of the chat: connect with ws://…/?user_id=…\n',
+  headers: { Connection: 'Upgrade', Upgrade: 'websocket' },
+}
+
+const GET_ONLY: HttpAnswer = {
+  status: 405,
+  body: { status: 'error', message: 'Use GET here' },
+  headers: { Allow: 'GET, HEAD' },
+}
+
+/** The one thing that can be wrong with a request that may be made at all. */
+function forbidden(error: unknown): HttpAnswer {
+  const message = error instanceof ChatError ? error.message : 'Internal error'
+  return { status: error instanceof ChatError ? 403 : 500, body: { status: 'error', message } }
+}
+
+/** 200 while the daemon polls, 503 from POLL_OLD_MS after its last good poll. */
+export function health(pollAgeMs: number | undefined): HttpAnswer {
+  const data = { service: 'chat-websocket', pid: process.pid, poll_age_ms: pollAgeMs ?? null }
+  if (pollAgeMs !== undefined && pollAgeMs <= POLL_OLD_MS) {
+    return { status: 200, body: { status: 'success', message: 'OK', data } }
+  }
+  const message =
+    pollAgeMs === undefined
+      ? 'The daemon is starting or stopping'
+      : `The last good poll was ${Math.round(pollAgeMs / 1000)} s ago: see the log`
+  return { status: 503, body: { status: 'error', message, data } }
+}
+
+async function metrics(request: IncomingMessage, parts: PlainHttpParts): Promise<HttpAnswer> {
+  requireOperator(request, parts.metricsSecret)
+  const headers = { 'Content-Type': parts.metrics.contentType }
+  return { status: 200, body: await parts.metrics.text(), headers }
+}

@@ -1,0 +1,108 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { expect, onTestFinished, test } from 'vitest'
+import { createChat } from '../../src/chat/chat.ts'
+import { POLL_STALE_SECONDS } from '../../src/chat/watch.ts'
+import { openDatabase } from '../../src/database.ts'
+import { processStartedAt } from '../../src/process-identity.ts'
+import { health, POLL_OLD_MS } from '../../src/websocket/plain-http.ts'
+import { get } from '../support/clients.ts'
+import {
+  environment,
+  startApi,
+  startChat,
+  startDaemon,
+  temporaryFolder,
+} from '../support/processes.ts'
+import { waitFor } from '../support/wait.ts'
+
+test('the daemon is healthy while it polls, and 503 while its polls fail', async () => {
+  const folder = temporaryFolder()
+  const { url } = await startDaemon(folder)
+  const healthUrl = `${url.replace('ws:', 'http:')}/health`
+  const healthy = await get(healthUrl)
+  expect(healthy).toMatchObject({ status: 200, body: { status: 'success' } })
+  expect(healthy.body.data).toMatchObject({ service: 'chat-websocket' })
+
+  const database = new Sqlite(environment(folder).CHAT_DATABASE)
+  database.exec('ALTER TABLE pending_events RENAME TO hidden_events')
+  await waitFor(async () => (await get(healthUrl)).status === 503, 'failing polls to be told')
+  const { body } = await get(healthUrl)
+  expect(body).toMatchObject({ status: 'error', message: expect.stringContaining('see the log') })
+  expect(body.data.poll_age_ms).toBeGreaterThan(POLL_OLD_MS)
+
+  database.exec('ALTER TABLE hidden_events RENAME TO pending_events')
+  database.close()
+  await waitFor(async () => (await get(healthUrl)).status === 200, 'polls that work again')
+})
+
+test('a poll is old after 5 s, and not before', () => {
+  expect(health(POLL_OLD_MS).status).toBe(200)
+  expect(health(POLL_OLD_MS + 1).status).toBe(503)
+  expect(health(undefined).status).toBe(503)
+  expect(POLL_OLD_MS).toBe(5_000)
+})
+
+test('the health of the daemon is told by GET and HEAD only', async () => {
+  const { url } = await startDaemon(temporaryFolder())
+  for (const path of ['/health', '/metrics']) {
+    const at = url.replace('ws:', 'http:') + path
+    expect((await fetch(at, { method: 'HEAD' })).status).toBe(200)
+    const refused = await fetch(at, { method: 'POST', body: 'x' })
+    expect(refused.status).toBe(405)
+    expect(refused.headers.get('allow')).toBe('GET, HEAD')
+  }
+})
+
+test('the API calls a daemon that hangs unhealthy, and stays in service itself', async () => {
+  const { folder, api, daemon } = await startChat()
+  daemon.program.process.kill('SIGSTOP')
+  const database = new Sqlite(environment(folder).CHAT_DATABASE)
+  database.exec("UPDATE daemons SET polled_at = datetime('now', '-20 seconds')")
+
+  const hanging = await get(`${api.url}/health`)
+  expect(hanging.status).toBe(200)
+  expect(hanging.body.data).toMatchObject({ daemon: 'unhealthy', daemon_pid: daemon.program.pid })
+
+  daemon.program.process.kill('SIGCONT')
+  const state = async () => (await get(`${api.url}/health`)).body.data.daemon
+  await waitFor(async () => (await state()) === 'running', 'the daemon to be well again')
+  database.close()
+})
+
+test('a daemon is unhealthy 10 s after its last good poll, and not before', async () => {
+  const time = { ms: Date.parse('2026-01-23T20:30:45.900Z') }
+  const database = await openDatabase(join(temporaryFolder(), 'chat.db'), { durable: false })
+  onTestFinished(() => database.close())
+  const { daemons, watch } = createChat(database, {
+    publicUrl: '',
+    timezone: 'UTC',
+    messageLengthMax: 1,
+    echoesToSender: false,
+    now: () => new Date(time.ms),
+  })
+  const processStart = processStartedAt(process.pid) as string
+  const holder = { hostname: 'here', pid: process.pid, processStartedAt: processStart }
+  await daemons.acquire({ ...holder, address: 'ws://127.0.0.1:8089' })
+
+  time.ms += POLL_STALE_SECONDS * 1000
+  expect((await watch.daemon('here')).state).toBe('running')
+  time.ms += 1000
+  expect((await watch.daemon('here')).state).toBe('unhealthy')
+  expect(POLL_STALE_SECONDS).toBe(10)
+})
+
+test('the API is 503 when it cannot read its database', async () => {
+  const folder = temporaryFolder()
+  const api = await startApi(folder)
+  expect((await get(`${api.url}/health`)).status).toBe(200)
+  const database = new Sqlite(environment(folder).CHAT_DATABASE)
+  database.exec('ALTER TABLE daemons RENAME TO hidden_daemons')
+  database.close()
+
+  const { status, headers, body } = await get(`${api.url}/health`)
+
+  expect(status).toBe(503)
+  expect(headers.get('retry-after')).toBe('5')
+  expect(body).toEqual({ status: 'error', message: 'The database cannot be read' })
+})
