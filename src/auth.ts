@@ -137,6 +137,17 @@ export function isAllowedOrigin(request: IncomingMessage, allowedOrigins: string
   return isAtHome || allowedOrigins.includes(origin)
 }
 
+/** What proxies say of whom they speak for, each according to its configuration; and browsers. */
+const ON_BEHALF_HEADERS = [
+  'forwarded',
+  'origin',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+]
+
 /**
  * Lets programs on this machine push events, and others only with CHAT_BROADCAST_SECRET.
  *
@@ -169,8 +180,7 @@ export function requireOperator(request: IncomingMessage, secret: string): void 
 
 /** A proxy on this machine speaks for the whole world, and so does a page in a browser. */
 function isLocalProgram(request: IncomingMessage): boolean {
-  const { forwarded, origin } = request.headers
-  const isOnBehalf = [forwardedFor(request), forwarded, origin].some((one) => one !== undefined)
+  const isOnBehalf = ON_BEHALF_HEADERS.some((header) => request.headers[header] !== undefined)
   return !isOnBehalf && isLoopback(request.socket.remoteAddress ?? '')
 }
 

@@ -122,6 +122,7 @@ export class ApiServer {
     this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
     this.#pages = pagesFolder(options.pagesDir, options.uploadsDir)
     const serverOptions = {
+      handshakeTimeout: HEADERS_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,

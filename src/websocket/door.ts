@@ -25,6 +25,7 @@ export const INBOUND_FRAME_BYTES_MAX = 64 * 1024
 const MESSAGE_TOO_BIG = 1009
 /** A client that takes this long to ask for a socket is not a client. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
+const TIMEOUT_CHECK_INTERVAL_MS = 1_000
 
 /** Somebody who has come in. */
 export interface Visitor extends Handshake {
@@ -77,7 +78,12 @@ export class Door {
       perMessageDeflate: false,
       handleProtocols: chooseProtocol,
     })
-    const timeouts = { headersTimeout: HANDSHAKE_TIMEOUT_MS, requestTimeout: HANDSHAKE_TIMEOUT_MS }
+    const timeouts = {
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      headersTimeout: HANDSHAKE_TIMEOUT_MS,
+      requestTimeout: HANDSHAKE_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    }
     this.#server =
       options.certificate === undefined
         ? createHttpServer(timeouts, parts.onPlainHttp)
