@@ -41,6 +41,7 @@ test('every setting has its documented default', () => {
     authCallbackUrl: '',
     mediaAuth: false,
     broadcastSecret: '',
+    metricsSecret: '',
     allowedOrigins: ['*'],
     trustProxy: false,
     tlsCert: '',

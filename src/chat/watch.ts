@@ -31,7 +31,11 @@ export class Watch {
     this.#events = parts.events
     this.#clock = parts.clock
     this.#newestMessageAt = database
-      .prepare<[], string>('SELECT created_at FROM messages ORDER BY message_id DESC LIMIT 1')
+      .prepare<[], string>(`
+        SELECT created_at
+        FROM messages
+        WHERE message_id = (SELECT seq FROM sqlite_sequence WHERE name = 'messages')
+      `)
       .pluck()
   }
 
