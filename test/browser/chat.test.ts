@@ -243,6 +243,12 @@ describe.skipIf(!hasChromium())('one person', { timeout: 60_000 }, () => {
     await anna.page.getByRole('button', { name: /message 129/ }).click()
     await anna.page.locator('#message-list').getByText('message 129').waitFor()
     await waitFor(async () => (await anna.texts()).length >= 50, 'the first page')
+    const isAtItsEnd = () =>
+      anna.page.locator('#messages').evaluate((scroller) => {
+        const below = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop
+        return scroller.scrollTop > 300 && below < 2
+      })
+    await waitFor(isAtItsEnd, 'the thread to stand at its end')
 
     const topOf = (text: string) =>
       anna.page
