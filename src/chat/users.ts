@@ -93,8 +93,8 @@ export function anonymous(userId: number): User {
 /** Keeps of a profile what can be shown: clients in the field pass along whatever they have. */
 function presentable(known: Partial<Profile>): Partial<Profile> {
   const kept: Partial<Profile> = {}
-  if (known.username) kept.username = firstCharacters(known.username, NAME_LENGTH_MAX)
-  if (known.name) kept.name = firstCharacters(known.name, NAME_LENGTH_MAX)
+  if (known.username) kept.username = firstCharacters(plain(known.username), NAME_LENGTH_MAX)
+  if (known.name) kept.name = firstCharacters(plain(known.name), NAME_LENGTH_MAX)
   if (known.profileUrl && isPicture(known.profileUrl)) kept.profileUrl = known.profileUrl
   return kept
 }
@@ -103,6 +103,11 @@ function presentable(known: Partial<Profile>): Partial<Profile> {
 function isPicture(url: string): boolean {
   if (url.length > PROFILE_URL_LENGTH_MAX || !URL.canParse(url, 'http://base/')) return false
   return ['http:', 'https:'].includes(new URL(url, 'http://base/').protocol)
+}
+
+/** NUL ends a string in half the programs that will read it; lone surrogates cannot be stored. */
+function plain(text: string): string {
+  return text.replace(/\0|\p{Surrogate}/gu, '')
 }
 
 function firstCharacters(text: string, count: number): string {

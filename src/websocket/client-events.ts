@@ -78,8 +78,11 @@ async function read(
 }
 
 function readId(data: ClientFrame['data'], name: string): number {
-  const id = /^\d{1,16}$/.test(String(data[name])) ? Number(data[name]) : Number.NaN
-  if (typeof data[name] !== 'object' && Number.isSafeInteger(id) && id > 0) return id
+  const value = data[name]
+  // An object may have no way to become a text, and throw.
+  const isDigits = typeof value !== 'object' && /^\d{1,16}$/.test(String(value))
+  const id = isDigits ? Number(value) : Number.NaN
+  if (Number.isSafeInteger(id) && id > 0) return id
   throw new ChatError('invalid', `data.${name} must be a positive integer`)
 }
 
