@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Identity } from './auth.ts'
 import { profileFrom } from './chat/users.ts'
 import { ChatError } from './errors.ts'
+import { integerFrom } from './integers.ts'
 
 /** The application behind the callback answers from a session store: slower than this, it is down. */
 const TIMEOUT_MS = 3_000
@@ -99,14 +100,8 @@ async function readBody(response: Response): Promise<string> {
 function identityFrom(body: string): Identity {
   const answer = parsed(body)
   const userId = integerFrom(answer.user_id)
-  if (!Number.isSafeInteger(userId) || userId < 1) throw unreachable('named no user_id')
+  if (userId === undefined || userId === 0) throw unreachable('named no user_id')
   return { userId, profile: profileFrom(answer) }
-}
-
-/** A number or digits. Not what else JavaScript takes for a number: `true` would be user 1. */
-function integerFrom(value: unknown): number {
-  const isDigits = typeof value === 'string' && /^\d{1,16}$/.test(value)
-  return isDigits || typeof value === 'number' ? Number(value) : Number.NaN
 }
 
 function parsed(body: string): Record<string, unknown> {

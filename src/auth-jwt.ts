@@ -11,6 +11,7 @@ import {
 import type { Identity } from './auth.ts'
 import { profileFrom } from './chat/users.ts'
 import { ChatError, systemCode } from './errors.ts'
+import { integerFrom } from './integers.ts'
 
 /** Never `none`, and never HS256 with a public key as its secret: the kind of key decides. */
 const SECRET_ALGORITHMS = ['HS256']
@@ -101,9 +102,9 @@ const TOKEN_FAULTS = [
 ]
 
 function identityFrom(payload: JWTPayload): Identity {
-  const { sub = '', exp } = payload
-  const userId = /^\d{1,16}$/.test(sub) ? Number(sub) : 0
-  if (!Number.isSafeInteger(userId) || userId < 1) {
+  const { sub, exp } = payload
+  const userId = integerFrom(sub)
+  if (userId === undefined || userId === 0) {
     throw new ChatError('unauthenticated', 'The token\'s "sub" must be a user id')
   }
   return {

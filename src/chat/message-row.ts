@@ -2,21 +2,6 @@ import type { User } from './users.ts'
 
 export type MessageType = 'text' | 'image' | 'voice'
 
-export interface Message {
-  messageId: number
-  conversationId: number
-  sender: User
-  receiverId: number
-  messageType: MessageType
-  message: string
-  mediaPath: string | null
-  mediaDuration: number | null
-  fileSize: number | null
-  clientMessageId: string | null
-  readAt: string | null
-  createdAt: string
-}
-
 /** What a row of `messages` is made from. */
 export interface NewMessage {
   conversationId: number
@@ -29,6 +14,12 @@ export interface NewMessage {
   fileSize: number | null
   clientMessageId: string | null
   createdAt: string
+}
+
+export interface Message extends Omit<NewMessage, 'senderId'> {
+  messageId: number
+  sender: User
+  readAt: string | null
 }
 
 /** Selects whole messages, with their senders. Add WHERE and ORDER BY. */

@@ -6,6 +6,7 @@ import type { ConnectionRow } from '../chat/connections.ts'
 import type { Config } from '../config.ts'
 import { openError, walBytes } from '../database.ts'
 import { ChatError } from '../errors.ts'
+import { integerFrom } from '../integers.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
@@ -177,8 +178,8 @@ async function printToken(user: string, flags: Flags): Promise<void> {
 }
 
 function positiveInteger(text: string, name: string): number {
-  const integer = /^\d{1,16}$/.test(text) ? Number(text) : 0
-  if (Number.isSafeInteger(integer) && integer > 0) return integer
+  const integer = integerFrom(text)
+  if (integer !== undefined && integer > 0) return integer
   throw new ChatError('setup', `${name} takes a positive integer, not "${text}"`)
 }
 

@@ -1,4 +1,5 @@
 import { ChatError } from '../errors.ts'
+import { integerFrom } from '../integers.ts'
 import type { Upload } from './uploads.ts'
 
 /** Parameters in a request. The document's largest one has five. */
@@ -94,8 +95,8 @@ export class Form {
   #optionalInteger(name: string, min: number): number | undefined {
     const value = this.#scalar(name)
     if (value === undefined) return undefined
-    const integer = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN
-    if (Number.isSafeInteger(integer) && integer >= min) return integer
+    const integer = integerFrom(value)
+    if (integer !== undefined && integer >= min) return integer
     const kind = min === 1 ? 'a positive integer' : `an integer of at least ${min}`
     throw new ChatError('invalid', `${name} must be ${kind}`)
   }

@@ -1,5 +1,6 @@
 import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
+import { integerFrom } from '../integers.ts'
 import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'
 import { type ClientFrame, errorFrame, eventFrame, PONG_FRAME, parseClientFrame } from './frame.ts'
@@ -78,11 +79,8 @@ async function read(
 }
 
 function readId(data: ClientFrame['data'], name: string): number {
-  const value = data[name]
-  // An object may have no way to become a text, and throw.
-  const isDigits = typeof value !== 'object' && /^\d{1,16}$/.test(String(value))
-  const id = isDigits ? Number(value) : Number.NaN
-  if (Number.isSafeInteger(id) && id > 0) return id
+  const id = integerFrom(data[name])
+  if (id !== undefined && id > 0) return id
   throw new ChatError('invalid', `data.${name} must be a positive integer`)
 }
 

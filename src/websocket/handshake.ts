@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../auth.ts'
 import { type Profile, profileFrom } from '../chat/users.ts'
 import { ChatError } from '../errors.ts'
+import { integerFrom } from '../integers.ts'
 
 /** What a client says when it connects. */
 export interface Handshake {
@@ -21,21 +22,17 @@ export interface Handshake {
 export function readHandshake(request: IncomingMessage, caller: Caller): Handshake {
   const query = queryOf(request.url ?? '')
   const given = said(query.get('user_id'))
-  const userId = given === undefined ? caller.identity?.userId : integer(given)
+  const userId = given === undefined ? caller.identity?.userId : integerFrom(given)
   if (userId === undefined || userId === 0) {
     throw new ChatError('invalid', 'user_id must be a positive integer: ws://…/?user_id=1')
   }
   const last = said(query.get('last_message_id'))
-  const lastMessageId = last === undefined ? undefined : integer(last)
+  const lastMessageId = last === undefined ? undefined : integerFrom(last)
   if (last !== undefined && lastMessageId === undefined) {
     throw new ChatError('invalid', 'last_message_id must be the id of a message, or 0')
   }
   const profile = { ...readProfile(query), ...caller.identity?.profile }
   return { userId: caller.mustBe(userId), profile, lastMessageId }
-}
-
-function integer(text: string): number | undefined {
-  return /^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
 }
 
 function queryOf(url: string): URLSearchParams {

@@ -9,6 +9,7 @@ type Part = string
 const LEAVES: Part[] = [
   'config',
   'errors',
+  'integers',
   'log',
   'metrics',
   'process-identity',
@@ -42,6 +43,7 @@ const IMPORTS: Record<Part, Part[]> = {
   log: [],
   metrics: [],
   errors: [],
+  integers: [],
   'process-identity': [],
   'rate-limits': ['errors'],
   tls: ['errors'],
