@@ -5,13 +5,13 @@ import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, get, post, sendText } from './support/clients.ts'
 import {
-  environment,
   runProgram,
   startApi,
   startChat,
   startDaemon,
   temporaryFolder,
 } from './support/processes.ts'
+import { environment } from './support/running-program.ts'
 import { waitFor } from './support/wait.ts'
 
 function openTables(folder: string) {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, sendText, type TestSocket } from './support/clients.ts'
-import { environment, startChat } from './support/processes.ts'
+import { startChat } from './support/processes.ts'
+import { environment } from './support/running-program.ts'
 import { waitFor } from './support/wait.ts'
 
 test('a message reaches every socket of its receiver, and nobody else', async () => {

@@ -4,13 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect, get } from '../support/clients.ts'
-import {
-  executable,
-  type Program,
-  RunningProgram,
-  runProgram,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { runProgram, TestProgram, temporaryFolder } from '../support/processes.ts'
+import { executable, type Program } from '../support/running-program.ts'
 import { BackgroundService, isAlive, startService } from '../support/services.ts'
 import { apiLines, daemonLines, linesOf } from '../support/start-up-lines.ts'
 import { waitFor } from '../support/wait.ts'
@@ -103,7 +98,7 @@ test('chat-websocket status tells its address and how many are connected', async
 
 test('status, stop and logs find a service that was started in the foreground, too', async () => {
   const folder = temporaryFolder()
-  const running = new RunningProgram('chat-api', ['start'], folder, {})
+  const running = new TestProgram('chat-api', ['start'], folder, {})
   await running.printed(/running on/)
 
   expect((await runProgram('chat-api', ['status'], folder)).output).toContain(`${running.pid}`)
@@ -149,7 +144,7 @@ test.for(PROGRAMS)('%s logs prints the log, and logs -f what comes', async (prog
   const service = await startService(program, folder)
 
   expect((await runProgram(program, ['logs'], folder)).output).toBe(service.log)
-  const following = new RunningProgram(program, ['logs', '-f'], folder, {})
+  const following = new TestProgram(program, ['logs', '-f'], folder, {})
   await following.printed(/Database connection established/)
   expect(following.output).not.toContain('Stopped')
   await runProgram(program, ['stop'], folder)
@@ -169,7 +164,7 @@ test('logs prints the last 100 lines of a long log', async () => {
 test.for(['SIGINT', 'SIGTERM'] as const)('logs -f leaves nothing behind at %s', async (signal) => {
   const folder = temporaryFolder()
   writeFileSync(join(folder, 'chat-api.log'), 'a line\n')
-  const following = new RunningProgram('chat-api', ['logs', '-f'], folder, {})
+  const following = new TestProgram('chat-api', ['logs', '-f'], folder, {})
   await following.printed(/a line/)
   const { pid } = following
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
@@ -220,7 +215,7 @@ test("stopping another user's process is refused in one line", async () => {
 test('a service whose starter is killed meanwhile starts all the same', async () => {
   const folder = temporaryFolder()
   const service = new BackgroundService('chat-websocket', folder)
-  const starter = new RunningProgram('chat-websocket', ['start', '-d'], folder, {})
+  const starter = new TestProgram('chat-websocket', ['start', '-d'], folder, {})
   await waitFor(() => service.log.includes('Starting'), 'the service to begin')
   await starter.kill()
 

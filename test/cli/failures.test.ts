@@ -4,13 +4,8 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/database.ts'
-import {
-  type Environment,
-  type Program,
-  runProgram,
-  startApi,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { runProgram, startApi, temporaryFolder } from '../support/processes.ts'
+import type { Environment, Program } from '../support/running-program.ts'
 import { linesOf } from '../support/start-up-lines.ts'
 
 const PROGRAMS: Program[] = ['chat-api', 'chat-websocket']

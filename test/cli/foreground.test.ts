@@ -5,15 +5,14 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect, sendText } from '../support/clients.ts'
 import {
-  executable,
-  processEnvironment,
-  RunningProgram,
   runProgram,
   startApi,
   startChat,
   startDaemon,
+  TestProgram,
   temporaryFolder,
 } from '../support/processes.ts'
+import { executable, processEnvironment } from '../support/running-program.ts'
 import { BackgroundService, isAlive } from '../support/services.ts'
 import { apiLines, daemonLines, linesOf } from '../support/start-up-lines.ts'
 import { waitFor } from '../support/wait.ts'
@@ -75,7 +74,7 @@ test.for(['SIGINT', 'SIGTERM'] as const)('%s stops both with exit code 0', async
 })
 
 test('a signal during the start ends it as soon as it has started', async () => {
-  const program = new RunningProgram('chat-websocket', ['start'], temporaryFolder(), {})
+  const program = new TestProgram('chat-websocket', ['start'], temporaryFolder(), {})
   await program.printed(/Starting Chat WebSocket Server/)
 
   expect(await program.stop()).toBe(0)

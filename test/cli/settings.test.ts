@@ -2,20 +2,15 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { connect } from '../support/clients.ts'
-import {
-  type Environment,
-  RunningProgram,
-  runProgram,
-  startChat,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { runProgram, startChat, TestProgram, temporaryFolder } from '../support/processes.ts'
+import type { Environment } from '../support/running-program.ts'
 import { BackgroundService } from '../support/services.ts'
 import { apiLines, daemonLines, linesOf } from '../support/start-up-lines.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** The tick that a daemon started in `folder` says it has. */
 async function tick(folder: string, args: string[], settings: Environment): Promise<string> {
-  const program = new RunningProgram('chat-websocket', ['start', ...args], folder, settings)
+  const program = new TestProgram('chat-websocket', ['start', ...args], folder, settings)
   const found = await program.printed(/every (\d+)ms/)
   await program.printed(/Direct broadcast via/)
   expect(program.errors).toBe('')

@@ -4,13 +4,9 @@ import { expect, test } from 'vitest'
 import { type HttpAnswer, post, sendText } from '../support/clients.ts'
 import { JPEG } from '../support/document-media.ts'
 import { multipart, urlencoded } from '../support/encodings.ts'
-import {
-  type Environment,
-  type RunningProgram,
-  startApi,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { startApi, temporaryFolder } from '../support/processes.ts'
 import { exchange, openSocket } from '../support/raw-http.ts'
+import type { Environment, RunningProgram } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 const DRAFT = { sender_id: 1, receiver_id: 2, message: 'Hello' }

@@ -15,7 +15,8 @@ import { expect, test } from 'vitest'
 import { CLOCK_SECONDS_MAX, checkClock } from '../../src/cli/checks/machine.ts'
 import { openDatabase } from '../../src/database.ts'
 import { doctorOutput, HELD_TO_MODES, runDoctor, withDatabase } from '../support/doctor.ts'
-import { environment, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
 
 /** A folder with the database of a chat that does not run. */
 async function folderWithDatabase(): Promise<{ folder: string; path: string }> {

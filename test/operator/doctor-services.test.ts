@@ -8,13 +8,8 @@ import { readPidFile } from '../../src/cli/background.ts'
 import { judgeEvents, WAITED_SECONDS_MAX } from '../../src/cli/checks/daemon.ts'
 import { sendText } from '../support/clients.ts'
 import { doctorOutput, runDoctor, withDatabase } from '../support/doctor.ts'
-import {
-  environment,
-  startApi,
-  startChat,
-  startDaemon,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 const OLD_EVENT = `

@@ -7,13 +7,8 @@ import { openDatabase } from '../../src/database.ts'
 import { processStartedAt } from '../../src/process-identity.ts'
 import { health, POLL_OLD_MS } from '../../src/websocket/plain-http.ts'
 import { get } from '../support/clients.ts'
-import {
-  environment,
-  startApi,
-  startChat,
-  startDaemon,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 test('the daemon is healthy while it polls, and 503 while its polls fail', async () => {

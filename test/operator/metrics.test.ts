@@ -4,13 +4,8 @@ import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, get, post, sendText, TestSocket } from '../support/clients.ts'
 import { readMetrics } from '../support/metrics.ts'
-import {
-  environment,
-  startApi,
-  startChat,
-  startDaemon,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')

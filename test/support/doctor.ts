@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
-import { type Environment, environment } from './processes.ts'
+import { type Environment, environment } from './running-program.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/chat-websocket.js', import.meta.url))
 

@@ -1,16 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import { waitFor } from './wait.ts'
-
-const BIN = fileURLToPath(new URL('../../bin/', import.meta.url))
-
-export type Program = 'chat-api' | 'chat-websocket'
-export type Environment = Record<string, string>
+import {
+  apiUrl,
+  daemonUrl,
+  type Environment,
+  type Program,
+  RunningProgram,
+} from './running-program.ts'
 
 /** A folder of the test's own, gone when the test is over. */
 export function temporaryFolder(): string {
@@ -19,93 +17,11 @@ export function temporaryFolder(): string {
   return folder
 }
 
-/** The settings of a chat that lives in `folder` and nowhere else, on free ports. */
-export function environment(folder: string, settings: Environment = {}): Environment {
-  return {
-    CHAT_DATABASE: join(folder, 'chat.db'),
-    CHAT_UPLOADS_DIR: join(folder, 'uploads'),
-    CHAT_PID_DIR: folder,
-    CHAT_API_PORT: '0',
-    CHAT_WS_PORT: '0',
-    // All clients of a test are one address, and some are in a hurry.
-    CHAT_RATE_LIMIT: '0',
-    CHAT_UPLOAD_RATE_LIMIT: '0',
-    CHAT_CONNECT_RATE_LIMIT: '0',
-    ...settings,
-  }
-}
-
-/** All of a process's environment: nothing of the machine's own CHAT_… settings may reach a test. */
-export function processEnvironment(folder: string, settings: Environment = {}): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CHAT_'))
-  return { ...Object.fromEntries(inherited), ...environment(folder, settings) }
-}
-
-/** The file that npm links as the command of this name. */
-export function executable(program: Program): string {
-  return join(BIN, `${program}.js`)
-}
-
-/** A real process of one of the two programs, and what it has printed so far. */
-export class RunningProgram {
-  readonly process: ChildProcess
-  output = ''
-  /** The part of it that went to stderr. */
-  errors = ''
-
+/** A process that does not outlive its test. */
+export class TestProgram extends RunningProgram {
   constructor(program: Program, args: string[], folder: string, settings: Environment) {
-    this.process = spawn(process.execPath, [executable(program), ...args], {
-      cwd: folder,
-      env: processEnvironment(folder, settings),
-    })
-    for (const stream of [this.process.stdout, this.process.stderr]) {
-      stream?.on('data', (chunk) => {
-        this.output += chunk
-      })
-    }
-    this.process.stderr?.on('data', (chunk) => {
-      this.errors += chunk
-    })
+    super(program, args, folder, settings)
     onTestFinished(() => this.kill())
-  }
-
-  get pid(): number {
-    return this.process.pid as number
-  }
-
-  get hasExited(): boolean {
-    return this.process.exitCode !== null || this.process.signalCode !== null
-  }
-
-  /** Waits for a line of output and returns what `pattern` captured in it. */
-  async printed(pattern: RegExp): Promise<string> {
-    const match = () => pattern.exec(this.output)
-    await waitFor(() => match() !== null || this.hasExited, `output like ${pattern}`)
-    const found = match()
-    if (found === null) throw new Error(`exited without printing ${pattern}:\n${this.output}`)
-    return found[1] ?? found[0]
-  }
-
-  /** The exit code, once it has ended; null if a signal ended it. */
-  async exit(): Promise<number | null> {
-    if (!this.hasExited) await once(this.process, 'exit')
-    // The pipes may still hold the last lines.
-    const streams = [this.process.stdout, this.process.stderr]
-    await waitFor(() => streams.every((stream) => stream?.closed), 'the end of its output')
-    return this.process.exitCode
-  }
-
-  /** As an operator's Ctrl-C or systemd would. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    if (!this.hasExited) this.process.kill(signal)
-    return this.exit()
-  }
-
-  /** kill -9: no goodbye to anybody. */
-  async kill(): Promise<void> {
-    if (this.hasExited) return
-    this.process.kill('SIGKILL')
-    await once(this.process, 'exit')
   }
 }
 
@@ -116,23 +32,20 @@ export async function runProgram(
   folder: string,
   settings: Environment = {},
 ): Promise<{ code: number | null; output: string; errors: string }> {
-  const running = new RunningProgram(program, args, folder, settings)
+  const running = new TestProgram(program, args, folder, settings)
   return { code: await running.exit(), output: running.output, errors: running.errors }
 }
 
 /** Starts chat-api in the foreground; resolves with it and its URL when it takes requests. */
 export async function startApi(folder: string, settings: Environment = {}) {
-  const program = new RunningProgram('chat-api', ['start'], folder, settings)
-  const url = await program.printed(/Chat API running on (https?:[^\s"]+)/)
-  return { program, url }
+  const program = new TestProgram('chat-api', ['start'], folder, settings)
+  return { program, url: await apiUrl(program) }
 }
 
 /** Starts chat-websocket in the foreground; resolves with it and its URL when it takes sockets. */
 export async function startDaemon(folder: string, settings: Environment = {}) {
-  const program = new RunningProgram('chat-websocket', ['start'], folder, settings)
-  const port = await program.printed(/Chat WebSocket Server running on port (\d+)/)
-  await program.printed(/Direct broadcast via/)
-  return { program, url: `ws://127.0.0.1:${port}` }
+  const program = new TestProgram('chat-websocket', ['start'], folder, settings)
+  return { program, url: await daemonUrl(program) }
 }
 
 /** Both, on one database. */

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { readPidFile } from '../../src/cli/background.ts'
 import { processStartedAt } from '../../src/process-identity.ts'
-import { type Environment, type Program, runProgram } from './processes.ts'
+import { runProgram } from './processes.ts'
+import type { Environment, Program } from './running-program.ts'
 
 /** A service in the background, found as its own commands find it: by its pid file in `folder`. */
 export class BackgroundService {

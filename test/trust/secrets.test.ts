@@ -4,14 +4,9 @@ import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { get, post, TestSocket } from '../support/clients.ts'
 import { askApi, askDaemon, LISTED } from '../support/doors.ts'
-import {
-  type Environment,
-  type Program,
-  runProgram,
-  startChat,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { runProgram, startChat, temporaryFolder } from '../support/processes.ts'
 import { exchange } from '../support/raw-http.ts'
+import type { Environment, Program } from '../support/running-program.ts'
 import { claimsOf, signedWithSecret } from '../support/tokens.ts'
 
 const JWT_SECRET = 'jwt-secret-0123456789-abcdefghijklmnop'

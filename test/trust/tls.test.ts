@@ -9,13 +9,8 @@ import {
   replaceCertificate,
 } from '../support/certificate.ts'
 import { TestSocket } from '../support/clients.ts'
-import {
-  type RunningProgram,
-  runProgram,
-  startApi,
-  startDaemon,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { runProgram, startApi, startDaemon, temporaryFolder } from '../support/processes.ts'
+import type { RunningProgram } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 const RELOADED = 'The TLS certificate was read again'

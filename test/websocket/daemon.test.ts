@@ -9,7 +9,8 @@ import { RateLimit } from '../../src/rate-limits.ts'
 import { Daemon } from '../../src/websocket/daemon.ts'
 import { DaemonMetrics } from '../../src/websocket/daemon-metrics.ts'
 import { connect } from '../support/clients.ts'
-import { environment, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** A daemon in this process, whose chores run when the test says so. */

@@ -1,7 +1,8 @@
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, sendText, TestSocket } from '../support/clients.ts'
-import { environment, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
 
 test('a socket without a usable user_id is closed with 4400 and the reason', async () => {
   const { url } = await startDaemon(temporaryFolder())

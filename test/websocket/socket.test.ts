@@ -4,7 +4,8 @@ import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { INBOUND_FRAME_BYTES_MAX } from '../../src/websocket/door.ts'
 import { connect } from '../support/clients.ts'
-import { environment, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { startDaemon, temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 test('a ping is answered with a pong', async () => {
