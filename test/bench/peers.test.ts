@@ -9,6 +9,7 @@ import { waitFor } from '../support/wait.ts'
 import { startChatPeer } from './peers/chat.ts'
 import { startFloor } from './peers/floor.ts'
 import type { Peer, StartPeer } from './peers/peer.ts'
+import { startSocketIo } from './peers/socket-io.ts'
 
 const ANNA = 11
 const BILAL = 22
@@ -17,6 +18,7 @@ const CAROL = 33
 const PEERS: [name: string, start: StartPeer][] = [
   ['chat', startChatPeer],
   ['floor', startFloor],
+  ['socket.io', startSocketIo],
 ]
 
 describe.each(PEERS)('the peer %s', (_name, start) => {
@@ -154,13 +156,27 @@ class PeerSocket {
     const url = new URL(peer.socketUrl)
     url.searchParams.set('user_id', String(userId))
     this.#socket = new WebSocket(url)
-    this.#socket.on('message', (data) => this.frames.push(JSON.parse(String(data))))
+    const read = peer.protocol === 'plain' ? this.#readFrame : this.#readPacket
+    this.#socket.on('message', (data) => read.call(this, String(data)))
     onTestFinished(() => this.#socket.terminate())
   }
 
   /** The data of all frames of one event, so far. */
   all(event: string): Frame['data'][] {
     return this.frames.filter((frame) => frame.event === event).map(({ data }) => data)
+  }
+
+  #readFrame(text: string): void {
+    this.frames.push(JSON.parse(text))
+  }
+
+  /** Socket.IO's protocol, version 5: 0 its hello, 2 a ping, 42 an event as [name, data]. */
+  #readPacket(packet: string): void {
+    if (packet.startsWith('0')) this.#socket.send('40')
+    if (packet === '2') this.#socket.send('3')
+    if (!packet.startsWith('42')) return
+    const [event, data] = JSON.parse(packet.slice(2))
+    this.frames.push({ event, data })
   }
 
   async whenTold(event: string): Promise<void> {
