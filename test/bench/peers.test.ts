@@ -1,32 +1,39 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { EVENT_DATA_BYTES_MAX } from '../../src/chat/events.ts'
 import { type Frame, post, sendText } from '../support/clients.ts'
 import { urlencoded } from '../support/encodings.ts'
 import { waitFor } from '../support/wait.ts'
 import { startChatPeer } from './peers/chat.ts'
 import { startFloor } from './peers/floor.ts'
 import type { Peer, StartPeer } from './peers/peer.ts'
+import { startPhp } from './peers/php.ts'
+import { whyNoPhp } from './peers/php-programs.ts'
 import { startSocketIo } from './peers/socket-io.ts'
 
 const ANNA = 11
 const BILAL = 22
 const CAROL = 33
 
-const PEERS: [name: string, start: StartPeer][] = [
+const PEERS: [name: Peer['name'], start: StartPeer, reasonAgainst?: string | undefined][] = [
   ['chat', startChatPeer],
   ['floor', startFloor],
   ['socket.io', startSocketIo],
+  ['php', startPhp, whyNoPhp()],
 ]
 
-describe.each(PEERS)('the peer %s', (_name, start) => {
+describe.each(PEERS)('the peer %s', (_name, start, reasonAgainst) => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-peer-'))
   let peer: Peer
 
   beforeAll(async () => {
-    peer = await start(folder)
+    if (reasonAgainst === undefined) peer = await start(folder)
+  })
+  beforeEach(({ skip }) => {
+    if (reasonAgainst !== undefined) skip(reasonAgainst)
   })
   afterAll(async () => {
     await peer?.stop()
@@ -132,13 +139,23 @@ describe.each(PEERS)('the peer %s', (_name, start) => {
 
   test('broadcasts an event to one user', async () => {
     const [anna, bilal] = [await connect(peer, ANNA), await connect(peer, BILAL)]
-    const data = { text: 'For Anna' }
+    const data = { text: 'For Anna', none: {}, list: [] }
 
     await broadcast(peer, { event: 'shop:news', data, user_id: ANNA })
 
     await tellAll(peer, [anna, bilal])
     expect(anna.all('shop:news')).toEqual([data])
     expect(bilal.all('shop:news')).toEqual([])
+  })
+
+  test('broadcasts the largest event, whose frame counts its bytes in 64 bits', async () => {
+    const anna = await connect(peer, ANNA)
+    const data = { text: 'x'.repeat(EVENT_DATA_BYTES_MAX - '{"text":""}'.length) }
+
+    await broadcast(peer, { event: 'shop:news', data })
+
+    await tellAll(peer, [anna])
+    expect(anna.all('shop:news')).toEqual([data])
   })
 
   test('names the processes that do the work', async () => {
