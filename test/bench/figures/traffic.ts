@@ -1,0 +1,139 @@
+import type { Figure } from '../figure.ts'
+import { Chatter, type Traffic } from '../load/chatter.ts'
+import type { Peer } from '../peers/peer.ts'
+import { alternate, pick } from '../rounds.ts'
+import { median, percentile } from '../statistics.ts'
+
+/** Peers that are driven alike, by name. The first is ours. */
+export type Peers = Record<string, Peer>
+
+const FLAT_OUT_SECONDS = 2
+const FLAT_OUT_ROUNDS = 5
+const WARM_UP_SECONDS = 2
+const ROUNDS = 3
+/** A stall happens now and then: ours is watched for 30 s in all. */
+const OURS_SECONDS = 10
+const THEIRS_SECONDS = 3
+const [STEADY, CALM] = [1_000, 200]
+
+/** Everybody sends as fast as they are answered. */
+export async function flatOut(peers: Peers): Promise<Figure[]> {
+  const results = await drive(peers, FLAT_OUT_ROUNDS, (chatter) =>
+    chatter.sendFlatOut(FLAT_OUT_SECONDS),
+  )
+  return [
+    {
+      name: 'Durable sends, 64 senders flat out',
+      unit: '/s',
+      rounds: pick(results, ({ acknowledged, seconds }) => acknowledged / seconds),
+      targets: [
+        { bound: 'at least', value: 0.6, of: 'floor' },
+        { bound: 'at least', value: 10, of: 'php' },
+      ],
+    },
+    {
+      name: 'Acknowledgement p99, flat out',
+      unit: 'ms',
+      rounds: pick(results, ({ acknowledgements }) => percentile(acknowledgements, 99)),
+    },
+  ]
+}
+
+/** A steady rate, with the wake-up: how long until the sender knows, and until the receiver reads. */
+export async function steady(peers: Peers): Promise<Figure[]> {
+  const [ours] = Object.values(peers)
+  const results = await drive(peers, ROUNDS, (chatter, peer) =>
+    chatter.sendSteadily(STEADY, peer === ours ? OURS_SECONDS : THEIRS_SECONDS),
+  )
+  return [
+    {
+      name: `Acknowledgement p50, ${STEADY}/s`,
+      unit: 'ms',
+      rounds: pick(results, ({ acknowledgements }) => median(acknowledgements)),
+    },
+    {
+      name: `Acknowledgement p99, ${STEADY}/s`,
+      unit: 'ms',
+      rounds: pick(results, ({ acknowledgements }) => percentile(acknowledgements, 99)),
+      targets: [{ bound: 'at most', value: 10 }],
+    },
+    {
+      name: `Slowest acknowledgement in ${ROUNDS * OURS_SECONDS} s, ${STEADY}/s`,
+      unit: 'ms',
+      rounds: { chat: pick(results, slowestAcknowledgement).chat ?? [] },
+      targets: [{ bound: 'at most', value: 50 }],
+      summary: 'worst',
+    },
+    {
+      name: `End to end p50, ${STEADY}/s`,
+      unit: 'ms',
+      rounds: pick(results, ({ deliveries }) => median(deliveries)),
+      targets: [
+        { bound: 'at most', value: 2 },
+        { bound: 'at most', value: 0.25, of: 'php' },
+      ],
+    },
+    {
+      name: `End to end p99, ${STEADY}/s`,
+      unit: 'ms',
+      rounds: pick(results, ({ deliveries }) => percentile(deliveries, 99)),
+    },
+  ]
+}
+
+/** The same at a rate at which each message is on its own. */
+export async function calm(peers: Peers): Promise<Figure[]> {
+  const results = await drive(peers, ROUNDS, (chatter) =>
+    chatter.sendSteadily(CALM, THEIRS_SECONDS),
+  )
+  return endToEnd(`${CALM}/s`, results)
+}
+
+/** Without the wake-up: how long a poll of 10 ms makes a message wait. */
+export async function tickAlone(peers: Peers): Promise<Figure[]> {
+  const calmly = await drive(peers, ROUNDS, (chatter) => chatter.sendSteadily(CALM, THEIRS_SECONDS))
+  const steadily = await drive(peers, ROUNDS, (chatter) =>
+    chatter.sendSteadily(STEADY, THEIRS_SECONDS),
+  )
+  return [
+    ...endToEnd(`tick alone, ${CALM}/s`, calmly, [6.5, 13]),
+    ...endToEnd(`tick alone, ${STEADY}/s`, steadily, [6.5, 13]),
+  ]
+}
+
+function endToEnd(
+  what: string,
+  results: Record<string, Traffic[]>,
+  limits: [] | [p50: number, p99: number] = [],
+): Figure[] {
+  return ([50, 99] as const).map((percent, index) => ({
+    name: `End to end p${percent}, ${what}`,
+    unit: 'ms',
+    rounds: pick(results, ({ deliveries }) => percentile(deliveries, percent)),
+    targets: limits.slice(index, index + 1).map((value) => ({ bound: 'at most', value })),
+  }))
+}
+
+function slowestAcknowledgement({ acknowledgements }: Traffic): number {
+  return Math.max(...acknowledgements)
+}
+
+/** Opens the same people at each peer, and lets them send in turn, after a warm-up that is not counted. */
+async function drive(
+  peers: Peers,
+  rounds: number,
+  send: (chatter: Chatter, peer: Peer) => Promise<Traffic>,
+): Promise<Record<string, Traffic[]>> {
+  const chatters: [string, Chatter, Peer][] = []
+  for (const [name, peer] of Object.entries(peers)) {
+    const chatter = await Chatter.open(peer)
+    await chatter.sendFlatOut(WARM_UP_SECONDS)
+    chatters.push([name, chatter, peer])
+  }
+  const results = await alternate(
+    rounds,
+    Object.fromEntries(chatters.map(([name, chatter, peer]) => [name, () => send(chatter, peer)])),
+  )
+  await Promise.all(chatters.map(([, chatter]) => chatter.close()))
+  return results
+}
