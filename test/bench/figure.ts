@@ -26,18 +26,18 @@ export function contendersOf({ rounds }: Figure): string[] {
 }
 
 /** The one number for all rounds of a contender. */
-export function valueOf(figure: Figure, contender = contendersOf(figure)[0] ?? ''): number {
+export function summaryOf(figure: Figure, contender = contendersOf(figure)[0] ?? ''): number {
   const values = figure.rounds[contender] ?? []
   return figure.summary === 'worst' ? Math.max(...values) : median(values)
 }
 
 /** The figure's own value by another contender's. */
 export function ratioTo(figure: Figure, contender: string): number {
-  return valueOf(figure) / valueOf(figure, contender)
+  return summaryOf(figure) / summaryOf(figure, contender)
 }
 
 export function isMet(figure: Figure, { bound, value, of }: Target): boolean {
-  const measured = of === undefined ? valueOf(figure) : ratioTo(figure, of)
+  const measured = of === undefined ? summaryOf(figure) : ratioTo(figure, of)
   return bound === 'at least' ? measured >= value : measured <= value
 }
 

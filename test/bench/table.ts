@@ -4,8 +4,8 @@ import {
   isMet,
   noisyContenders,
   ratioTo,
+  summaryOf,
   type Target,
-  valueOf,
 } from './figure.ts'
 
 const HEADINGS = ['figure', 'median (min – max)', 'against', 'target', '']
@@ -29,7 +29,7 @@ function cellsOf(figure: Figure): string[] {
   const targets = figure.targets ?? []
   return [
     figure.name,
-    `${written(valueOf(figure))} ${figure.unit} ${range}`,
+    `${written(summaryOf(figure))} ${figure.unit} ${range}`,
     others.map((other) => `${written(ratioTo(figure, other))} × ${other}`).join(', '),
     targets.map(targetText).join(', '),
     verdict(figure, targets),

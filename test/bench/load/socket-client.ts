@@ -106,9 +106,12 @@ export class SocketClient {
   }
 
   #onEvent(payload: Buffer): void {
-    if (this.#isGreeted) return this.#onFrame(payload)
-    this.#isGreeted = true
-    this.#greeted()
+    if (this.#isGreeted) {
+      this.#onFrame(payload)
+    } else {
+      this.#isGreeted = true
+      this.#greeted()
+    }
   }
 }
 
