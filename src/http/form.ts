@@ -107,7 +107,7 @@ export class Form {
     if (typeof value === 'object') throw new ChatError('invalid', `${name} must be a single value`)
     const text = String(value)
     // NUL ends a string in half the programs that will read it; lone surrogates cannot be stored.
-    if (text.includes('\0') || !isWellFormed(text)) {
+    if (text.includes('\0') || !text.isWellFormed()) {
       throw new ChatError('invalid', `${name} must be plain Unicode text`)
     }
     return text
@@ -140,10 +140,4 @@ function parsed(text: string): unknown {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-const LONE_SURROGATE = /\p{Surrogate}/u
-
-function isWellFormed(text: string): boolean {
-  return !LONE_SURROGATE.test(text)
 }

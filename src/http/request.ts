@@ -16,6 +16,7 @@ const TEXT_BODY_BYTES_MAX = 2 * 1024 * 1024
 const MULTIPART_OVERHEAD_BYTES = 1024 * 1024
 /** File inputs in a form, nearly all of them empty. */
 const FILES_MAX = FIELDS_MAX
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Reads a request's parameters. Whatever comes of it, pass the form's upload to `uploads.discard`
@@ -28,10 +29,14 @@ export async function readForm(
   query: string,
   uploads: Uploads,
 ): Promise<Form> {
-  const queryForm = new Form()
-  for (const [name, value] of parseUrlencoded(query)) queryForm.set(name, value)
-  const form = new Form(queryForm)
+  const form = new Form(query === '' ? undefined : formOf(query))
   if (request.method !== 'GET' && hasBody(request)) await readBody(request, form, uploads)
+  return form
+}
+
+function formOf(query: string): Form {
+  const form = new Form()
+  for (const [name, value] of parseUrlencoded(query)) form.set(name, value)
   return form
 }
 
@@ -81,13 +86,32 @@ async function readFields(request: IncomingMessage, form: Form): Promise<void> {
 }
 
 async function readText(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of limited(request, TEXT_BODY_BYTES_MAX)) chunks.push(chunk as Buffer)
+  const bytes = await readBytes(request, TEXT_BODY_BYTES_MAX)
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+    return UTF8.decode(bytes)
   } catch {
     throw new ChatError('invalid', 'The body is not valid UTF-8')
   }
+}
+
+/** By events, not through a stream: it is what every send waits for, and most come in one piece. */
+function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  refuseLonger(request, bytesMax)
+  const chunks: Buffer[] = []
+  let bytes = 0
+  return new Promise((resolve, reject) => {
+    const requestOnData = (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= bytesMax) return void chunks.push(chunk)
+      request.off('data', requestOnData)
+      reject(tooLong(bytesMax))
+    }
+    request.on('data', requestOnData)
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('close', () => {
+      if (!request.complete) reject(cutShort())
+    })
+  })
 }
 
 async function readMultipart(
@@ -212,18 +236,29 @@ async function parse(body: Readable, parser: busboy.Busboy): Promise<void> {
 
 /** The request's body, failing with `too_large` as soon as it exceeds `bytesMax`. */
 function limited(request: IncomingMessage, bytesMax: number): Readable {
-  const error = tooLarge('The request', `${bytesMax} bytes`)
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw error
+  refuseLonger(request, bytesMax)
   let bytes = 0
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, callback) {
       bytes += chunk.length
-      if (bytes > bytesMax) callback(error)
+      if (bytes > bytesMax) callback(tooLong(bytesMax))
       else callback(null, chunk)
     },
   })
   request.once('close', () => {
-    if (!request.complete) counter.destroy(new ChatError('invalid', 'The request was cut short'))
+    if (!request.complete) counter.destroy(cutShort())
   })
   return request.pipe(counter)
+}
+
+function refuseLonger(request: IncomingMessage, bytesMax: number): void {
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLong(bytesMax)
+}
+
+function tooLong(bytesMax: number): ChatError {
+  return tooLarge('The request', `${bytesMax} bytes`)
+}
+
+function cutShort(): ChatError {
+  return new ChatError('invalid', 'The request was cut short')
 }

@@ -52,17 +52,17 @@ export function sendAnswer(
   response.end(writeHead(response, answer, httpStatus))
 }
 
-/** Returns the body that has to follow. */
+/** Returns the body that has to follow: as text, which Node sends in one piece with the head. */
 function writeHead(
   response: ServerResponse,
   answer: Answer | TextAnswer,
   httpStatus: number,
-): Buffer {
+): string {
   const isText = answer instanceof TextAnswer
-  const body = Buffer.from(isText ? answer.text : JSON.stringify(answer))
+  const body = isText ? answer.text : JSON.stringify(answer)
   response.writeHead(httpStatus, {
     'Content-Type': isText ? answer.contentType : 'application/json; charset=utf-8',
-    'Content-Length': body.length,
+    'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
   })

@@ -197,7 +197,7 @@ export class ApiServer {
     response: ServerResponse,
     { endpoint, isOpen }: Route,
   ): Promise<void> {
-    const { authenticate, uploads, ...parts } = this.#parts
+    const { authenticate, uploads, chat, limits, metrics } = this.#parts
     const { allowedOrigins, broadcastSecret, metricsSecret } = this.#options
     if (!isAllowedOrigin(request, allowedOrigins)) {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
@@ -206,9 +206,8 @@ export class ApiServer {
     const caller = isOpen ? new Caller() : await authenticate(request)
     const form = await readForm(request, queryOf(request), uploads)
     const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
-    const context = { ...parts, ...settings, form, caller, uploads, request }
-    const answer = await endpoint(context).finally(() => uploads.discard(form.upload))
-    sendAnswer(response, answer)
+    const context = { form, caller, request, chat, uploads, limits, metrics, ...settings }
+    sendAnswer(response, await endpoint(context).finally(() => uploads.discard(form.upload)))
     this.#logAvailable()
   }
 
