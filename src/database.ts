@@ -45,18 +45,20 @@ interface Write {
 export class Database {
   readonly path: string
   readonly #sqlite: Sqlite.Database
-  readonly #runWrite: Sqlite.Transaction<(run: () => unknown) => unknown>
-  readonly #runBatch: Sqlite.Transaction<(batch: Write[]) => (() => void)[]>
+  readonly #runTogether: Sqlite.Transaction<(batch: Write[]) => (() => void)[]>
+  readonly #runApart: Sqlite.Transaction<(batch: Write[]) => (() => void)[]>
+  readonly #runAlone: Sqlite.Transaction<(run: () => unknown) => unknown>
   #queue: Write[] = []
   #flushScheduled = false
 
   constructor(path: string, sqlite: Sqlite.Database) {
     this.path = path
     this.#sqlite = sqlite
+    this.#runTogether = sqlite.transaction((batch) => batch.map(answerTo))
+    this.#runApart = sqlite.transaction((batch) => batch.map((write) => this.#settle(write)))
     // better-sqlite3 turns a transaction inside a transaction into a savepoint: a write that throws
     // undoes its own changes and no one else's.
-    this.#runWrite = sqlite.transaction((run) => run())
-    this.#runBatch = sqlite.transaction((batch) => batch.map((write) => this.#settle(write)))
+    this.#runAlone = sqlite.transaction((run) => run())
   }
 
   prepare<Parameters extends unknown[] | object, Row = unknown>(
@@ -69,7 +71,8 @@ export class Database {
    * Runs `run` inside a transaction that is shared with the other writes of this turn, and resolves
    * with what it returned once that transaction is committed (and, in chat-api, on the disk).
    * Rejects with what `run` threw, leaving no trace of it, or with `unavailable` when the database
-   * stayed locked for BUSY_RETRY_MS or the disk is full. `run` must not await.
+   * stayed locked for BUSY_RETRY_MS or the disk is full. `run` must not await, and must do nothing
+   * but read and write the database: it may be run again.
    */
   write<Result>(run: () => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
@@ -105,16 +108,29 @@ export class Database {
     const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
     if (this.#queue.length > 0) this.#scheduleFlush()
     try {
-      for (const answer of this.#runBatch.immediate(batch)) answer()
+      for (const answer of this.#commit(batch)) answer()
     } catch (error) {
       this.#batchFailed(batch, error)
+    }
+  }
+
+  /**
+   * Hardly ever does a write fail, and a savepoint around each costs as much as the write: so all run
+   * together first, and only when one has thrown they are undone and each runs by itself.
+   */
+  #commit(batch: Write[]): (() => void)[] {
+    try {
+      return this.#runTogether.immediate(batch)
+    } catch (error) {
+      if (isBusy(error)) throw error
+      return this.#runApart.immediate(batch)
     }
   }
 
   /** Runs one write of a batch; the returned function tells its caller, once the batch is committed. */
   #settle(write: Write): () => void {
     try {
-      const value = this.#runWrite(write.run)
+      const value = this.#runAlone(write.run)
       return () => write.resolve(value as never)
     } catch (error) {
       // Some errors (disk full, I/O) make SQLite roll back the whole transaction: then all have failed.
@@ -133,6 +149,11 @@ export class Database {
     this.#flushScheduled = true
     setTimeout(() => this.#flush(), BUSY_RETRY_PAUSE_MS)
   }
+}
+
+function answerTo(write: Write): () => void {
+  const value = write.run()
+  return () => write.resolve(value as never)
 }
 
 /**
