@@ -75,8 +75,6 @@ CREATE TABLE messages (
 -- SQLite appends the primary key to every index, so each of these is ordered by message_id within its
 -- columns: that is what makes a page of history O(limit).
 CREATE INDEX messages_of_conversation ON messages (conversation_id);
--- What "mark as read" has to change. Holds unread messages only, so it stays small.
-CREATE INDEX messages_unread ON messages (conversation_id, receiver_id) WHERE read_at IS NULL;
 -- A retried send finds its first try.
 CREATE UNIQUE INDEX messages_by_client_id ON messages (sender_id, client_message_id)
   WHERE client_message_id IS NOT NULL;

@@ -55,8 +55,8 @@ export class Blocks {
       throw new ChatError('invalid', 'user_id and blocked_user_id must be two different users')
     }
     await this.#database.write(() => {
-      this.#users.ensure(userId)
-      this.#users.ensure(otherUserId)
+      this.#users.add(userId)
+      this.#users.add(otherUserId)
       if (isBlocked) this.#insert.run(userId, otherUserId)
       else this.#delete.run(userId, otherUserId)
     })

@@ -18,25 +18,35 @@ export class Contract {
     this.#clock = clock
   }
 
-  /** The `data` of send_chat_message.php and of chat:message; an element of `data.messages`. */
+  /**
+   * The `data` of send_chat_message.php and of chat:message; an element of `data.messages`. What is
+   * undefined is not there in the JSON: one literal for all kinds, since each message is made into
+   * one twice.
+   */
   message(message: Message): object {
     const sender = this.user(message.sender)
+    const { messageType, mediaPath } = message
+    const mediaUrl = mediaPath === null ? undefined : this.#absolute(`uploads/${mediaPath}`)
     return {
       message_id: message.messageId,
       id: message.messageId,
       conversation_id: message.conversationId,
       sender_id: sender.user_id,
       receiver_id: message.receiverId,
-      message_type: message.messageType,
+      message_type: messageType,
       message: message.message,
-      ...this.#media(message),
+      media_url: mediaUrl,
+      image_url: messageType === 'image' ? mediaUrl : undefined,
+      voice_url: messageType === 'voice' ? mediaUrl : undefined,
+      media_duration: message.mediaDuration ?? undefined,
+      file_size: message.fileSize ?? undefined,
       sender,
       sender_name: sender.name,
       sender_username: sender.username,
       sender_profile_url: sender.profile_url,
       is_read: message.readAt !== null,
       created_at: this.#clock.shown(message.createdAt),
-      ...(message.clientMessageId === null ? {} : { client_message_id: message.clientMessageId }),
+      client_message_id: message.clientMessageId ?? undefined,
     }
   }
 
@@ -114,17 +124,6 @@ export class Contract {
       read_by: read.readerId,
       conversation_id: read.conversationId,
       read_at: this.#clock.shown(read.readAt),
-    }
-  }
-
-  #media(message: Message): object {
-    if (message.mediaPath === null) return {}
-    const url = this.#absolute(`uploads/${message.mediaPath}`)
-    return {
-      media_url: url,
-      [message.messageType === 'image' ? 'image_url' : 'voice_url']: url,
-      ...(message.mediaDuration === null ? {} : { media_duration: message.mediaDuration }),
-      file_size: message.fileSize,
     }
   }
 

@@ -23,24 +23,21 @@ export interface Participants {
 
 /** One conversation for each pair of people who have written to each other. */
 export class Conversations {
-  readonly #selectBetween: Statement<Participants, number>
+  readonly #selectBetween: Statement<[lowerUserId: number, higherUserId: number], number>
   readonly #insert: Statement<Participants, number>
   readonly #selectParticipants: Statement<[number], Participants>
-  readonly #recordMessage: Statement<{
-    conversationId: number
-    messageId: number
-    receiverId: number
-  }>
+  readonly #recordMessage: Statement<
+    [messageId: number, receiverId: number, receiverId: number, conversationId: number]
+  >
+  readonly #selectUnreadCount: Statement<{ conversationId: number; readerId: number }, number>
   readonly #recordRead: Statement<{ conversationId: number; readerId: number; count: number }>
   readonly #selectContacts: Statement<{ userId: number }, number>
   readonly #list: Statement<{ userId: number; limit: number; offset: number }, ConversationRow>
 
   constructor(database: Database) {
     this.#selectBetween = database
-      .prepare<Participants, number>(`
-        SELECT conversation_id
-        FROM conversations
-        WHERE lower_user_id = @lowerUserId AND higher_user_id = @higherUserId
+      .prepare<[number, number], number>(`
+        SELECT conversation_id FROM conversations WHERE lower_user_id = ? AND higher_user_id = ?
       `)
       .pluck()
     this.#insert = database
@@ -57,11 +54,18 @@ export class Conversations {
     `)
     this.#recordMessage = database.prepare(`
       UPDATE conversations SET
-        last_message_id = @messageId,
-        lower_unread_count = lower_unread_count + (lower_user_id = @receiverId),
-        higher_unread_count = higher_unread_count + (higher_user_id = @receiverId)
-      WHERE conversation_id = @conversationId
+        last_message_id = ?,
+        lower_unread_count = lower_unread_count + (lower_user_id = ?),
+        higher_unread_count = higher_unread_count + (higher_user_id = ?)
+      WHERE conversation_id = ?
     `)
+    this.#selectUnreadCount = database
+      .prepare<{ conversationId: number; readerId: number }, number>(`
+        SELECT iif(lower_user_id = @readerId, lower_unread_count, higher_unread_count)
+        FROM conversations
+        WHERE conversation_id = @conversationId
+      `)
+      .pluck()
     this.#recordRead = database.prepare(`
       UPDATE conversations SET
         lower_unread_count = lower_unread_count - (lower_user_id = @readerId) * @count,
@@ -100,7 +104,8 @@ export class Conversations {
 
   /** For use inside `database.write`; elsewhere `between`. */
   idOf(userId: number, otherUserId: number): number | undefined {
-    return this.#selectBetween.get(pair(userId, otherUserId))
+    const { lowerUserId, higherUserId } = pair(userId, otherUserId)
+    return this.#selectBetween.get(lowerUserId, higherUserId)
   }
 
   /** For use inside `database.write`; elsewhere `participants`. */
@@ -110,14 +115,19 @@ export class Conversations {
 
   /** For use inside `database.write`: the conversation of two people, new or not. */
   ensure(userId: number, otherUserId: number): number {
-    const participants = pair(userId, otherUserId)
-    const conversationId = this.#selectBetween.get(participants) ?? this.#insert.get(participants)
-    return conversationId as number
+    const conversationId = this.idOf(userId, otherUserId)
+    return conversationId ?? (this.#insert.get(pair(userId, otherUserId)) as number)
   }
 
   /** For use inside `database.write`: a message is now the conversation's last, and unread. */
   recordMessage(message: { conversationId: number; messageId: number; receiverId: number }): void {
-    this.#recordMessage.run(message)
+    const { conversationId, messageId, receiverId } = message
+    this.#recordMessage.run(messageId, receiverId, receiverId, conversationId)
+  }
+
+  /** For use inside `database.write`: whether the reader has messages here that they have not read. */
+  hasUnread(conversationId: number, readerId: number): boolean {
+    return this.#selectUnreadCount.get({ conversationId, readerId }) !== 0
   }
 
   /** For use inside `database.write`: `count` messages that were unread by the reader are read. */

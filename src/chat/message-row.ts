@@ -2,10 +2,10 @@ import type { User } from './users.ts'
 
 export type MessageType = 'text' | 'image' | 'voice'
 
-/** What a row of `messages` is made from. */
-export interface NewMessage {
+export interface Message {
+  messageId: number
   conversationId: number
-  senderId: number
+  sender: User
   receiverId: number
   messageType: MessageType
   message: string
@@ -13,13 +13,8 @@ export interface NewMessage {
   mediaDuration: number | null
   fileSize: number | null
   clientMessageId: string | null
-  createdAt: string
-}
-
-export interface Message extends Omit<NewMessage, 'senderId'> {
-  messageId: number
-  sender: User
   readAt: string | null
+  createdAt: string
 }
 
 /** Selects whole messages, with their senders. Add WHERE and ORDER BY. */
@@ -43,9 +38,8 @@ export const SELECT_MESSAGE = `
   JOIN users AS sender ON sender.user_id = messages.sender_id
 `
 
-export interface MessageRow extends NewMessage {
-  messageId: number
-  readAt: string | null
+export interface MessageRow extends Omit<Message, 'sender'> {
+  senderId: number
   username: string
   name: string
   profileUrl: string

@@ -5,13 +5,7 @@ import type { Clock } from './clock.ts'
 import type { Contract } from './contract.ts'
 import type { Conversations } from './conversations.ts'
 import type { Events } from './events.ts'
-import {
-  type Message,
-  type MessageRow,
-  messageFromRow,
-  type NewMessage,
-  SELECT_MESSAGE,
-} from './message-row.ts'
+import { type Message, type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
 import type { Users } from './users.ts'
 
 /** A file that belongs to a message. It is on the disk, for good, before the message is posted. */
@@ -61,7 +55,7 @@ interface Parts {
 /** Messages, and the rules by which they come about. */
 export class Messages {
   readonly #parts: Parts
-  readonly #insert: Statement<NewMessage>
+  readonly #insert: Statement<(string | number | null)[]>
   readonly #selectByClientId: Statement<[number, string], MessageRow>
   readonly #selectPage: Statement<PageParameters, MessageRow>
   readonly #selectMediaPeople: Statement<[string], { senderId: number; receiverId: number }>
@@ -72,8 +66,7 @@ export class Messages {
     this.#insert = database.prepare(`
       INSERT INTO messages (conversation_id, sender_id, receiver_id, message_type, message,
         media_path, media_duration, file_size, client_message_id, created_at)
-      VALUES (@conversationId, @senderId, @receiverId, @messageType, @message,
-        @mediaPath, @mediaDuration, @fileSize, @clientMessageId, @createdAt)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     `)
     this.#selectByClientId = database.prepare(`
       ${SELECT_MESSAGE}
@@ -157,10 +150,11 @@ export class Messages {
     const { users, conversations, events, contract, clock } = this.#parts
     const { senderId, receiverId, media } = draft
     const sender = users.ensure(senderId)
-    users.ensure(receiverId)
-    const row: NewMessage = {
+    users.add(receiverId)
+    const message: Message = {
+      messageId: 0,
       conversationId: conversations.ensure(senderId, receiverId),
-      senderId,
+      sender,
       receiverId,
       messageType: media?.type ?? 'text',
       message: draft.message,
@@ -168,15 +162,33 @@ export class Messages {
       mediaDuration: media?.duration ?? null,
       fileSize: media?.fileSize ?? null,
       clientMessageId: draft.clientMessageId ?? null,
+      readAt: null,
       createdAt: clock.stored(),
     }
-    const messageId = Number(this.#insert.run(row).lastInsertRowid)
-    const message: Message = { ...row, messageId, sender, readAt: null }
+    message.messageId = this.#store(message)
     conversations.recordMessage(message)
     const event = contract.message(message)
     events.append('chat:message', receiverId, event)
     if (this.#parts.echoesToSender) events.append('chat:message', senderId, event)
     return message
+  }
+
+  /** Returns the id. */
+  #store(message: Message): number {
+    // By position: names would be looked up one by one, for each message.
+    const { lastInsertRowid } = this.#insert.run(
+      message.conversationId,
+      message.sender.userId,
+      message.receiverId,
+      message.messageType,
+      message.message,
+      message.mediaPath,
+      message.mediaDuration,
+      message.fileSize,
+      message.clientMessageId,
+      message.createdAt,
+    )
+    return Number(lastInsertRowid)
   }
 }
 

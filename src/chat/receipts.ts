@@ -61,13 +61,16 @@ export class Receipts {
       const conversationId = this.#conversationOf(readerId, mark)
       if (conversationId === undefined) return NOTHING_READ
       const otherUserId = this.#otherParticipant(conversationId, readerId)
+      const { conversations } = this.#parts
+      if (!conversations.hasUnread(conversationId, readerId))
+        return { ...NOTHING_READ, conversationId }
       const throughMessageId = 'messageId' in mark ? mark.messageId : Number.MAX_SAFE_INTEGER
       const parameters = { conversationId, readerId, throughMessageId }
       const unread = this.#selectUnread.get(parameters) as Unread
       if (unread.lastMessageId === null) return { ...NOTHING_READ, conversationId }
       const readAt = this.#parts.clock.stored()
       this.#update.run({ ...parameters, readAt })
-      this.#parts.conversations.recordRead({ conversationId, readerId, count: unread.count })
+      conversations.recordRead({ conversationId, readerId, count: unread.count })
       const messageId = unread.lastMessageId
       const event = this.#parts.contract.read({ messageId, readerId, conversationId, readAt })
       this.#parts.events.append('chat:read', otherUserId, event)
@@ -106,10 +109,21 @@ const NOTHING_READ: Receipt = {
   readerEventId: null,
 }
 
+/**
+ * Whoever reads a message has read those before it, so what is unread are the newest: they are found
+ * by walking back to the first that was read, and need no index that each send would pay for.
+ */
 const UNREAD = `
   FROM messages
   WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NULL
     AND message_id <= @throughMessageId
+    AND message_id > coalesce((
+      SELECT message_id
+      FROM messages
+      WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NOT NULL
+      ORDER BY message_id DESC
+      LIMIT 1
+    ), 0)
 `
 
 interface UnreadParameters {

@@ -21,6 +21,7 @@ export class Users {
   readonly #database: Database
   readonly #selectUser: Statement<[number], User>
   readonly #selectLastSeen: Statement<[number], string | null>
+  readonly #selectExists: Statement<[number], 1>
   readonly #insertUser: Statement<[number]>
   readonly #updateProfile: Statement<User>
 
@@ -33,6 +34,9 @@ export class Users {
     `)
     this.#selectLastSeen = database
       .prepare<[number], string | null>('SELECT last_seen_at FROM users WHERE user_id = ?')
+      .pluck()
+    this.#selectExists = database
+      .prepare<[number], 1>('SELECT 1 FROM users WHERE user_id = ?')
       .pluck()
     this.#insertUser = database.prepare(`
       INSERT INTO users (user_id) VALUES (?)
@@ -72,6 +76,11 @@ export class Users {
     if (user !== undefined) return user
     this.#insertUser.run(userId)
     return anonymous(userId)
+  }
+
+  /** For use inside `database.write`: as `ensure`, where nothing is to be known of the user. */
+  add(userId: number): void {
+    if (this.#selectExists.get(userId) === undefined) this.#insertUser.run(userId)
   }
 }
 
