@@ -57,11 +57,15 @@ export class Form {
   }
 
   optionalId(name: string, ...aliases: string[]): number | undefined {
-    const ids = [name, ...aliases].flatMap((alias) => this.#optionalInteger(alias, 1) ?? [])
-    if (ids.some((id) => id !== ids[0])) {
-      throw new ChatError('invalid', `${[name, ...aliases].join(' and ')} must be the same`)
+    let id = this.#optionalInteger(name, 1)
+    for (const alias of aliases) {
+      const same = this.#optionalInteger(alias, 1)
+      if (id !== undefined && same !== undefined && id !== same) {
+        throw new ChatError('invalid', `${[name, ...aliases].join(' and ')} must be the same`)
+      }
+      id ??= same
     }
-    return ids[0]
+    return id
   }
 
   /** An integer of at least `min`; one above `max` counts as `max`. */
