@@ -6,7 +6,7 @@ import type { Random } from './random.ts'
 import { type Doors, Receiver } from './receiver.ts'
 import { type Load, Sender } from './sender.ts'
 import type { Service } from './service.ts'
-import { countByReceiver, readStored } from './stored.ts'
+import { countByReceiver, readStored, type Stored } from './stored.ts'
 
 /** Sends that are under way get this long to be answered, and messages to arrive. */
 const DRAIN_MS_MAX = 20_000
@@ -35,6 +35,8 @@ export interface Verdict {
 export class Auditor {
   /** Where clients find the service; change it to put something in between. */
   readonly doors: Doors
+  /** Events that a fault has queued itself. */
+  foreignEventCount = 0
   readonly #service: Service
   readonly #load: Load
   readonly #senders: Sender[]
@@ -62,6 +64,11 @@ export class Auditor {
   /** The ids of all messages that have been acknowledged by now. */
   get acknowledgedIds(): number[] {
     return this.sends.map(acknowledgedId).filter((id) => id !== undefined)
+  }
+
+  /** How often a receiver has connected, all in all. */
+  get connectCount(): number {
+    return this.#everybody.reduce((sum, { recovered }) => sum + recovered.length, 0)
   }
 
   /** Resolves when messages flow. */
@@ -106,7 +113,8 @@ export class Auditor {
     const found = audit(sends, stored.messages, deliveries)
     const files = await auditUploads(this.#service.uploadsFolder, sends, stored.messages)
     const { lost, repeated, outOfOrder } = found
-    const problems = [lost, repeated, outOfOrder, found.problems, stored.problems, files]
+    const own = [...this.#findEventsMiscounted(stored), ...this.#findUnresumed()]
+    const problems = [lost, repeated, outOfOrder, found.problems, stored.problems, files, own]
     return {
       tried: sends.length,
       acknowledged: this.acknowledgedIds.length,
@@ -127,6 +135,17 @@ export class Auditor {
 
   get #everybody(): Receiver[] {
     return [...this.#receivers, this.#probed]
+  }
+
+  /** Told events are deleted, but each message has taken one id of the event table. */
+  #findEventsMiscounted({ messages, queuedCount }: Stored): string[] {
+    const expected = messages.length + this.foreignEventCount
+    return queuedCount === expected ? [] : [`${queuedCount} events for ${expected} messages`]
+  }
+
+  #findUnresumed(): string[] {
+    const unresumed = this.#everybody.filter(({ recovered }) => recovered.includes(false))
+    return unresumed.map(({ userId }) => `user ${userId} was not told what it missed`)
   }
 
   #giveUp(): void {

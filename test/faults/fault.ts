@@ -13,7 +13,7 @@ export interface World {
   scaled(full: number): number
 }
 
-/** What the service must have said of a fault: each pattern fits at least one line. */
+/** What the service must have said of a fault: each pattern fits one line of the log, or an answer. */
 export interface Expected {
   log?: RegExp[]
   /** Answers of /health, status first: '503 {"status":"error",…'. */

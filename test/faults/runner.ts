@@ -87,8 +87,11 @@ async function recovery({ service, auditor }: World): Promise<number> {
 
 function findUnsaid(expected: Expected, said: Said): string[] {
   return (['log', 'health', 'status'] as const).flatMap((where) => {
-    const isSaid = (pattern: RegExp) => said[where].some((line) => pattern.test(line))
-    const unsaid = (expected[where] ?? []).filter((pattern) => !isSaid(pattern))
-    return unsaid.map((pattern) => `${where} never said ${pattern}`)
+    const times = (pattern: RegExp) => said[where].filter((line) => pattern.test(line)).length
+    return (expected[where] ?? []).flatMap((pattern) => {
+      if (times(pattern) === 0) return [`${where} never said ${pattern}`]
+      const isRepeated = where === 'log' && times(pattern) > 1
+      return isRepeated ? [`log said ${times(pattern)} times ${pattern}`] : []
+    })
   })
 }

@@ -15,6 +15,8 @@ export interface StoredMessage {
 /** What stands in a database file. */
 export interface Stored {
   messages: StoredMessage[]
+  /** How many events have ever been queued, those included that are told and deleted. */
+  queuedCount: number
   /** What is wrong with the file by itself, whoever sent what. */
   problems: string[]
 }
@@ -24,7 +26,8 @@ export function readStored(databasePath: string): Stored {
   const sqlite = new Sqlite(databasePath, { readonly: true })
   try {
     const messages = sqlite.prepare<[], StoredMessage>(SELECT_MESSAGES).all()
-    return { messages, problems: findProblems(sqlite) }
+    const queuedCount = sqlite.prepare<[], number>(SELECT_QUEUED_COUNT).pluck().get() ?? 0
+    return { messages, queuedCount, problems: findProblems(sqlite) }
   } finally {
     sqlite.close()
   }
@@ -48,6 +51,8 @@ const SELECT_MESSAGES = `
   FROM messages
   ORDER BY message_id
 `
+
+const SELECT_QUEUED_COUNT = "SELECT seq FROM sqlite_sequence WHERE name = 'pending_events'"
 
 /** Each finds rows that must not be, and says what they are. */
 const MUST_BE_EMPTY = {
