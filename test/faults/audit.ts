@@ -14,16 +14,24 @@ export interface Findings {
  * Compares what was sent and answered with what is stored and what was delivered, by exact id and
  * body.
  *
- * @param deliveries of each receiver, in the order in which they came
+ * @param resumed what each receiver got that resumes, in the order in which it came
+ * @param plain what those got that do not, who may get it twice
  */
-export function audit(sends: Send[], stored: StoredMessage[], deliveries: Delivery[][]): Findings {
+export function audit(
+  sends: Send[],
+  stored: StoredMessage[],
+  resumed: Delivery[][],
+  plain: Delivery[],
+): Findings {
   const storedByBody = groupBy(stored, ({ body }) => body)
-  const deliveredByBody = groupBy(deliveries.flat(), ({ body }) => body)
+  const resumedByBody = groupBy(resumed.flat(), ({ body }) => body)
+  const delivered = [...resumed.flat(), ...plain]
+  const deliveredByBody = groupBy(delivered, ({ body }) => body)
   return {
     lost: [...findNotStored(sends, storedByBody), ...findNotDelivered(stored, deliveredByBody)],
-    repeated: [...findTwice('stored', storedByBody), ...findTwice('delivered', deliveredByBody)],
-    outOfOrder: [...deliveries.flatMap(findDescents), ...findOvertaken(sends)],
-    problems: [...findUnasked(sends, stored), ...findUnstored(deliveries.flat(), storedByBody)],
+    repeated: [...findTwice('stored', storedByBody), ...findTwice('delivered', resumedByBody)],
+    outOfOrder: [...resumed.flatMap(findDescents), ...findOvertaken(sends)],
+    problems: [...findUnasked(sends, stored), ...findUnstored(delivered, storedByBody)],
   }
 }
 

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { waitFor } from '../support/wait.ts'
 import { audit } from './audit.ts'
 import { auditUploads } from './audit-uploads.ts'
@@ -12,10 +13,14 @@ import { countByReceiver, readStored, type Stored } from './stored.ts'
 const DRAIN_MS_MAX = 20_000
 /** A probe that has not arrived after this is followed by another. */
 const PROBE_MS_MAX = 1_000
+const FIRST_PLAIN_USER_ID = 101
 const PROBE_SENDER_ID = 1_001
 const PROBE_RECEIVER_ID = 1_002
 /** One broken thing breaks a thousand messages: the first few say what it is. */
 const LINES_MAX = 5
+
+/** Somebody gets an answer that acknowledges, or a message. */
+export type Moment = 'acknowledged' | 'delivered'
 
 export interface Verdict {
   tried: number
@@ -39,6 +44,7 @@ export class Auditor {
   foreignEventCount = 0
   readonly #service: Service
   readonly #load: Load
+  readonly #moments = new EventEmitter<Record<Moment, []>>()
   readonly #senders: Sender[]
   readonly #receivers: Receiver[]
   readonly #prober: Sender
@@ -50,11 +56,20 @@ export class Auditor {
     this.#service = service
     this.#load = load
     this.doors = { apiUrl: service.apiUrl, daemonUrl: service.daemonUrl }
-    const userIds = Array.from({ length: load.users }, (_, index) => index + 1)
-    this.#senders = userIds.map((userId) => new Sender(userId, this.doors, random.fork()))
-    this.#receivers = userIds.map((userId) => new Receiver(userId))
+    const onAcknowledged = () => this.#moments.emit('acknowledged')
+    const onDelivery = () => this.#moments.emit('delivered')
+    const userIds = numbersFrom(1, load.users)
+    this.#senders = userIds.map(
+      (userId) => new Sender(userId, this.doors, random.fork(), onAcknowledged),
+    )
+    this.#receivers = [
+      ...userIds.map((userId) => new Receiver(userId, true, onDelivery)),
+      ...numbersFrom(FIRST_PLAIN_USER_ID, load.plainUsers).map(
+        (userId) => new Receiver(userId, false, onDelivery),
+      ),
+    ]
     this.#prober = new Sender(PROBE_SENDER_ID, this.doors, random.fork())
-    this.#probed = new Receiver(PROBE_RECEIVER_ID)
+    this.#probed = new Receiver(PROBE_RECEIVER_ID, true)
   }
 
   get sends(): Send[] {
@@ -74,10 +89,17 @@ export class Auditor {
   /** Resolves when messages flow. */
   async start(): Promise<void> {
     this.#staying = Promise.all(this.#everybody.map((receiver) => receiver.stay(this.doors)))
+    const isThere = () => this.#everybody.every(({ isConnected }) => isConnected)
+    await waitFor(isThere, 'all receivers')
     const userIds = this.#receivers.map(({ userId }) => userId)
     this.#writing = Promise.all(this.#senders.map((sender) => sender.write(userIds, this.#load)))
     const isFlowing = () => this.#receivers.every(({ deliveries }) => deliveries.length > 0)
     await waitFor(isFlowing, 'messages to flow')
+  }
+
+  /** Resolves at the very moment when somebody gets an answer, or a message. */
+  async next(moment: Moment): Promise<void> {
+    await once(this.#moments, moment)
   }
 
   /** Whether a message that is sent now is acknowledged and arrives. */
@@ -99,7 +121,7 @@ export class Auditor {
     clearTimeout(patience)
     const counts = countByReceiver(this.#service.databasePath)
     const hasAll = ({ userId, deliveries }: Receiver) =>
-      deliveries.length >= (counts.get(userId) ?? 0)
+      new Set(deliveries.map(({ messageId }) => messageId)).size >= (counts.get(userId) ?? 0)
     const isDelivered = () => this.#everybody.every(hasAll)
     // Who has not got everything by then, the audit says by name.
     await waitFor(isDelivered, 'all messages', DRAIN_MS_MAX).catch(() => {})
@@ -109,8 +131,14 @@ export class Auditor {
   async audit(): Promise<Verdict> {
     const { sends } = this
     const stored = readStored(this.#service.databasePath)
-    const deliveries = this.#everybody.map((receiver) => receiver.deliveries)
-    const found = audit(sends, stored.messages, deliveries)
+    const resumed = this.#everybody.filter(({ resumes }) => resumes)
+    const plain = this.#everybody.filter(({ resumes }) => !resumes)
+    const found = audit(
+      sends,
+      stored.messages,
+      resumed.map(({ deliveries }) => deliveries),
+      plain.flatMap(({ deliveries }) => deliveries),
+    )
     const files = await auditUploads(this.#service.uploadsFolder, sends, stored.messages)
     const { lost, repeated, outOfOrder } = found
     const own = [...this.#findEventsMiscounted(stored), ...this.#findUnresumed()]
@@ -151,6 +179,10 @@ export class Auditor {
   #giveUp(): void {
     for (const sender of this.#senders) sender.giveUp()
   }
+}
+
+function numbersFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index)
 }
 
 function firstFew(lines: string[]): string[] {

@@ -15,7 +15,20 @@ export interface Doors {
 /** A user who is always online, or on the way back, and remembers every message it was told. */
 export class Receiver extends Device {
   readonly deliveries: Delivery[] = []
+  readonly resumes: boolean
+  readonly #onDelivery: () => void
   #isStaying = true
+
+  /**
+   * @param resumes whether it says which message was its last when it comes back. The document's own
+   *   example does not: it may be told twice what a daemon told it that then crashed, but misses
+   *   nothing by a crash.
+   */
+  constructor(userId: number, resumes: boolean, onDelivery: () => void = () => {}) {
+    super(userId)
+    this.resumes = resumes
+    this.#onDelivery = onDelivery
+  }
 
   /** Resolves after `leave`. */
   async stay(doors: Doors): Promise<void> {
@@ -31,10 +44,15 @@ export class Receiver extends Device {
     this.disconnect()
   }
 
+  protected override query(): string {
+    return this.resumes ? super.query() : `user_id=${this.userId}`
+  }
+
   protected override told(frame: Frame): void {
     super.told(frame)
     if (frame.event !== 'chat:message') return
     const { message_id: messageId, message: body } = frame.data
     this.deliveries.push({ receiverId: this.userId, messageId, body })
+    this.#onDelivery()
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { jpegOf, wavOf } from '../support/media.ts'
 import { multipart } from '../support/sample-media.ts'
-import type { Answer, Send, SentFile } from './ledger.ts'
+import { type Answer, acknowledgedId, type Send, type SentFile } from './ledger.ts'
 import type { Random } from './random.ts'
 import type { Doors } from './receiver.ts'
 
@@ -16,8 +16,10 @@ const TRY_LATER = [429, 503]
 
 /** What is sent, as shares of all sends, and how busily. */
 export interface Load {
-  /** Of users who write and read, each to all others. */
+  /** Users who write, each to everybody else, and who resume when they come back. */
   users: number
+  /** Users who only read, with the document's own client; 0 where a fault cuts single sockets. */
+  plainUsers: number
   /** The longest that a sender waits between an answer and its next send. */
   pauseMsMax: number
   files: number
@@ -25,7 +27,13 @@ export interface Load {
   nameless: number
 }
 
-export const USUAL_LOAD: Load = { users: 12, pauseMsMax: 30, files: 0.06, nameless: 0.4 }
+export const USUAL_LOAD: Load = {
+  users: 12,
+  plainUsers: 4,
+  pauseMsMax: 30,
+  files: 0.06,
+  nameless: 0.4,
+}
 
 /** A user who sends one message after the other, each when the one before is answered. */
 export class Sender {
@@ -33,13 +41,15 @@ export class Sender {
   readonly #userId: number
   readonly #doors: Doors
   readonly #random: Random
+  readonly #onAcknowledged: () => void
   #isWriting = true
   #isPatient = true
 
-  constructor(userId: number, doors: Doors, random: Random) {
+  constructor(userId: number, doors: Doors, random: Random, onAcknowledged: () => void = () => {}) {
     this.#userId = userId
     this.#doors = doors
     this.#random = random
+    this.#onAcknowledged = onAcknowledged
   }
 
   /** Resolves after `finish`, when the last send is answered. */
@@ -69,6 +79,7 @@ export class Sender {
       if (send.answers.length > 0) await delay(RETRY_MS)
       send.answers.push(await post(this.#doors.apiUrl, send))
     } while (this.#isPatient && isTriedAgain(send))
+    if (acknowledgedId(send) !== undefined) this.#onAcknowledged()
     return send
   }
 

@@ -25,8 +25,7 @@ export class Device {
   /** Resolves when chat:connected is here; rejects when the daemon is not. */
   async connect(daemonUrl: string): Promise<void> {
     this.disconnect()
-    const query = `user_id=${this.userId}&last_message_id=${this.lastMessageId}`
-    const socket = new WebSocket(`${daemonUrl}/?${query}`)
+    const socket = new WebSocket(`${daemonUrl}/?${this.query()}`)
     this.#socket = socket
     await new Promise<void>((resolve, reject) => {
       socket.on('error', reject)
@@ -58,6 +57,10 @@ export class Device {
   read(): void {
     const data = { message_id: this.lastMessageId }
     this.#socket?.send(JSON.stringify({ event: 'chat:read', data }))
+  }
+
+  protected query(): string {
+    return `user_id=${this.userId}&last_message_id=${this.lastMessageId}`
   }
 
   protected told({ event, data }: Frame): void {

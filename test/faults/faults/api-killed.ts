@@ -6,5 +6,6 @@ export const fault: Fault = {
   name: 'kill -9 of the API in mid-batch',
   load: { pauseMsMax: 5, files: 0.15 },
   expectSaid: { status: [/"chat-api","running":false/] },
-  run: (world) => killAgainAndAgain(world, ['chat-api'], 17),
+  run: (world) =>
+    killAgainAndAgain(world, { programs: ['chat-api'], moment: 'acknowledged', times: 17 }),
 }

@@ -6,5 +6,10 @@ export const fault: Fault = {
   expectSaid: {
     status: [/"chat-api","running":false/, /"chat-websocket","running":false/],
   },
-  run: (world) => killAgainAndAgain(world, ['chat-api', 'chat-websocket'], 16),
+  run: (world) =>
+    killAgainAndAgain(world, {
+      programs: ['chat-api', 'chat-websocket'],
+      moment: 'acknowledged',
+      times: 16,
+    }),
 }

@@ -8,5 +8,6 @@ export const fault: Fault = {
     health: [/^200 .*"daemon":"stopped"/],
     status: [/"chat-websocket","running":false/],
   },
-  run: (world) => killAgainAndAgain(world, ['chat-websocket'], 17),
+  run: (world) =>
+    killAgainAndAgain(world, { programs: ['chat-websocket'], moment: 'delivered', times: 17 }),
 }

@@ -23,6 +23,7 @@ export const fault: Fault = {
     const cuts = world.scaled(CUTS)
     for (let cut = 1; cut <= cuts; cut += 1) {
       await delay(world.random.next() * RUNNING_MS_MAX)
+      await world.auditor.next('acknowledged')
       await cutPower(world)
     }
   },
