@@ -10,9 +10,9 @@ import {
 } from 'fast-check'
 import { expect, test } from 'vitest'
 import { post, sendText } from '../support/clients.ts'
-import { Device } from '../support/device.ts'
 import { startApi, startDaemon, temporaryFolder } from '../support/processes.ts'
 import { Steps } from '../support/steps.ts'
+import { TestDevice } from '../support/test-device.ts'
 import { waitFor } from '../support/wait.ts'
 
 // The promise of delivery, held against histories that nobody would think of: whatever 20 users with
@@ -105,7 +105,7 @@ interface Sent {
 class World {
   readonly #folder: string
   readonly #apis: Api[]
-  readonly #devices: Device[] = []
+  readonly #devices: TestDevice[] = []
   readonly #sent: Sent[] = []
   /** What goes on beside the steps. */
   readonly #underWay: Promise<unknown>[] = []
@@ -117,7 +117,7 @@ class World {
     this.#apis = apis
     this.#daemon = daemon
     for (let index = 0; index < USERS * DEVICES_PER_USER; index++) {
-      this.#devices.push(new Device((index % USERS) + 1))
+      this.#devices.push(new TestDevice((index % USERS) + 1))
     }
   }
 
@@ -134,7 +134,7 @@ class World {
   async take(step: Step): Promise<void> {
     switch (step.kind) {
       case 'connect':
-        return this.#connect(this.#devices[step.device] as Device)
+        return this.#connect(this.#devices[step.device] as TestDevice)
       case 'disconnect':
         return this.#devices[step.device]?.disconnect()
       case 'send':
@@ -144,7 +144,7 @@ class World {
       case 'retry':
         return this.#retry(step.sent, step.api)
       case 'read':
-        return this.#read(this.#devices[step.device] as Device, step.api)
+        return this.#read(this.#devices[step.device] as TestDevice, step.api)
       case 'restart':
         return this.#restartDaemon(step)
     }
@@ -185,7 +185,7 @@ class World {
   }
 
   /** While the daemon is down this fails, as it does for anybody. */
-  async #connect(device: Device): Promise<void> {
+  async #connect(device: TestDevice): Promise<void> {
     await device.connect(this.#daemon.url).catch(() => device.disconnect())
   }
 
@@ -196,7 +196,7 @@ class World {
   }
 
   async #rush({ device: index, api, count }: Step & { kind: 'rush' }): Promise<void> {
-    const device = this.#devices[index] as Device
+    const device = this.#devices[index] as TestDevice
     for (let other = 1; other <= count; other++) {
       const from = ((device.userId - 1 + other) % USERS) + 1
       this.#sendNew(from, device.userId, (api + other) % this.#apis.length)
@@ -235,7 +235,7 @@ class World {
     }, 'an acknowledgement')
   }
 
-  #read(device: Device, api: number): void {
+  #read(device: TestDevice, api: number): void {
     const { userId: user_id, lastMessageId: message_id } = device
     if (message_id === 0) return
     if (device.isConnected) device.read()
@@ -256,7 +256,7 @@ class World {
     return this.#apis[index]?.url as string
   }
 
-  #devicesOf(userId: number): Device[] {
+  #devicesOf(userId: number): TestDevice[] {
     return this.#devices.filter((device) => device.userId === userId)
   }
 }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { connect, post, sendText, TestSocket } from '../support/clients.ts'
-import { Device } from '../support/device.ts'
 import { call, setBlock } from '../support/people.ts'
 import { startApi, startChat, startDaemon } from '../support/processes.ts'
 import { multipart, picture, recording } from '../support/sample-media.ts'
+import { TestDevice } from '../support/test-device.ts'
 import { waitFor } from '../support/wait.ts'
 
 const REPLAY_MAX = 500
@@ -30,7 +30,7 @@ test('no gap and no duplicate while messages commit during the replay', async ()
   const messageCount = 600
   const { api, daemon, folder } = await startChat()
   const secondApi = await startApi(folder)
-  const devices = [new Device(2), new Device(2)]
+  const devices = [new TestDevice(2), new TestDevice(2)]
   let remaining = messageCount
   const sentIds: number[] = []
   const keepSending = async (from: number) => {
@@ -39,7 +39,7 @@ test('no gap and no duplicate while messages commit during the replay', async ()
       sentIds.push((await sendText(url, from, 2, 'Hello')).message_id)
     }
   }
-  const keepReconnecting = async (device: Device) => {
+  const keepReconnecting = async (device: TestDevice) => {
     for (let round = 0; remaining > 0; round++) {
       await device.connect(daemon.url)
       // Every other time it is gone again in the middle of the replay.
@@ -174,9 +174,9 @@ test('a last_message_id that is no id is closed with 4400', async () => {
 
 test('each device is told what it missed itself', async () => {
   const { api, daemon } = await startChat()
-  const phone = new Device(2)
-  const laptop = new Device(2)
-  const tablet = new Device(2)
+  const phone = new TestDevice(2)
+  const laptop = new TestDevice(2)
+  const tablet = new TestDevice(2)
   const ids: number[] = []
   const send = async () => ids.push((await sendText(api.url, 1, 2, 'Hello')).message_id)
   await phone.connect(daemon.url)
@@ -255,7 +255,7 @@ test('nothing but messages is replayed, and none from before is lost to a block'
 
 test('a daemon that was killed is resumed from by its successor', async () => {
   const { api, daemon, folder } = await startChat()
-  const device = new Device(2)
+  const device = new TestDevice(2)
   await device.connect(daemon.url)
   const ids = [(await sendText(api.url, 1, 2, 'Told by the first')).message_id]
   await waitFor(() => device.messageIds.length === 1, 'the first message')

@@ -1,4 +1,3 @@
-import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Frame } from './clients.ts'
 
@@ -17,7 +16,6 @@ export class Device {
 
   constructor(userId: number) {
     this.userId = userId
-    onTestFinished(() => this.disconnect())
   }
 
   get isConnected(): boolean {
@@ -27,8 +25,7 @@ export class Device {
   /** Resolves when chat:connected is here; rejects when the daemon is not. */
   async connect(daemonUrl: string): Promise<void> {
     this.disconnect()
-    const query = `user_id=${this.userId}&last_message_id=${this.lastMessageId}`
-    const socket = new WebSocket(`${daemonUrl}/?${query}`)
+    const socket = new WebSocket(`${daemonUrl}/?${this.query()}`)
     this.#socket = socket
     await new Promise<void>((resolve, reject) => {
       socket.on('error', reject)
@@ -37,10 +34,17 @@ export class Device {
         // What still comes over a socket that was given up belongs to nobody.
         if (socket !== this.#socket) return
         const frame = JSON.parse(String(data))
-        this.#told(frame)
+        this.told(frame)
         if (frame.event === 'chat:connected') resolve()
       })
     })
+  }
+
+  /** Resolves when it is not connected any more, whoever hung up. */
+  async whenDisconnected(): Promise<void> {
+    const socket = this.#socket
+    if (socket === undefined || socket.readyState === WebSocket.CLOSED) return
+    await new Promise((resolve) => socket.once('close', resolve))
   }
 
   /** As a phone that loses its network: without a word. */
@@ -55,7 +59,11 @@ export class Device {
     this.#socket?.send(JSON.stringify({ event: 'chat:read', data }))
   }
 
-  #told({ event, data }: Frame): void {
+  protected query(): string {
+    return `user_id=${this.userId}&last_message_id=${this.lastMessageId}`
+  }
+
+  protected told({ event, data }: Frame): void {
     if (event === 'chat:connected') this.recovered.push(data.recovered)
     if (event !== 'chat:message') return
     this.messageIds.push(data.message_id)

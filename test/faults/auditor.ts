@@ -1,0 +1,191 @@
+import { EventEmitter, once } from 'node:events'
+import { waitFor } from '../support/wait.ts'
+import { audit } from './audit.ts'
+import { auditUploads } from './audit-uploads.ts'
+import { acknowledgedId, type Send } from './ledger.ts'
+import type { Random } from './random.ts'
+import { type Doors, Receiver } from './receiver.ts'
+import { type Load, Sender } from './sender.ts'
+import type { Service } from './service.ts'
+import { countByReceiver, readStored, type Stored } from './stored.ts'
+
+/** Sends that are under way get this long to be answered, and messages to arrive. */
+const DRAIN_MS_MAX = 20_000
+/** A probe that has not arrived after this is followed by another. */
+const PROBE_MS_MAX = 1_000
+const FIRST_PLAIN_USER_ID = 101
+const PROBE_SENDER_ID = 1_001
+const PROBE_RECEIVER_ID = 1_002
+/** One broken thing breaks a thousand messages: the first few say what it is. */
+const LINES_MAX = 5
+
+/** Somebody gets an answer that acknowledges, or a message. */
+export type Moment = 'acknowledged' | 'delivered'
+
+export interface Verdict {
+  tried: number
+  acknowledged: number
+  lost: number
+  repeated: number
+  outOfOrder: number
+  problems: string[]
+}
+
+/**
+ * Puts load on a service and knows everything that came of it: every send, every answer, every frame
+ * that every receiver got.
+ *
+ * start → (harm) → drain: nothing is under way any more → (the service is stopped) → audit.
+ */
+export class Auditor {
+  /** Where clients find the service; change it to put something in between. */
+  readonly doors: Doors
+  /** Events that a fault has queued itself. */
+  foreignEventCount = 0
+  readonly #service: Service
+  readonly #load: Load
+  readonly #moments = new EventEmitter<Record<Moment, []>>()
+  readonly #senders: Sender[]
+  readonly #receivers: Receiver[]
+  readonly #prober: Sender
+  readonly #probed: Receiver
+  #writing: Promise<unknown> = Promise.resolve()
+  #staying: Promise<unknown> = Promise.resolve()
+
+  constructor(service: Service, load: Load, random: Random) {
+    this.#service = service
+    this.#load = load
+    this.doors = { apiUrl: service.apiUrl, daemonUrl: service.daemonUrl }
+    const onAcknowledged = () => this.#moments.emit('acknowledged')
+    const onDelivery = () => this.#moments.emit('delivered')
+    const userIds = numbersFrom(1, load.users)
+    this.#senders = userIds.map(
+      (userId) => new Sender(userId, this.doors, random.fork(), onAcknowledged),
+    )
+    this.#receivers = [
+      ...userIds.map((userId) => new Receiver(userId, true, onDelivery)),
+      ...numbersFrom(FIRST_PLAIN_USER_ID, load.plainUsers).map(
+        (userId) => new Receiver(userId, false, onDelivery),
+      ),
+    ]
+    this.#prober = new Sender(PROBE_SENDER_ID, this.doors, random.fork())
+    this.#probed = new Receiver(PROBE_RECEIVER_ID, true)
+  }
+
+  get sends(): Send[] {
+    return [...this.#senders, this.#prober].flatMap(({ sends }) => sends)
+  }
+
+  /** The ids of all messages that have been acknowledged by now. */
+  get acknowledgedIds(): number[] {
+    return this.sends.map(acknowledgedId).filter((id) => id !== undefined)
+  }
+
+  /** How often a receiver has connected, all in all. */
+  get connectCount(): number {
+    return this.#everybody.reduce((sum, { recovered }) => sum + recovered.length, 0)
+  }
+
+  /** Resolves when messages flow. */
+  async start(): Promise<void> {
+    this.#staying = Promise.all(this.#everybody.map((receiver) => receiver.stay(this.doors)))
+    const isThere = () => this.#everybody.every(({ isConnected }) => isConnected)
+    await waitFor(isThere, 'all receivers')
+    const userIds = this.#receivers.map(({ userId }) => userId)
+    this.#writing = Promise.all(this.#senders.map((sender) => sender.write(userIds, this.#load)))
+    const isFlowing = () => this.#receivers.every(({ deliveries }) => deliveries.length > 0)
+    await waitFor(isFlowing, 'messages to flow')
+  }
+
+  /** Resolves at the very moment when somebody gets an answer, or a message. */
+  async next(moment: Moment): Promise<void> {
+    await once(this.#moments, moment)
+  }
+
+  /** Whether a message that is sent now is acknowledged and arrives. */
+  async isServed(): Promise<boolean> {
+    const send = await this.#prober.send(PROBE_RECEIVER_ID, { files: 0, nameless: 1 })
+    if (acknowledgedId(send) === undefined) return false
+    const isHere = () => this.#probed.deliveries.some(({ body }) => body === send.body)
+    return waitFor(isHere, 'the probe', PROBE_MS_MAX).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** Nothing new is sent; resolves when everything that is stored was delivered, or time is up. */
+  async drain(): Promise<void> {
+    for (const sender of this.#senders) sender.finish()
+    const patience = setTimeout(() => this.#giveUp(), DRAIN_MS_MAX)
+    await this.#writing
+    clearTimeout(patience)
+    const counts = countByReceiver(this.#service.databasePath)
+    const hasAll = ({ userId, deliveries }: Receiver) =>
+      new Set(deliveries.map(({ messageId }) => messageId)).size >= (counts.get(userId) ?? 0)
+    const isDelivered = () => this.#everybody.every(hasAll)
+    // Who has not got everything by then, the audit says by name.
+    await waitFor(isDelivered, 'all messages', DRAIN_MS_MAX).catch(() => {})
+  }
+
+  /** Call when the service has stopped. */
+  async audit(): Promise<Verdict> {
+    const { sends } = this
+    const stored = readStored(this.#service.databasePath)
+    const resumed = this.#everybody.filter(({ resumes }) => resumes)
+    const plain = this.#everybody.filter(({ resumes }) => !resumes)
+    const found = audit(
+      sends,
+      stored.messages,
+      resumed.map(({ deliveries }) => deliveries),
+      plain.flatMap(({ deliveries }) => deliveries),
+    )
+    const files = await auditUploads(this.#service.uploadsFolder, sends, stored.messages)
+    const { lost, repeated, outOfOrder } = found
+    const own = [...this.#findEventsMiscounted(stored), ...this.#findUnresumed()]
+    const problems = [lost, repeated, outOfOrder, found.problems, stored.problems, files, own]
+    return {
+      tried: sends.length,
+      acknowledged: this.acknowledgedIds.length,
+      lost: lost.length,
+      repeated: repeated.length,
+      outOfOrder: outOfOrder.length,
+      problems: problems.flatMap(firstFew),
+    }
+  }
+
+  /** Leaves, wherever it is. */
+  async stop(): Promise<void> {
+    for (const sender of this.#senders) sender.finish()
+    this.#giveUp()
+    for (const receiver of this.#everybody) receiver.leave()
+    await this.#staying
+  }
+
+  get #everybody(): Receiver[] {
+    return [...this.#receivers, this.#probed]
+  }
+
+  /** Told events are deleted, but each message has taken one id of the event table. */
+  #findEventsMiscounted({ messages, queuedCount }: Stored): string[] {
+    const expected = messages.length + this.foreignEventCount
+    return queuedCount === expected ? [] : [`${queuedCount} events for ${expected} messages`]
+  }
+
+  #findUnresumed(): string[] {
+    const unresumed = this.#everybody.filter(({ recovered }) => recovered.includes(false))
+    return unresumed.map(({ userId }) => `user ${userId} was not told what it missed`)
+  }
+
+  #giveUp(): void {
+    for (const sender of this.#senders) sender.giveUp()
+  }
+}
+
+function numbersFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index)
+}
+
+function firstFew(lines: string[]): string[] {
+  const more = lines.length - LINES_MAX
+  return more > 0 ? [...lines.slice(0, LINES_MAX), `… and ${more} more like these`] : lines
+}

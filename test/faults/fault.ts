@@ -1,0 +1,38 @@
+import type { Environment } from '../support/running-program.ts'
+import type { Auditor } from './auditor.ts'
+import type { Random } from './random.ts'
+import type { Load } from './sender.ts'
+import type { Service } from './service.ts'
+
+/** What a fault happens to. Load runs on it. */
+export interface World {
+  service: Service
+  auditor: Auditor
+  random: Random
+  /** As often or as long as the effort asks for, of what a full run does; at least 1. */
+  scaled(full: number): number
+}
+
+/** What the service must have said of a fault: each pattern fits one line of the log, or an answer. */
+export interface Expected {
+  log?: RegExp[]
+  /** Answers of /health, status first: '503 {"status":"error",…'. */
+  health?: RegExp[]
+  /** Answers of `status --json`; the fault has to ask for them (Service.status). */
+  status?: RegExp[]
+}
+
+/** A way in which things break. One in each file of faults/. */
+export interface Fault {
+  name: string
+  /** The service is started with these. */
+  settings?: Environment
+  /** Where the load differs from the usual one. */
+  load?: Partial<Load>
+  expectSaid?: Expected
+  /**
+   * Does the harm while messages flow, and resolves when it is over: from then on the time to recover
+   * counts. What it killed it has started again; all else the service has to manage by itself.
+   */
+  run(world: World): Promise<void>
+}

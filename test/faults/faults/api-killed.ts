@@ -1,0 +1,11 @@
+import type { Fault } from '../fault.ts'
+import { killAgainAndAgain } from '../killing.ts'
+
+/** Everybody writes without a pause: at any moment a batch is under way. */
+export const fault: Fault = {
+  name: 'kill -9 of the API in mid-batch',
+  load: { pauseMsMax: 5, files: 0.15 },
+  expectSaid: { status: [/"chat-api","running":false/] },
+  run: (world) =>
+    killAgainAndAgain(world, { programs: ['chat-api'], moment: 'acknowledged', times: 17 }),
+}

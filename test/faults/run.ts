@@ -1,0 +1,40 @@
+import { parseArgs } from 'node:util'
+import { loadFaults, type Row, runFault } from './runner.ts'
+
+// `npm run test:faults -- [fault …] [--seed N]`: everything that may break, broken.
+
+const TITLE = `| fault | tried | acknowledged | lost | repeated | out of order | recovered in ms |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |`
+
+/** Resolves with whether everything held. */
+async function main(): Promise<boolean> {
+  const { values, positionals } = parseArgs({
+    options: { seed: { type: 'string' } },
+    allowPositionals: true,
+  })
+  const seed = Number(values.seed ?? Date.now() % 2 ** 32)
+  const problems: string[] = []
+  console.log(TITLE)
+  for (const fault of await loadFaults(positionals)) {
+    try {
+      const row = await runFault(fault, { seed, effort: 1 })
+      console.log(line(row))
+      problems.push(...row.problems.map((problem) => `${fault.name}: ${problem}`))
+    } catch (error) {
+      console.log(`| ${fault.name} | failed |`)
+      problems.push(`${fault.name}: ${error instanceof Error ? error.stack : error}`)
+    }
+  }
+  console.log(`\nSeed ${seed}: repeat with --seed ${seed}`)
+  for (const problem of problems) console.log(`- ${problem}`)
+  return problems.length === 0
+}
+
+function line(row: Row): string {
+  const { fault, tried, acknowledged, lost, repeated, outOfOrder, recoveredMs } = row
+  const cells = [fault, tried, acknowledged, lost, repeated, outOfOrder, recoveredMs]
+  return `| ${cells.join(' | ')} |`
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+process.exitCode = (await main()) ? 0 : 1

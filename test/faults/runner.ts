@@ -1,0 +1,97 @@
+import { readdirSync } from 'node:fs'
+import { basename } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import { waitFor } from '../support/wait.ts'
+import { Auditor, type Verdict } from './auditor.ts'
+import type { Expected, Fault, World } from './fault.ts'
+import { Random } from './random.ts'
+import { USUAL_LOAD } from './sender.ts'
+import { type Said, Service } from './service.ts'
+
+const FAULTS = new URL('faults/', import.meta.url)
+/** A service that is not well by then does not get well by itself. */
+const RECOVERY_MS_MAX = 30_000
+const HEALTH_INTERVAL_MS = 200
+
+export interface Row extends Verdict {
+  fault: string
+  /** From the end of the harm until messages flow and both processes say that they are well. */
+  recoveredMs: number
+}
+
+export interface Effort {
+  seed: number
+  /** 1 for all that a fault can do; less for fewer kills in less time. */
+  effort: number
+}
+
+/** All that there are, or those of these names. */
+export async function loadFaults(names: string[] = []): Promise<Fault[]> {
+  const known = readdirSync(FAULTS).map((file) => basename(file, '.ts'))
+  const unknown = names.filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new Error(`No such fault: ${unknown}. There are: ${known}`)
+  const chosen = known.filter((name) => names.length === 0 || names.includes(name))
+  return Promise.all(chosen.map(async (name) => (await import(`./faults/${name}.ts`)).fault))
+}
+
+/** Lets one fault happen to a service of its own, and looks at what became of every message. */
+export async function runFault(fault: Fault, { seed, effort }: Effort): Promise<Row> {
+  const random = new Random(seed)
+  const service = await Service.start(random.fork(), fault.settings)
+  const auditor = new Auditor(service, { ...USUAL_LOAD, ...fault.load }, random.fork())
+  const scaled = (full: number) => Math.max(1, Math.round(full * effort))
+  try {
+    return await observe(fault, { service, auditor, random, scaled })
+  } finally {
+    await auditor.stop()
+    await service.destroy()
+  }
+}
+
+async function observe(fault: Fault, world: World): Promise<Row> {
+  const { service, auditor } = world
+  await auditor.start()
+  await watchingHealth(service, () => fault.run(world))
+  const recoveredMs = await recovery(world)
+  await auditor.drain()
+  const deaths = service.deaths
+  const stops = await service.stop()
+  const unsaid = findUnsaid(fault.expectSaid ?? {}, service.said)
+  const verdict = await auditor.audit()
+  const problems = [...deaths, ...stops, ...unsaid, ...verdict.problems]
+  return { fault: fault.name, ...verdict, recoveredMs, problems }
+}
+
+async function watchingHealth(service: Service, run: () => Promise<void>): Promise<void> {
+  let isOver = false
+  const watch = async () => {
+    while (!isOver) {
+      await service.isHealthy()
+      await delay(HEALTH_INTERVAL_MS)
+    }
+  }
+  const watching = watch()
+  await run().finally(() => {
+    isOver = true
+  })
+  await watching
+}
+
+async function recovery({ service, auditor }: World): Promise<number> {
+  const harmEndedAt = performance.now()
+  const isWell = async () => (await auditor.isServed()) && (await service.isHealthy())
+  await waitFor(isWell, 'the service to be well again', RECOVERY_MS_MAX)
+  return Math.round(performance.now() - harmEndedAt)
+}
+
+function findUnsaid(expected: Expected, said: Said): string[] {
+  return (['log', 'health', 'status'] as const).flatMap((where) => {
+    const times = (pattern: RegExp) => said[where].filter((line) => pattern.test(line)).length
+    return (expected[where] ?? []).flatMap((pattern) => {
+      if (times(pattern) === 0) return [`${where} never said ${pattern}`]
+      const isRepeated = where === 'log' && times(pattern) > 1
+      return isRepeated ? [`log said ${times(pattern)} times ${pattern}`] : []
+    })
+  })
+}

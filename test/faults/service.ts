@@ -1,0 +1,183 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  apiUrl,
+  daemonUrl,
+  type Environment,
+  environment,
+  type Program,
+  RunningProgram,
+} from '../support/running-program.ts'
+import type { Random } from './random.ts'
+
+/**
+ * Below the ports that systems give to outgoing connections: a client that knocks at a closed port
+ * among those can be given that very port, and then the service cannot have it back.
+ */
+const PORT_MIN = 10_000
+const PORT_MAX = 30_000
+const HEALTH_TIMEOUT_MS = 2_000
+
+/** What the service said of itself, in order: lines of the log, answers of /health, of `status`. */
+export interface Said {
+  log: string[]
+  health: string[]
+  status: string[]
+}
+
+/**
+ * The service under test: both real processes on one folder, and on the same two ports whenever they
+ * come back, so that clients find them again.
+ */
+export class Service {
+  readonly folder = mkdtempSync(join(tmpdir(), 'chat-fault-'))
+  readonly settings: Environment
+  readonly apiUrl: string
+  readonly daemonUrl: string
+  readonly #runs: RunningProgram[] = []
+  readonly #running = new Map<Program, RunningProgram>()
+  readonly #health: string[] = []
+  readonly #status: string[] = []
+  readonly #onExit = () => this.#destroy()
+
+  private constructor(settings: Environment, ports: { api: number; daemon: number }) {
+    const fixed = { CHAT_API_PORT: String(ports.api), CHAT_WS_PORT: String(ports.daemon) }
+    this.settings = { ...fixed, ...settings }
+    this.apiUrl = `http://127.0.0.1:${ports.api}`
+    this.daemonUrl = `ws://127.0.0.1:${ports.daemon}`
+    process.once('exit', this.#onExit)
+  }
+
+  /** Resolves when both processes serve. */
+  static async start(random: Random, settings: Environment = {}): Promise<Service> {
+    const ports = { api: await freePort(random), daemon: await freePort(random) }
+    const service = new Service(settings, ports)
+    await Promise.all([service.start('chat-api'), service.start('chat-websocket')])
+    return service
+  }
+
+  get databasePath(): string {
+    return environment(this.folder).CHAT_DATABASE as string
+  }
+
+  get uploadsFolder(): string {
+    return environment(this.folder).CHAT_UPLOADS_DIR as string
+  }
+
+  get said(): Said {
+    const log = this.#runs.flatMap(({ output }) => output.split('\n'))
+    return { log, health: this.#health, status: this.#status }
+  }
+
+  /** Programs that have ended though nobody asked them to. */
+  get deaths(): string[] {
+    const dead = [...this.#running].filter(([, { hasExited }]) => hasExited)
+    return dead.map(([program, { output }]) => `${program} died: ${output.slice(-500)}`)
+  }
+
+  /** Starts a program that does not run; resolves when it serves. */
+  async start(program: Program): Promise<void> {
+    const running = new RunningProgram(program, ['start'], this.folder, this.settings)
+    this.#runs.push(running)
+    this.#running.set(program, running)
+    await (program === 'chat-api' ? apiUrl(running) : daemonUrl(running))
+  }
+
+  pid(program: Program): number {
+    return this.#of(program).pid
+  }
+
+  /** kill -9. */
+  async kill(program: Program): Promise<void> {
+    const running = this.#of(program)
+    this.#running.delete(program)
+    await running.kill()
+  }
+
+  /** Stops what runs, as an operator would; resolves with what was not as it should be. */
+  async stop(): Promise<string[]> {
+    const running = [...this.#running]
+    this.#running.clear()
+    const stops = running.map(async ([program, process]) => {
+      const code = await process.stop()
+      return code === 0 ? [] : [`${program} did not stop well: exit code ${code}`]
+    })
+    return (await Promise.all(stops)).flat()
+  }
+
+  /** Whether both say of themselves, and the API of the daemon, that they are well. */
+  async isHealthy(): Promise<boolean> {
+    const healths = [this.#askHealth(this.apiUrl), this.#askHealth(this.daemonHttpUrl)]
+    const [api, daemon] = await Promise.all(healths)
+    return api?.status === 200 && daemon?.status === 200 && api.text.includes('"daemon":"running"')
+  }
+
+  /** Runs `status --json`. */
+  async status(program: Program): Promise<string> {
+    const command = new RunningProgram(program, ['status', '--json'], this.folder, this.settings)
+    await command.exit()
+    this.#status.push(command.output.trim())
+    return command.output
+  }
+
+  /** Leaves nothing behind, whatever state it is in. Safe to call twice. */
+  async destroy(): Promise<void> {
+    process.off('exit', this.#onExit)
+    await Promise.all(this.#runs.map((run) => run.kill()))
+    this.#destroy()
+  }
+
+  get daemonHttpUrl(): string {
+    return this.daemonUrl.replace('ws:', 'http:')
+  }
+
+  #of(program: Program): RunningProgram {
+    const running = this.#running.get(program)
+    if (running === undefined) throw new Error(`${program} does not run`)
+    return running
+  }
+
+  async #askHealth(url: string): Promise<{ status: number; text: string }> {
+    const answer = await ask(`${url}/health`)
+    this.#health.push(`${answer.status} ${answer.text}`)
+    return answer
+  }
+
+  #destroy(): void {
+    for (const { process } of this.#runs) process.kill('SIGKILL')
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** Status 0 stands for no answer. */
+async function ask(url: string): Promise<{ status: number; text: string }> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })
+    return { status: response.status, text: await response.text() }
+  } catch (error) {
+    return { status: 0, text: String(error) }
+  }
+}
+
+async function freePort(random: Random): Promise<number> {
+  for (;;) {
+    const port = random.integer(PORT_MIN, PORT_MAX)
+    if (await isFree(port)) return port
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  try {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
+    server.close()
+  }
+}
