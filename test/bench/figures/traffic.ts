@@ -32,6 +32,16 @@ export async function flatOut(peers: Peers): Promise<Figure[]> {
       ],
     },
     {
+      name: 'Processor time of the server per send, flat out',
+      unit: 'µs',
+      rounds: pick(results, ({ serverCpu, acknowledged }) => (serverCpu / acknowledged) * 1e6),
+    },
+    {
+      name: 'Processor time of the load itself per send',
+      unit: 'µs',
+      rounds: pick(results, ({ loadCpu, acknowledged }) => (loadCpu / acknowledged) * 1e6),
+    },
+    {
       name: 'Acknowledgement p99, flat out',
       unit: 'ms',
       rounds: pick(results, ({ acknowledgements }) => percentile(acknowledgements, 99)),

@@ -1,5 +1,6 @@
 import { waitFor } from '../../support/wait.ts'
 import type { Peer } from '../peers/peer.ts'
+import { cpuSeconds } from '../process-usage.ts'
 import { HttpClient } from './http-client.ts'
 import { SocketClient } from './socket-client.ts'
 
@@ -20,6 +21,9 @@ export interface Traffic {
   acknowledgements: number[]
   /** From the moment a message was due to its frame at the receiver. */
   deliveries: number[]
+  /** Processor time, in seconds: of the peer's processes, and of this one. */
+  serverCpu: number
+  loadCpu: number
 }
 
 interface Sending {
@@ -31,7 +35,7 @@ interface Sending {
  * they measure with one clock, in one process.
  */
 export class Chatter {
-  readonly #apiUrl: string
+  readonly #peer: Peer
   readonly #receivers: SocketClient[] = []
   readonly #sendings = new Map<number, Sending>()
   #senders: HttpClient[] = []
@@ -41,12 +45,12 @@ export class Chatter {
   #traffic = noTraffic()
   #refusal: Error | undefined
 
-  private constructor(apiUrl: string) {
-    this.#apiUrl = apiUrl
+  private constructor(peer: Peer) {
+    this.#peer = peer
   }
 
   static async open(peer: Peer): Promise<Chatter> {
-    const chatter = new Chatter(peer.apiUrl)
+    const chatter = new Chatter(peer)
     const onFrame = (payload: Buffer) => chatter.#onFrame(payload)
     for (let person = 0; person < PEOPLE; person += 1) {
       chatter.#receivers.push(await SocketClient.open(peer, FIRST_USER_ID + person, onFrame))
@@ -90,9 +94,11 @@ export class Chatter {
   /** With connections of its own for each round: servers hang up on those that are idle in between. */
   async #start(): Promise<number> {
     const people = Array.from({ length: PEOPLE }, (_, person) => person)
-    this.#senders = await Promise.all(people.map(() => HttpClient.open(this.#apiUrl)))
+    this.#senders = await Promise.all(people.map(() => HttpClient.open(this.#peer.apiUrl)))
     this.#idle = people
     this.#traffic = noTraffic()
+    this.#traffic.serverCpu -= cpuSeconds(this.#peer.pids)
+    this.#traffic.loadCpu -= cpuSeconds([process.pid])
     return performance.now()
   }
 
@@ -102,6 +108,8 @@ export class Chatter {
     if (this.#refusal !== undefined) throw this.#refusal
     await waitFor(() => this.#sendings.size === 0, 'all frames', ARRIVAL_TIMEOUT_MS)
     for (const sender of this.#senders) sender.close()
+    this.#traffic.serverCpu += cpuSeconds(this.#peer.pids)
+    this.#traffic.loadCpu += cpuSeconds([process.pid])
     return { ...this.#traffic, seconds }
   }
 
@@ -159,5 +167,12 @@ export class Chatter {
 }
 
 function noTraffic(): Traffic {
-  return { acknowledged: 0, seconds: 0, acknowledgements: [], deliveries: [] }
+  return {
+    acknowledged: 0,
+    seconds: 0,
+    acknowledgements: [],
+    deliveries: [],
+    serverCpu: 0,
+    loadCpu: 0,
+  }
 }

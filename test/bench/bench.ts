@@ -1,0 +1,128 @@
+import { cpus, release, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { Figure } from './figure.ts'
+import { crowd } from './figures/crowd.ts'
+import { idle } from './figures/idle.ts'
+import { listings, sendsBySize } from './figures/size.ts'
+import { calm, flatOut, type Peers, steady, tickAlone } from './figures/traffic.ts'
+import { upload } from './figures/upload.ts'
+import { fillDatabase } from './filled.ts'
+import { startChatPeer } from './peers/chat.ts'
+import { startFloor } from './peers/floor.ts'
+import { startPhp } from './peers/php.ts'
+import { whyNoPhp } from './peers/php-programs.ts'
+import { startSocketIo } from './peers/socket-io.ts'
+import { Stage } from './stage.ts'
+import { markdownTable } from './table.ts'
+
+// `npm run bench -- [scenario …]`: one table of all figures. What goes on is told on stderr.
+
+const GB = 1024 ** 3
+
+type Scenario = (stage: Stage) => Promise<Figure[]>
+
+const SCENARIOS: Record<string, Scenario> = {
+  async traffic(stage) {
+    const { chat, floor, 'socket.io': socketIo, ...php } = await startAll(stage)
+    return [
+      ...(await flatOut({ chat, floor, 'socket.io': socketIo, ...php } as Peers)),
+      ...(await steady({ chat, floor, ...php } as Peers)),
+      ...(await calm({ chat, floor, ...php } as Peers)),
+    ]
+  },
+
+  async tick(stage) {
+    return tickAlone({
+      chat: await stage.start((folder) => startChatPeer(folder, { CHAT_WAKE: 'off' })),
+    })
+  },
+
+  async crowd(stage) {
+    return crowd({
+      chat: () => startChatPeer(stage.folder()),
+      floor: startFloor,
+      'socket.io': startSocketIo,
+    })
+  },
+
+  async idle(stage) {
+    const chat = await stage.start(startChatPeer)
+    return idle({ chat, ...(await startPhpIfThere(stage)) })
+  },
+
+  async size(stage) {
+    const filled = (messages: number) => startFilled(stage, messages)
+    const million = await filled(1_000_000)
+    const peers = {
+      '10⁶ messages': million,
+      '10⁵ messages': await filled(100_000),
+      '10³ messages': await filled(1_000),
+    }
+    const empty = await stage.start(startChatPeer)
+    return [
+      ...(await listings(peers)),
+      ...(await sendsBySize({ '10⁶ messages': million, 'empty database': empty })),
+    ]
+  },
+
+  async upload(stage) {
+    return upload(await stage.start(startChatPeer), stage.folder())
+  },
+}
+
+async function startAll(stage: Stage): Promise<Peers> {
+  return {
+    chat: await stage.start(startChatPeer),
+    floor: await stage.start(startFloor),
+    'socket.io': await stage.start(startSocketIo),
+    ...(await startPhpIfThere(stage)),
+  }
+}
+
+async function startPhpIfThere(stage: Stage): Promise<Peers> {
+  const reason = whyNoPhp()
+  if (reason === undefined) return { php: await stage.start(startPhp) }
+  console.error(`Without the PHP peer: ${reason}`)
+  return {}
+}
+
+async function startFilled(stage: Stage, messages: number) {
+  const database = join(stage.folder(), 'chat.db')
+  await fillDatabase(database, messages)
+  return stage.start((folder) => startChatPeer(folder, { CHAT_DATABASE: database }))
+}
+
+async function play(scenario: Scenario): Promise<Figure[]> {
+  const stage = new Stage()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stage.clear().finally(() => process.exit(130)))
+  }
+  try {
+    return await scenario(stage)
+  } finally {
+    await stage.clear()
+    for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
+  }
+}
+
+function machine(): string {
+  const [{ model } = { model: 'unknown' }] = cpus()
+  const memory = `${Math.round(totalmem() / GB)} GB`
+  return `${cpus().length} cores (${model}), ${memory}, Linux ${release()}, Node ${process.version}`
+}
+
+async function main(names: string[]): Promise<void> {
+  const unknown = names.filter((name) => !(name in SCENARIOS))
+  if (unknown.length > 0)
+    throw new Error(`No such scenario: ${unknown}. There are: ${Object.keys(SCENARIOS)}`)
+  const figures: Figure[] = []
+  for (const [name, scenario] of Object.entries(SCENARIOS)) {
+    if (names.length > 0 && !names.includes(name)) continue
+    console.error(`${new Date().toTimeString().slice(0, 8)} ${name}`)
+    figures.push(...(await play(scenario)))
+  }
+  console.log(`${new Date().toISOString().slice(0, 10)}, ${machine()}\n`)
+  console.log(markdownTable(figures))
+}
+
+await main(process.argv.slice(2))

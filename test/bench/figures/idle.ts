@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Figure } from '../figure.ts'
+import { SocketClient } from '../load/socket-client.ts'
+import type { Peer } from '../peers/peer.ts'
+import { cpuSeconds } from '../process-usage.ts'
+import { alternate } from '../rounds.ts'
+import type { Peers } from './traffic.ts'
+
+/** PHP's select() takes no more than 1,024 descriptors; all peers get as many as it can have. */
+const SOCKETS = 1_000
+const WATCHED_MS = 6_000
+const ROUNDS = 3
+
+/** What it costs to wait: polling a table every 10 ms, with nothing in it and nobody talking. */
+export async function idle(peers: Peers): Promise<Figure[]> {
+  const sockets = await Promise.all(Object.values(peers).map(connect))
+  const rounds = await alternate(
+    ROUNDS,
+    Object.fromEntries(
+      Object.entries(peers).map(([name, peer]) => [name, () => percentOfCore(peer)]),
+    ),
+  )
+  await Promise.all(sockets.flat().map((socket) => socket.close()))
+  return [
+    {
+      name: `Idle with ${SOCKETS} sockets`,
+      unit: '% of a core',
+      rounds,
+      targets: [{ bound: 'at most', value: 1 }],
+    },
+  ]
+}
+
+async function connect(peer: Peer): Promise<SocketClient[]> {
+  const sockets: SocketClient[] = []
+  for (let userId = 1; userId <= SOCKETS; userId += 1) {
+    sockets.push(await SocketClient.open(peer, userId))
+  }
+  return sockets
+}
+
+async function percentOfCore({ pids }: Peer): Promise<number> {
+  const before = cpuSeconds(pids)
+  await delay(WATCHED_MS)
+  return ((cpuSeconds(pids) - before) / (WATCHED_MS / 1000)) * 100
+}
