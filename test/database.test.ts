@@ -352,38 +352,66 @@ test('closing commits what is queued first, and may be done twice', async () => 
   expect(userIds(openBeside(path))).toHaveLength(300)
 })
 
-test('a checkpoint empties a large log, and only copies a small one', async () => {
+/** In pages: what stands in the log, and how much of it in the database file too. */
+function logState(path: string): { log: number; checkpointed: number } {
+  const [state] = openBeside(path).pragma('wal_checkpoint(NOOP)') as ReturnType<typeof logState>[]
+  return state as ReturnType<typeof logState>
+}
+
+/** A database that has just logged so many megabytes, and perhaps a reader that holds them there. */
+async function openWithLog(megabytes: number, reader?: (path: string) => void): Promise<Database> {
   const database = await open()
-  const grow = (megabytes: number) =>
-    database.write(() => insertEvents(database, megabytes, 'x'.repeat(MB - 2)))
-  await grow(20)
-  const small = walBytes(database.path)
-  expect(small).toBeGreaterThan(20 * MB)
-  checkpoint(database.path)
-  expect(walBytes(database.path)).toBe(small)
-  expect(statSync(database.path).size).toBeGreaterThan(20 * MB)
-  await database.write(() => insertEvents(database, 34, 'x'.repeat(MB - 2)))
-  expect(walBytes(database.path)).toBeGreaterThan(32 * MB)
+  reader?.(database.path)
+  await database.write(() => insertEvents(database, megabytes, 'x'.repeat(MB - 2)))
+  return database
+}
+
+test('a checkpoint leaves a short log, copies a long one, and lets a longer one start over', async () => {
+  const short = await openWithLog(3)
+  checkpoint(short.path)
+  expect(logState(short.path).checkpointed).toBe(0)
+
+  const long = await openWithLog(5)
+  checkpoint(long.path)
+  expect(logState(long.path).log).toBeGreaterThan((5 * MB) / 4096)
+  expect(logState(long.path).checkpointed).toBe(logState(long.path).log)
+
+  const longer = await openWithLog(17)
+  const { log } = logState(longer.path)
+  const size = walBytes(longer.path)
+  checkpoint(longer.path)
+  await longer.write(() => insertUser(longer, 1))
+  expect(logState(longer.path).log).toBeLessThan(log / 100)
+  expect(walBytes(longer.path)).toBe(size)
+  expect(countEvents(longer)).toBe(17)
+})
+
+test('a log that has grown beyond all measure gives its room back', async () => {
+  const database = await openWithLog(129)
+  expect(walBytes(database.path)).toBeGreaterThan(128 * MB)
   checkpoint(database.path)
   expect(walBytes(database.path)).toBe(0)
-  expect(countEvents(database)).toBe(54)
+  expect(countEvents(database)).toBe(129)
 })
 
 test('a checkpoint does not mind somebody who reads all the while', async () => {
-  const database = await open()
-  const reader = openBeside(database.path)
-  reader.exec('BEGIN')
-  expect(userIds(reader)).toEqual([])
-  await database.write(() => insertEvents(database, 34, 'x'.repeat(MB - 2)))
+  let reader: Sqlite.Database | undefined
+  const database = await openWithLog(17, (path) => {
+    reader = openBeside(path)
+    reader.exec('BEGIN')
+    expect(userIds(reader)).toEqual([])
+  })
   await database.write(() => insertUser(database, 1))
-  const before = walBytes(database.path)
+  const { log } = logState(database.path)
+
   checkpoint(database.path)
-  expect(walBytes(database.path)).toBe(before)
-  expect(userIds(reader)).toEqual([])
-  reader.exec('COMMIT')
-  expect(userIds(reader)).toEqual([1])
+  expect(logState(database.path).log).toBe(log)
+  expect(userIds(reader as Sqlite.Database)).toEqual([])
+
+  reader?.exec('COMMIT')
+  expect(userIds(reader as Sqlite.Database)).toEqual([1])
   checkpoint(database.path)
-  expect(walBytes(database.path)).toBe(0)
+  expect(logState(database.path)).toMatchObject({ checkpointed: log })
 })
 
 test('there is no log beside a database that is not there', () => {

@@ -92,6 +92,11 @@ export class Events {
     return this.#database.write(() => this.append(event, userId, data))
   }
 
+  /** Something that is not what it was once there may be more events. */
+  version(): string {
+    return this.#database.version()
+  }
+
   /** Up to `limit` events that come after `eventId`, oldest first. */
   async after(eventId: number, limit: number): Promise<PendingEvent[]> {
     return this.#selectAfter.all(eventId, limit)

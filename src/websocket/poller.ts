@@ -38,7 +38,11 @@ export interface PollerOptions {
 export class Poller {
   readonly #options: PollerOptions
   #cursor = 0
+  /** Of the database, when there was nothing after the cursor. */
+  #emptyVersion: string | undefined
   #timer: NodeJS.Timeout | undefined
+  /** When the next tick is due, by performance.now(). */
+  #dueAt = 0
   #watcher: FSWatcher | undefined
   #wakeRetries = 0
   #failures = 0
@@ -101,6 +105,9 @@ export class Poller {
 
   /** Returns whether there may be more. */
   async #pollOnce(): Promise<boolean> {
+    // Asked before the query: what is committed in between has another version.
+    const version = this.#options.events.version()
+    if (version === this.#emptyVersion) return false
     const events = await this.#options.events.after(this.#cursor, BATCH_EVENTS_MAX)
     let dataLength = 0
     for (const event of events) {
@@ -112,6 +119,7 @@ export class Poller {
       await new Promise(setImmediate)
     }
     if (events.length > 0) this.#wakeRetries = 0
+    this.#emptyVersion = events.length < BATCH_EVENTS_MAX ? version : undefined
     return events.length === BATCH_EVENTS_MAX && this.#isRunning
   }
 
@@ -126,9 +134,16 @@ export class Poller {
   #nextDelay(): number {
     const { intervalMs } = this.#options
     if (this.#failures > 0) return Math.min(intervalMs * 2 ** this.#failures, BACKOFF_MS_MAX)
-    if (this.#wakeRetries === 0) return intervalMs
+    if (this.#wakeRetries === 0) return this.#untilNextTick()
     this.#wakeRetries -= 1
     return Math.min(WAKE_RETRY_MS, intervalMs)
+  }
+
+  /** Ticks keep to their beat: what a poll took, or a timer was late, is no part of the next wait. */
+  #untilNextTick(): number {
+    const now = performance.now()
+    this.#dueAt = Math.max(this.#dueAt + this.#options.intervalMs, now)
+    return this.#dueAt - now
   }
 
   #schedule(delayMs: number): void {
