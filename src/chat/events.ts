@@ -17,6 +17,11 @@ export const EVENT_DATA_BYTES_MAX = 65_536
 export const EVENT_DATA_LEVELS_MAX = 1_000
 /** Events that mean something only at the moment they happen: never told late. */
 export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
+/** An event as it stands in the table: `data` is null where no client could read what stands there. */
+export type QueuedEvent = Omit<PendingEvent, 'data'> & { data: string | null }
+
+/** Characters of JSON in a row: what schema.sql allows. */
+export const QUEUED_DATA_LENGTH_MAX = 1_048_576
 /** Rows that one statement deletes: the daemon's sockets wait while it runs. */
 const DELETED_ROWS_MAX = 2_000
 
@@ -24,7 +29,7 @@ const DELETED_ROWS_MAX = 2_000
 export class Events {
   readonly #database: Database
   readonly #insert: Statement<[string, number | null, string]>
-  readonly #selectAfter: Statement<[number, number], PendingEvent>
+  readonly #selectAfter: Statement<[number, number], QueuedEvent>
   readonly #deleteThrough: Statement<[number, string, number]>
   readonly #deleteStale: Statement<[string, string]>
   readonly #lastId: Statement<[], number>
@@ -36,7 +41,8 @@ export class Events {
       INSERT INTO pending_events (event, user_id, data) VALUES (?, ?, ?)
     `)
     this.#selectAfter = database.prepare(`
-      SELECT event_id AS eventId, event, user_id AS userId, data
+      SELECT event_id AS eventId, event, user_id AS userId,
+        iif(length(data) <= ${QUEUED_DATA_LENGTH_MAX} AND json_valid(data), data, NULL) AS data
       FROM pending_events
       WHERE event_id > ?
       ORDER BY event_id
@@ -97,8 +103,11 @@ export class Events {
     return this.#database.version()
   }
 
-  /** Up to `limit` events that come after `eventId`, oldest first. */
-  async after(eventId: number, limit: number): Promise<PendingEvent[]> {
+  /**
+   * Up to `limit` events that come after `eventId`, oldest first. The table refuses what is no JSON,
+   * but whoever writes to the file may tell SQLite not to look.
+   */
+  async after(eventId: number, limit: number): Promise<QueuedEvent[]> {
     return this.#selectAfter.all(eventId, limit)
   }
 

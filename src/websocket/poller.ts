@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
-import type { Events, PendingEvent } from '../chat/events.ts'
+import type { Events, PendingEvent, QueuedEvent } from '../chat/events.ts'
 import type { Log } from '../log.ts'
 
 /** Events read at once: what a tick may keep the sockets waiting for. */
@@ -113,7 +113,7 @@ export class Poller {
     for (const event of events) {
       this.#deliver(event)
       this.#cursor = event.eventId
-      dataLength += event.data.length
+      dataLength += event.data?.length ?? 0
       if (dataLength < DATA_IN_ONE_GO) continue
       dataLength = 0
       await new Promise(setImmediate)
@@ -123,9 +123,16 @@ export class Poller {
     return events.length === BATCH_EVENTS_MAX && this.#isRunning
   }
 
-  #deliver(event: PendingEvent): void {
+  #deliver({ data, ...event }: QueuedEvent): void {
+    if (data === null) {
+      const name = JSON.stringify(event.event)
+      this.#options.log.error(
+        `Event ${event.eventId}, ${name}, has no JSON that can be sent; skipped`,
+      )
+      return
+    }
     try {
-      this.#options.deliver(event)
+      this.#options.deliver({ ...event, data })
     } catch (error) {
       this.#options.log.error(`Event ${event.eventId} could not be delivered; skipped`, error)
     }

@@ -113,6 +113,11 @@ export class Auditor {
     )
   }
 
+  /** Everybody loses their connection, and comes back through the door that is there now. */
+  reconnect(): void {
+    for (const receiver of this.#everybody) receiver.disconnect()
+  }
+
   /** Nothing new is sent; resolves when everything that is stored was delivered, or time is up. */
   async drain(): Promise<void> {
     for (const sender of this.#senders) sender.finish()

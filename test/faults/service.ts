@@ -60,11 +60,11 @@ export class Service {
   }
 
   get databasePath(): string {
-    return environment(this.folder).CHAT_DATABASE as string
+    return environment(this.folder, this.settings).CHAT_DATABASE as string
   }
 
   get uploadsFolder(): string {
-    return environment(this.folder).CHAT_UPLOADS_DIR as string
+    return environment(this.folder, this.settings).CHAT_UPLOADS_DIR as string
   }
 
   get said(): Said {
@@ -95,6 +95,14 @@ export class Service {
     const running = this.#of(program)
     this.#running.delete(program)
     await running.kill()
+  }
+
+  /** Stops one as an operator would, and waits until it has ended. */
+  async terminate(program: Program): Promise<void> {
+    const running = this.#of(program)
+    this.#running.delete(program)
+    const code = await running.stop()
+    if (code !== 0) throw new Error(`${program} did not stop well: exit code ${code}`)
   }
 
   /** Stops what runs, as an operator would; resolves with what was not as it should be. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { connect, type TestSocket } from '../support/clients.ts'
 import { Crowd } from '../support/crowd.ts'
 import { toldSoFar, waitForStatus } from '../support/people.ts'
@@ -10,10 +10,16 @@ const RELOADED_USERS = 1_000
 /** Asking all the time would be a load of its own. */
 const PING_PAUSE_MS = 20
 
+function crowdAt(daemonUrl: string): Crowd {
+  const crowd = new Crowd(daemonUrl)
+  onTestFinished(() => crowd.leave())
+  return crowd
+}
+
 test(`${BURST_USERS} users who come at once do not freeze the daemon`, async () => {
   const { daemon } = await startChat()
   const observer = await connect(daemon.url, 1)
-  const crowd = new Crowd(daemon.url)
+  const crowd = crowdAt(daemon.url)
   const pings = pingUntil(observer, crowd.join(10_000, BURST_USERS))
 
   const { answeredCount, slowestMs } = await pings
@@ -30,14 +36,14 @@ test(`${BURST_USERS} users who come at once do not freeze the daemon`, async () 
 test(`${RELOADED_USERS} pages that are reloaded together tell nobody anything`, async () => {
   const { daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: '5000' })
   const observer = await connect(daemon.url, 1)
-  const before = new Crowd(daemon.url)
+  const before = crowdAt(daemon.url)
   await before.join(10_000, RELOADED_USERS)
   await observer.event('chat:user_status', RELOADED_USERS)
   expect(before.count('chat:user_status')).toBeGreaterThan(0)
   await toldSoFar(observer, daemon.url)
   const toldCount = observer.all('chat:user_status').length
 
-  const after = new Crowd(daemon.url)
+  const after = crowdAt(daemon.url)
   await before.leave()
   const last = await connect(daemon.url, 9)
   await waitForStatus(observer, 9, 'online')

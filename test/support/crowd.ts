@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { type Socket, connect as tcpConnect } from 'node:net'
-import { onTestFinished } from 'vitest'
 
 /** Handshakes under way at once: a kernel's queue of new connections has a few hundred places. */
 const HANDSHAKES_MAX = 250
@@ -17,7 +16,6 @@ export class Crowd {
 
   constructor(daemonUrl: string) {
     this.#url = new URL(daemonUrl)
-    onTestFinished(() => this.leave())
   }
 
   /** How many members the daemon has hung up on. */
