@@ -35,7 +35,7 @@ export function askCallback(url: string): (headers: IncomingHttpHeaders) => Prom
     }
     const key = createHash('sha256').update(`${cookie}\0${authorization}`).digest('base64')
     const known = cache.get(key)
-    if (known !== undefined && known.until > Date.now()) return known.identity
+    if (known !== undefined && known.until > performance.now()) return known.identity
     const identity = ask(url, { cookie, authorization })
     remember(cache, key, identity)
     // Only good news is kept: who logs in a moment later is not to be turned away.
@@ -46,7 +46,7 @@ export function askCallback(url: string): (headers: IncomingHttpHeaders) => Prom
 
 function remember(cache: Map<string, Cached>, key: string, identity: Promise<Identity>): void {
   cache.delete(key)
-  cache.set(key, { identity, until: Date.now() + CACHE_MS })
+  cache.set(key, { identity, until: performance.now() + CACHE_MS })
   const [oldest] = cache.keys()
   if (cache.size > CACHED_MAX && oldest !== undefined) cache.delete(oldest)
 }

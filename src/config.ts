@@ -106,6 +106,13 @@ export const settings = {
     0,
     60_000,
   ),
+  pingIntervalMs: integer(
+    'CHAT_PING_INTERVAL_MS',
+    '25000',
+    'how often each socket is pinged, in ms; one that does not answer until the next is cut',
+    1_000,
+    600_000,
+  ),
   replayedMessagesMax: integer(
     'CHAT_MAX_REPLAY',
     '500',

@@ -18,43 +18,79 @@ const WAL_CHECKPOINTED_BYTES_MIN = 4 * 1024 * 1024
 /** A WAL larger than this means that checkpoints do not get through: somebody holds a reader open. */
 export const WAL_WARNED_BYTES_MIN = 256 * 1024 * 1024
 
+/** How often the clock is compared with one that nobody can set. */
+const CLOCK_LOOK_MS = 1_000
+/** A clock that is kept in step moves by less between two looks. */
+const CLOCK_STEP_MS = 2_000
+
 /**
- * node-cron would print, past our log, that a chore still runs or that a busy moment made it late.
- * Neither matters: the next time does what this one did not.
+ * node-cron would print, past our log, that a busy moment made a chore late. It does not matter: the
+ * next time does what this one did not.
  */
 const SILENT = { info() {}, warn() {}, error() {}, debug() {} }
 
 /**
  * Runs chores on their schedules, each never twice at once. One that fails is logged, once until it
  * works again, and tried again at its next time.
+ *
+ * node-cron waits for a time of day: when the clock is set back by an hour, everything would rest for
+ * an hour. So whenever the clock was set, all chores are scheduled anew.
  */
 export class Housekeeping {
-  readonly #tasks: ScheduledTask[]
+  readonly #chores: Chore[]
   readonly #log: Log
   readonly #failing = new Set<string>()
-  readonly #running = new Set<Promise<void>>()
+  readonly #running = new Map<Chore, Promise<void>>()
+  readonly #clockTimer: NodeJS.Timeout
+  #tasks: ScheduledTask[] = []
 
   constructor(chores: Chore[], log: Log) {
+    this.#chores = chores
     this.#log = log
-    this.#tasks = chores.map((chore) =>
-      cron.schedule(chore.schedule, () => this.#track(this.#run(chore)), {
+    this.#schedule()
+    this.#clockTimer = this.#watchClock()
+  }
+
+  /** Resolves when no chore runs, and none will. */
+  async stop(): Promise<void> {
+    clearInterval(this.#clockTimer)
+    await this.#unschedule()
+    await Promise.all(this.#running.values())
+  }
+
+  #schedule(): void {
+    this.#tasks = this.#chores.map((chore) =>
+      cron.schedule(chore.schedule, () => this.#track(chore), {
         name: chore.name,
-        noOverlap: true,
         logger: SILENT,
       }),
     )
   }
 
-  /** Resolves when no chore runs, and none will. */
-  async stop(): Promise<void> {
+  async #unschedule(): Promise<void> {
     await Promise.all(this.#tasks.map((task) => task.destroy()))
-    await Promise.all(this.#running)
   }
 
-  async #track(run: Promise<void>): Promise<void> {
-    this.#running.add(run)
+  #watchClock(): NodeJS.Timeout {
+    const ahead = () => Date.now() - performance.now()
+    let before = ahead()
+    return setInterval(async () => {
+      const stepMs = ahead() - before
+      if (Math.abs(stepMs) < CLOCK_STEP_MS) return
+      before += stepMs
+      const way = stepMs < 0 ? 'back' : 'forward'
+      this.#log.warn(`The clock was set ${way} by ${Math.round(Math.abs(stepMs) / 1000)} s`)
+      await this.#unschedule()
+      this.#schedule()
+    }, CLOCK_LOOK_MS)
+  }
+
+  async #track(chore: Chore): Promise<void> {
+    if (this.#running.has(chore)) return
+    const run = this.#run(chore)
+    this.#running.set(chore, run)
     await run
-    this.#running.delete(run)
+    this.#running.delete(chore)
   }
 
   async #run(chore: Chore): Promise<void> {

@@ -55,6 +55,7 @@ test('every setting has its documented default', () => {
     connectionsMax: 20_000,
     connectionsPerUserMax: 20,
     presence: 'all',
+    pingIntervalMs: 25_000,
     offlineDelayMs: 3_000,
     replayedMessagesMax: 500,
     echoesToSender: false,
@@ -87,6 +88,7 @@ test.for([
   ['CHAT_POLL_INTERVAL_MS', 'pollIntervalMs', 1, 60_000],
   ['CHAT_MAX_MESSAGE_LENGTH', 'messageLengthMax', 1, 100_000],
   ['CHAT_OFFLINE_DELAY_MS', 'offlineDelayMs', 0, 60_000],
+  ['CHAT_PING_INTERVAL_MS', 'pingIntervalMs', 1_000, 600_000],
   ['CHAT_MAX_REPLAY', 'replayedMessagesMax', 1, 10_000],
 ] as const)('%s takes its limits and nothing past them', ([variable, key, min, max]) => {
   expect(readConfig({ [variable]: `${min}` })[key]).toBe(min)
@@ -118,7 +120,7 @@ test.for([
 
 test('every number among the settings is tested at its limits here', () => {
   const numbers = Object.entries(readConfig({})).filter(([, value]) => typeof value === 'number')
-  expect(numbers).toHaveLength(6 + 7)
+  expect(numbers).toHaveLength(7 + 7)
 })
 
 test.for([

@@ -75,6 +75,23 @@ test('a chore never runs twice at once, without a word about it', async () => {
   for (const spy of consoles) expect(spy).not.toHaveBeenCalled()
 })
 
+test.for([
+  ['back', -3_600],
+  ['forward', 3_600],
+] as const)('a clock that is set %s by an hour keeps no chore waiting', async ([way, seconds]) => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now(), shouldAdvanceTime: true })
+  onTestFinished(() => void vi.useRealTimers())
+  const { clock, chore } = metronome()
+  const { lines } = keepHouse([chore])
+  await waitFor(() => clock.ticks > 0, 'a tick')
+
+  vi.setSystemTime(Date.now() + seconds * 1_000)
+  const { ticks } = clock
+  await waitFor(() => clock.ticks > ticks + 2, 'more of them')
+
+  expect(lines.map(({ message }) => message)).toEqual([`The clock was set ${way} by 3600 s`])
+})
+
 test('stop waits for the chore that runs, and no other starts', async () => {
   const { slow, chore } = slowChore()
   const { clock, chore: ticking } = metronome()

@@ -96,9 +96,9 @@ export async function stopProcess(pid: number, signal: NodeJS.Signals): Promise<
   const startedAt = processStartedAt(pid)
   if (startedAt === undefined) return true
   sendSignal(pid, signal)
-  const deadline = Date.now() + STOP_MS
+  const deadline = performance.now() + STOP_MS
   while (isSameProcess(pid, startedAt)) {
-    if (Date.now() > deadline) return false
+    if (performance.now() > deadline) return false
     await delay(STOP_POLL_MS)
   }
   return true

@@ -12,6 +12,8 @@ import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
 import { readCertificate } from '../tls.ts'
+import { healthLine } from './ask-health.ts'
+import { askApi } from './checks/api.ts'
 import { listenError, openParts, reloadCertificate, startHousekeeping, urlHost } from './parts.ts'
 import { createProgram, type RunningService, run } from './program.ts'
 
@@ -81,5 +83,7 @@ async function startServer(server: ApiServer, config: Config): Promise<number> {
 }
 
 async function describe(config: Config): Promise<Record<string, string | number>> {
-  return { database: config.database, uploads: config.uploadsDir }
+  const answer = await askApi(config)
+  const health = answer === undefined ? {} : { health: healthLine(answer) }
+  return { ...health, database: config.database, uploads: config.uploadsDir }
 }

@@ -14,6 +14,7 @@ import { readCertificate } from '../tls.ts'
 import { CLOSE } from '../websocket/connection.ts'
 import { Daemon } from '../websocket/daemon.ts'
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
+import { askHealth, healthLine } from './ask-health.ts'
 import { doctor } from './doctor.ts'
 import {
   listenError,
@@ -114,6 +115,7 @@ async function describe(config: Config): Promise<Record<string, string | number>
     const daemon = await chat.daemons.find(hostname())
     if (daemon === undefined) return {}
     return {
+      health: healthLine(await askHealth(daemon.address)),
       address: daemon.address,
       connections: (await chat.connections.list()).length,
       started_at: daemon.startedAt,

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { type Chat, createChat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
 import { type Database, openDatabase } from '../database.ts'
@@ -35,6 +36,7 @@ export function startHousekeeping(
     [
       ...chores,
       { name: 'Checkpointing', schedule: '* * * * * *', run: () => checkpointer.run() },
+      { name: 'Opening files', schedule: '* * * * * *', run: openAFile },
       { name: 'Optimizing', schedule: '17 * * * *', run: () => database.optimize() },
     ],
     log,
@@ -44,6 +46,20 @@ export function startHousekeeping(
       await housekeeping.stop()
       await checkpointer.stop()
     },
+  }
+}
+
+/**
+ * When no file descriptor is left, the system takes new connections and drops them without a word:
+ * so somebody has to look.
+ */
+function openAFile(): void {
+  try {
+    closeSync(openSync(devNull, 'r'))
+  } catch (cause) {
+    const reason = `no file descriptor is left, and new connections are dropped (${systemCode(cause)})`
+    const message = `${reason}. Raise the limit: LimitNOFILE in systemd, ulimit -n`
+    throw new ChatError('unavailable', message, { cause })
   }
 }
 

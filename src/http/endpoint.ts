@@ -18,6 +18,8 @@ export interface EndpointContext {
   limits: Limits
   broadcastSecret: string
   metrics: ApiMetrics
+  /** Why requests are answered 503; undefined while they are not. */
+  problem: string | undefined
   metricsSecret: string
   clientConfig: ClientConfig
 }

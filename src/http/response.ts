@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ChatError, type ErrorCode } from '../errors.ts'
 
-/** What an endpoint says, in the document's envelope. Success is always HTTP 200. */
+/** What an endpoint says, in the document's envelope. Success is HTTP 200, an error that it has an answer for 503. */
 export interface Answer {
   status: 'success' | 'error'
   message: string
@@ -44,12 +44,9 @@ export function success(message: string, data: object): Answer {
   return { status: 'success', message, data }
 }
 
-export function sendAnswer(
-  response: ServerResponse,
-  answer: Answer | TextAnswer,
-  httpStatus = 200,
-): void {
-  response.end(writeHead(response, answer, httpStatus))
+export function sendAnswer(response: ServerResponse, answer: Answer | TextAnswer): void {
+  const isError = 'status' in answer && answer.status === 'error'
+  response.end(writeHead(response, answer, isError ? STATUS_OF.unavailable : 200))
 }
 
 /** Returns the body that has to follow: as text, which Node sends in one piece with the head. */

@@ -14,6 +14,7 @@ import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Certificate } from '../tls.ts'
 import type { ApiMetrics } from './api-metrics.ts'
+import { Availability } from './availability.ts'
 import type { ClientConfig, Endpoint, Limits } from './endpoint.ts'
 import { blockUnblockUser } from './endpoints/block_unblock_user.ts'
 import { chatWebsocketBroadcast } from './endpoints/chat_websocket_broadcast.ts'
@@ -113,12 +114,13 @@ export class ApiServer {
   readonly #server: HttpServer | HttpsServer
   readonly #media: ReturnType<typeof mediaFolder>
   readonly #pages: ReturnType<typeof pagesFolder>
+  readonly #availability: Availability
   #isStopping = false
-  #isUnavailable = false
 
   constructor(parts: ApiParts, options: ApiOptions) {
     this.#parts = parts
     this.#options = options
+    this.#availability = new Availability(parts.log)
     this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
     this.#pages = pagesFolder(options.pagesDir, options.uploadsDir)
     const serverOptions = {
@@ -206,9 +208,10 @@ export class ApiServer {
     const caller = isOpen ? new Caller() : await authenticate(request)
     const form = await readForm(request, queryOf(request), uploads)
     const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
-    const context = { form, caller, request, chat, uploads, limits, metrics, ...settings }
+    const { problem } = this.#availability
+    const context = { form, caller, request, chat, uploads, limits, metrics, problem, ...settings }
     sendAnswer(response, await endpoint(context).finally(() => uploads.discard(form.upload)))
-    this.#logAvailable()
+    this.#availability.succeeded(whatOf(request))
   }
 
   async #requireMedia(request: IncomingMessage, path: string): Promise<void> {
@@ -235,23 +238,17 @@ export class ApiServer {
 
   /** Refusals are the caller's business; a bug, or something that is down, is the operator's. */
   #logError(request: IncomingMessage, error: unknown): void {
-    const { log } = this.#parts
-    // The path alone: a query may carry a token.
-    const what = `${request.method} ${pathOf(request)}`
     if (!(error instanceof ChatError)) {
-      log.error(`${what} failed`, error)
-    } else if (error.code === 'unavailable' && !this.#isUnavailable) {
-      // Once, until it is over: a database that is locked fails every request.
-      this.#isUnavailable = true
-      const reason = error.cause instanceof Error ? ` (${error.cause.message})` : ''
-      log.warn(`${what} is answered 503: ${error.message}${reason}`)
+      this.#parts.log.error(`${whatOf(request)} failed`, error)
+    } else if (error.code === 'unavailable') {
+      this.#availability.failed(whatOf(request), error)
     }
   }
+}
 
-  #logAvailable(): void {
-    if (this.#isUnavailable) this.#parts.log.info('Requests are answered again')
-    this.#isUnavailable = false
-  }
+/** For the log. Without the query: that may carry a token. */
+function whatOf(request: IncomingMessage): string {
+  return `${request.method} ${pathOf(request)}`
 }
 
 function pathOf(request: IncomingMessage): string {

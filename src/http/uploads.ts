@@ -48,6 +48,9 @@ const INCOMING = '.incoming'
 const NAME_BYTES = 16
 /** An upload that takes longer than this was abandoned. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000
+/** What the system says when nothing can be written, or opened, until somebody makes room. */
+const FULL_DISK = ['ENOSPC', 'EDQUOT']
+const TOO_MANY_FILES = ['EMFILE', 'ENFILE']
 
 /**
  * The uploads folder. A file passes through three states, and a crash in any of them leaves nothing
@@ -89,8 +92,8 @@ export class Uploads {
   /**
    * Takes in one file, always reading `stream` to its end.
    *
-   * @throws ChatError `too_large`, `unsupported_type`, or `invalid` for an empty file or one cut
-   *   short; nothing is left on the disk then
+   * @throws ChatError `too_large`, `unsupported_type`, `invalid` for an empty file or one cut short,
+   *   or `unavailable` as `keep` does; nothing is left on the disk then
    */
   async receive(kind: MediaKind, stream: Readable): Promise<Upload> {
     const name = randomBytes(NAME_BYTES).toString('hex')
@@ -100,20 +103,27 @@ export class Uploads {
       return { kind, name, bytes, extension: await extensionOf(kind, path) }
     } catch (error) {
       await rm(path, { force: true })
-      throw receiveError(error)
+      throw uploadError(error)
     }
   }
 
   /**
    * Gives an upload its final place, on the disk for good, and returns its path below the uploads
    * folder. Call `discard` when the message is committed, `remove` when it is not.
+   *
+   * @throws ChatError `unavailable` when the disk is full, or too many files are open
    */
   async keep(upload: Upload): Promise<string> {
     const folder = FOLDERS[upload.kind]
     const path = `${folder}/${upload.name}.${upload.extension}`
-    await link(this.#incomingPath(upload.name), join(this.#folder, path))
-    await syncFolder(join(this.#folder, folder))
-    return path
+    try {
+      await link(this.#incomingPath(upload.name), join(this.#folder, path))
+      await syncFolder(join(this.#folder, folder))
+      return path
+    } catch (error) {
+      await this.remove(path)
+      throw uploadError(error)
+    }
   }
 
   /** Takes back a `keep`. */
@@ -192,11 +202,15 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function receiveError(error: unknown): unknown {
-  if (error instanceof ChatError) return error
-  if (systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT') {
+function uploadError(error: unknown): unknown {
+  const code = systemCode(error)
+  if (FULL_DISK.includes(code)) {
     const message = 'The server has no room for this file. Please try again later.'
     return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 30 })
+  }
+  if (TOO_MANY_FILES.includes(code)) {
+    const message = 'The server cannot take a file right now. Please try again in a moment.'
+    return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 5 })
   }
   return error
 }

@@ -164,7 +164,7 @@ export class Connection {
   }
 
   /** Counts a frame from the client; returns whether it was one too many for this second. */
-  isFlooding(now = Date.now()): boolean {
+  isFlooding(now = performance.now()): boolean {
     const second = Math.floor(now / 1000)
     if (second !== this.#frames.second) this.#frames = { second, count: 0 }
     this.#frames.count += 1

@@ -20,8 +20,6 @@ import { Poller } from './poller.ts'
 import { Presence } from './presence.ts'
 import { Roster } from './roster.ts'
 
-/** Mobile networks forget a silent connection after 30 s or more. */
-const PING_INTERVAL_MS = 25_000
 /** `backlogMs`, unless given: what a phone takes to notice, wait and come back. */
 const BACKLOG_MS = 30_000
 /** Typing and status are news for a moment; a daemon that was down longer drops them. */
@@ -49,6 +47,8 @@ export interface DaemonOptions extends DoorOptions {
   presence: Audience
   /** How long after the last socket a user counts as online, in ms. */
   offlineDelayMs: number
+  /** How often each socket has to show that it is alive, in ms. */
+  pingIntervalMs: number
   /** Missed messages that a reconnecting client is told; more, and it is to refetch. */
   replayedMessagesMax: number
   /** How long after a start clients may come back and still be told what they missed, in ms. */
@@ -97,7 +97,7 @@ export class Daemon {
     const onPlainHttp = createPlainHttp({
       metrics: parts.metrics.registry,
       metricsSecret: options.metricsSecret,
-      pollAgeMs: () => (this.#isAccepting ? this.#pollAgeMs() : undefined),
+      pollAgeMs: () => (this.#isAccepting ? this.#poller.pollAgeMs : undefined),
     })
     this.#door = new Door({ ...parts, users: chat.users, onVisitor, onPlainHttp }, options)
     this.#addGauges(parts.metrics)
@@ -117,9 +117,9 @@ export class Daemon {
     await events.deleteStale(clock.storedFrom(new Date(clock.now().getTime() - EPHEMERAL_MS)))
     await this.#poller.start()
     await this.#beat()
-    const { backlogMs = BACKLOG_MS } = this.#options
+    const { backlogMs = BACKLOG_MS, pingIntervalMs } = this.#options
     this.#timers.push(setTimeout(() => this.#backlog.close(), backlogMs))
-    this.#timers.push(setInterval(() => this.#hub.checkAlive(), PING_INTERVAL_MS))
+    this.#timers.push(setInterval(() => this.#hub.checkAlive(), pingIntervalMs))
     this.#isAccepting = true
     return port
   }
@@ -170,12 +170,8 @@ export class Daemon {
     registry.gauge(
       'chat_poll_age_seconds',
       'Time since the last good poll',
-      () => this.#pollAgeMs() / 1000,
+      () => this.#poller.pollAgeMs / 1000,
     )
-  }
-
-  #pollAgeMs(): number {
-    return Date.now() - this.#poller.lastGoodPollAt.getTime()
   }
 
   #lagSeconds(): Promise<number> {
@@ -213,11 +209,12 @@ export class Daemon {
 
   /** Resolves with whether the lease is still this daemon's. */
   async #writePulse(daemonId: number): Promise<boolean> {
-    const { cursor: lastEventId, lastGoodPollAt } = this.#poller
+    const { cursor: lastEventId, pollAgeMs } = this.#poller
+    const polledAt = new Date(this.#parts.chat.clock.now().getTime() - pollAgeMs)
     const { deliveredCount } = this.#parts.metrics
     const pulse = { ...this.#worst, lastEventId, deliveredCount }
     this.#worst = { lagSeconds: 0, pollMs: 0 }
-    return this.#parts.chat.daemons.heartbeat(daemonId, lastGoodPollAt, pulse)
+    return this.#parts.chat.daemons.heartbeat(daemonId, polledAt, pulse)
   }
 
   #deliver(event: PendingEvent): void {
@@ -306,8 +303,8 @@ export class Daemon {
 
   async #closeSockets(close: Close): Promise<void> {
     this.#hub.closeAll(close)
-    const deadline = Date.now() + CLOSE_ALL_MS
-    while (this.#hub.connectionCount > 0 && Date.now() < deadline) {
+    const deadline = performance.now() + CLOSE_ALL_MS
+    while (this.#hub.connectionCount > 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }

@@ -46,7 +46,8 @@ export class Poller {
   #watcher: FSWatcher | undefined
   #wakeRetries = 0
   #failures = 0
-  #lastGoodPollAt = new Date()
+  /** By performance.now(), which nobody can set. */
+  #lastGoodPollAt = performance.now()
   #isRunning = false
   #poll: Promise<void> = Promise.resolve()
   #isPolling = false
@@ -60,8 +61,9 @@ export class Poller {
     return this.#cursor
   }
 
-  get lastGoodPollAt(): Date {
-    return this.#lastGoodPollAt
+  /** Since the last good poll. */
+  get pollAgeMs(): number {
+    return performance.now() - this.#lastGoodPollAt
   }
 
   /** Resolves after the first poll: whatever was pending has been handed on by then. */
@@ -93,7 +95,7 @@ export class Poller {
     const startedAt = performance.now()
     try {
       while (await this.#pollOnce()) await new Promise(setImmediate)
-      this.#lastGoodPollAt = new Date()
+      this.#lastGoodPollAt = performance.now()
       this.#options.onPolled?.((performance.now() - startedAt) / 1000)
       if (this.#failures > 0) this.#options.log.info('Polling works again')
       this.#failures = 0

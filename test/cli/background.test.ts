@@ -87,6 +87,7 @@ test('chat-websocket status tells its address and how many are connected', async
   expect(JSON.parse(status.output)).toEqual({
     service: 'chat-websocket',
     running: true,
+    health: 'OK',
     pid: service.pid,
     address,
     connections: 2,

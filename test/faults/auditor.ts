@@ -81,16 +81,29 @@ export class Auditor {
     return this.sends.map(acknowledgedId).filter((id) => id !== undefined)
   }
 
+  /** Whether a send was ever answered 503. */
+  get isRefused(): boolean {
+    const answers = this.sends.flatMap((send) => send.answers)
+    return answers.some((answer) => answer.kind === 'refused' && answer.status === 503)
+  }
+
   /** How often a receiver has connected, all in all. */
   get connectCount(): number {
     return this.#everybody.reduce((sum, { recovered }) => sum + recovered.length, 0)
   }
 
+  get receiverCount(): number {
+    return this.#everybody.length
+  }
+
+  get isEverybodyThere(): boolean {
+    return this.#everybody.every(({ isConnected }) => isConnected)
+  }
+
   /** Resolves when messages flow. */
   async start(): Promise<void> {
     this.#staying = Promise.all(this.#everybody.map((receiver) => receiver.stay(this.doors)))
-    const isThere = () => this.#everybody.every(({ isConnected }) => isConnected)
-    await waitFor(isThere, 'all receivers')
+    await waitFor(() => this.isEverybodyThere, 'all receivers')
     const userIds = this.#receivers.map(({ userId }) => userId)
     this.#writing = Promise.all(this.#senders.map((sender) => sender.write(userIds, this.#load)))
     const isFlowing = () => this.#receivers.every(({ deliveries }) => deliveries.length > 0)

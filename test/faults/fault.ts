@@ -25,8 +25,12 @@ export interface Expected {
 /** A way in which things break. One in each file of faults/. */
 export interface Fault {
   name: string
-  /** The service is started with these. */
-  settings?: Environment
+  /** Why it cannot happen on this machine; undefined when it can. */
+  missing?: () => string | undefined
+  /** The service, which lives in `folder`, is started with these. */
+  settings?: (folder: string) => Environment
+  /** Everything that the service writes goes to a disk of its own that has room for so much. */
+  diskBytes?: number
   /** Where the load differs from the usual one. */
   load?: Partial<Load>
   expectSaid?: Expected

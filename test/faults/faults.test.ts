@@ -1,17 +1,23 @@
 import { expect, test } from 'vitest'
-import { loadFaults, runFault } from './runner.ts'
+import { loadFaults, runFault, whyLeftOut } from './runner.ts'
 
 const SEED = Date.now() % 2 ** 32
 /** All faults together may take a minute here; `npm run test:faults` takes five. */
 const EFFORT = 0.15
 
 for (const fault of await loadFaults()) {
-  test(`nothing acknowledged is lost, repeated or out of order: ${fault.name}`, async () => {
-    const row = await runFault(fault, { seed: SEED, effort: EFFORT })
+  const reason = whyLeftOut(fault)
+  const leftOut = reason === undefined ? '' : ` (left out: ${reason})`
+  test.skipIf(leftOut !== '')(
+    `nothing acknowledged is lost: ${fault.name}${leftOut}`,
+    async () => {
+      const row = await runFault(fault, { seed: SEED, effort: EFFORT })
 
-    const { lost, repeated, outOfOrder, problems } = row
-    const clean = { lost: 0, repeated: 0, outOfOrder: 0, problems: [] }
-    expect({ lost, repeated, outOfOrder, problems }, `seed ${SEED}`).toEqual(clean)
-    expect(row.acknowledged).toBeGreaterThan(0)
-  }, 60_000)
+      const { lost, repeated, outOfOrder, problems } = row
+      const clean = { lost: 0, repeated: 0, outOfOrder: 0, problems: [] }
+      expect({ lost, repeated, outOfOrder, problems }, `seed ${SEED}`).toEqual(clean)
+      expect(row.acknowledged).toBeGreaterThan(0)
+    },
+    60_000,
+  )
 }

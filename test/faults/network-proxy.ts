@@ -20,12 +20,13 @@ export class NetworkProxy {
   readonly #random: Random
   readonly #weather: Weather
   readonly #sockets = new Set<Socket>()
+  #isSilent = false
 
   private constructor(targetUrl: string, weather: Weather, random: Random) {
     this.#targetPort = Number(new URL(targetUrl).port)
     this.#weather = weather
     this.#random = random
-    this.#server = createServer((client) => this.#carry(client))
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#carry(client))
   }
 
   static async open(targetUrl: string, weather: Weather, random: Random): Promise<NetworkProxy> {
@@ -44,14 +45,23 @@ export class NetworkProxy {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  /**
+   * From now on nothing comes through and nobody hears that anybody has left, as when a phone drives
+   * into a tunnel: each side takes the other for alive.
+   */
+  fallSilent(): void {
+    this.#isSilent = true
+  }
+
   async close(): Promise<void> {
+    this.#isSilent = false
     this.#server.close()
     this.cutAll()
     await once(this.#server, 'close')
   }
 
   #carry(client: Socket): void {
-    const server = connect(this.#targetPort, '127.0.0.1')
+    const server = connect({ port: this.#targetPort, host: '127.0.0.1', allowHalfOpen: true })
     this.#lead(client, server)
     this.#lead(server, client)
   }
@@ -60,16 +70,17 @@ export class NetworkProxy {
     this.#sockets.add(from)
     from.on('error', () => {})
     from.on('data', (piece) => this.#pass(piece, from, to))
-    from.on('end', () => to.end())
+    from.on('end', () => !this.#isSilent && to.end())
     from.on('close', () => {
       this.#sockets.delete(from)
-      to.destroy()
+      if (!this.#isSilent) to.destroy()
     })
   }
 
   #pass(piece: Buffer, from: Socket, to: Socket): void {
     const { cut, halved, delayed, delayMsMax } = this.#weather
     const fate = this.#random.next()
+    if (this.#isSilent) return
     if (fate < cut) {
       // At once on both sides: what this side has read already must not follow after the gap.
       from.destroy()

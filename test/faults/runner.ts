@@ -8,6 +8,7 @@ import type { Expected, Fault, World } from './fault.ts'
 import { Random } from './random.ts'
 import { USUAL_LOAD } from './sender.ts'
 import { type Said, Service } from './service.ts'
+import { whyNoDisk } from './small-disk.ts'
 
 const FAULTS = new URL('faults/', import.meta.url)
 /** A service that is not well by then does not get well by itself. */
@@ -35,10 +36,15 @@ export async function loadFaults(names: string[] = []): Promise<Fault[]> {
   return Promise.all(chosen.map(async (name) => (await import(`./faults/${name}.ts`)).fault))
 }
 
+/** Whether it can happen here, and if not, why. */
+export function whyLeftOut(fault: Fault): string | undefined {
+  return fault.missing?.() ?? (fault.diskBytes === undefined ? undefined : whyNoDisk())
+}
+
 /** Lets one fault happen to a service of its own, and looks at what became of every message. */
 export async function runFault(fault: Fault, { seed, effort }: Effort): Promise<Row> {
   const random = new Random(seed)
-  const service = await Service.start(random.fork(), fault.settings)
+  const service = await Service.start(random.fork(), fault)
   const auditor = new Auditor(service, { ...USUAL_LOAD, ...fault.load }, random.fork())
   const scaled = (full: number) => Math.max(1, Math.round(full * effort))
   try {
@@ -87,11 +93,15 @@ async function recovery({ service, auditor }: World): Promise<number> {
 
 function findUnsaid(expected: Expected, said: Said): string[] {
   return (['log', 'health', 'status'] as const).flatMap((where) => {
-    const times = (pattern: RegExp) => said[where].filter((line) => pattern.test(line)).length
     return (expected[where] ?? []).flatMap((pattern) => {
-      if (times(pattern) === 0) return [`${where} never said ${pattern}`]
-      const isRepeated = where === 'log' && times(pattern) > 1
-      return isRepeated ? [`log said ${times(pattern)} times ${pattern}`] : []
+      if (!said[where].some((line) => pattern.test(line))) return [`${where} never said ${pattern}`]
+      return where === 'log' ? findRepeated(pattern, said) : []
     })
   })
+}
+
+/** One thing that happens is one line of each process that it happens to. */
+function findRepeated(pattern: RegExp, { logs }: Said): string[] {
+  const times = logs.map((log) => log.filter((line) => pattern.test(line)).length)
+  return times.flatMap((count) => (count > 1 ? [`a log said ${count} times ${pattern}`] : []))
 }

@@ -11,7 +11,9 @@ import {
   type Program,
   RunningProgram,
 } from '../support/running-program.ts'
+import type { Fault } from './fault.ts'
 import type { Random } from './random.ts'
+import { SmallDisk } from './small-disk.ts'
 
 /**
  * Below the ports that systems give to outgoing connections: a client that knocks at a closed port
@@ -21,9 +23,14 @@ const PORT_MIN = 10_000
 const PORT_MAX = 30_000
 const HEALTH_TIMEOUT_MS = 2_000
 
+/** What the service stands on. */
+export type Housing = Pick<Fault, 'settings' | 'diskBytes'>
+
 /** What the service said of itself, in order: lines of the log, answers of /health, of `status`. */
 export interface Said {
   log: string[]
+  /** The log of each process that ever ran. */
+  logs: string[][]
   health: string[]
   status: string[]
 }
@@ -42,19 +49,21 @@ export class Service {
   readonly #health: string[] = []
   readonly #status: string[] = []
   readonly #onExit = () => this.#destroy()
+  readonly #disk: SmallDisk | undefined
 
-  private constructor(settings: Environment, ports: { api: number; daemon: number }) {
+  private constructor({ settings, diskBytes }: Housing, ports: { api: number; daemon: number }) {
     const fixed = { CHAT_API_PORT: String(ports.api), CHAT_WS_PORT: String(ports.daemon) }
-    this.settings = { ...fixed, ...settings }
+    if (diskBytes !== undefined) this.#disk = new SmallDisk(this.folder, diskBytes)
+    this.settings = { ...fixed, ...settings?.(this.folder) }
     this.apiUrl = `http://127.0.0.1:${ports.api}`
     this.daemonUrl = `ws://127.0.0.1:${ports.daemon}`
     process.once('exit', this.#onExit)
   }
 
   /** Resolves when both processes serve. */
-  static async start(random: Random, settings: Environment = {}): Promise<Service> {
+  static async start(random: Random, housing: Housing = {}): Promise<Service> {
     const ports = { api: await freePort(random), daemon: await freePort(random) }
-    const service = new Service(settings, ports)
+    const service = new Service(housing, ports)
     await Promise.all([service.start('chat-api'), service.start('chat-websocket')])
     return service
   }
@@ -68,8 +77,8 @@ export class Service {
   }
 
   get said(): Said {
-    const log = this.#runs.flatMap(({ output }) => output.split('\n'))
-    return { log, health: this.#health, status: this.#status }
+    const logs = this.#runs.map(({ output }) => output.split('\n'))
+    return { log: logs.flat(), logs, health: this.#health, status: this.#status }
   }
 
   /** Programs that have ended though nobody asked them to. */
@@ -123,6 +132,12 @@ export class Service {
     return api?.status === 200 && daemon?.status === 200 && api.text.includes('"daemon":"running"')
   }
 
+  /** How many sockets the daemon takes for open. */
+  async socketCount(): Promise<number> {
+    const { text } = await ask(`${this.daemonHttpUrl}/metrics`)
+    return Number(/^chat_connections (\d+)/m.exec(text)?.[1])
+  }
+
   /** Runs `status --json`. */
   async status(program: Program): Promise<string> {
     const command = new RunningProgram(program, ['status', '--json'], this.folder, this.settings)
@@ -156,6 +171,7 @@ export class Service {
 
   #destroy(): void {
     for (const { process } of this.#runs) process.kill('SIGKILL')
+    this.#disk?.unmount()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { get, type HttpAnswer, post, sendText } from '../support/clients.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
+import { startApi, type TestProgram, temporaryFolder } from '../support/processes.ts'
+import { waitFor } from '../support/wait.ts'
 
 /** What some other program does to the database: it starts to write, and takes its time. */
 function lock(folder: string): { release: () => void } {
@@ -48,11 +49,27 @@ test('while the database stays locked sends are answered 503, and reading goes o
     })
   }
 
+  const busy = { status: 'error', message: 'The database is busy. Please try again in a moment.' }
+  expect(await get(`${api.url}/health`)).toMatchObject({ status: 503, body: busy })
+  const warning = /warn .* is answered 503: The database is busy/g
+  expect(api.program.output.match(warning)).toHaveLength(1)
+
   release()
   await sendText(api.url, 1, 1000, 'After')
   expect(await unreadCounts(api.url)).toEqual([2])
+  await isAnsweredAgain(api)
   expect(api.program.output).not.toContain('failed')
 })
+
+/** It takes a success some seconds after the last failure. */
+async function isAnsweredAgain({ url, program }: { url: string; program: TestProgram }) {
+  const says = async () => {
+    await sendText(url, 1, 1000, 'Still there?')
+    return program.output.includes('info  POST /send_chat_message.php is answered again')
+  }
+  await waitFor(says, 'the log to say that it is over')
+  expect((await get(`${url}/health`)).status).toBe(200)
+}
 
 test('a lock of a second delays sends and fails none of them', async () => {
   const folder = temporaryFolder()

@@ -6,9 +6,10 @@ export async function waitFor(
   what: string,
   timeoutMs = 15_000,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs
+  // Not by Date: some tests set the clock.
+  const deadline = performance.now() + timeoutMs
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for ${what}`)
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL_MS))
   }
 }

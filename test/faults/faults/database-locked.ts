@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { waitFor } from '../../support/wait.ts'
-import type { Auditor } from '../auditor.ts'
 import type { Fault } from '../fault.ts'
 
 const LOCK_DATABASE = fileURLToPath(new URL('../lock-database.ts', import.meta.url))
@@ -33,12 +32,7 @@ export const fault: Fault = {
     await waitFor(() => performance.now() - lockedAt > lockedMs, 'the end of the lock')
     program.stdin.end()
     await once(program, 'exit')
-    if (!isRefusedSomebody(auditor)) throw new Error('no send was answered 503')
+    if (!auditor.isRefused) throw new Error('no send was answered 503')
     if (auditor.connectCount !== connects) throw new Error('sockets did not stay')
   },
-}
-
-function isRefusedSomebody({ sends }: Auditor): boolean {
-  const answers = sends.flatMap((send) => send.answers)
-  return answers.some((answer) => answer.kind === 'refused' && answer.status === 503)
 }

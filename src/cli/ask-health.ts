@@ -1,0 +1,71 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { systemCode } from '../errors.ts'
+
+const TIMEOUT_MS = 3_000
+/** An answer to /health is a few hundred bytes. */
+const ANSWER_BYTES_MAX = 64 * 1024
+
+/** What came of asking one of the two servers for its health. */
+export interface HealthAnswer {
+  /** Undefined when there was no answer. */
+  status: number | undefined
+  message: string
+  /** {} when it is not one of ours that answered. */
+  data: Record<string, unknown>
+  /** The system's code when there was no answer: ECONNREFUSED, ETIMEDOUT … */
+  code: string
+}
+
+/** @param serverUrl 'http://127.0.0.1:8080', or with https, ws or wss */
+export async function askHealth(serverUrl: string): Promise<HealthAnswer> {
+  const url = new URL('/health', serverUrl.replace(/^ws/, 'http'))
+  try {
+    const { status, body } = await get(url)
+    return { ...readAnswer(body), status, code: '' }
+  } catch (cause) {
+    return { status: undefined, message: '', data: {}, code: systemCode(cause) }
+  }
+}
+
+/** One line for the operator: 'OK', or what is wrong. */
+export function healthLine({ status, message, code }: HealthAnswer): string {
+  return status === undefined ? `no answer (${code || 'not HTTP'})` : message
+}
+
+function get(url: URL): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const request = url.protocol === 'https:' ? httpsRequest : httpRequest
+    // The certificate is for the public name, not for 127.0.0.1.
+    const options = { rejectUnauthorized: false, agent: false }
+    const timer = setTimeout(() => sent.destroy(timeout()), TIMEOUT_MS)
+    const sent = request(url, options, (response) => {
+      readBody(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject)
+    })
+    sent.on('error', reject)
+    sent.on('close', () => clearTimeout(timer))
+    sent.end()
+  })
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  let body = ''
+  for await (const chunk of response.setEncoding('utf8')) {
+    body += chunk
+    if (body.length > ANSWER_BYTES_MAX) break
+  }
+  return body
+}
+
+function readAnswer(body: string): Pick<HealthAnswer, 'message' | 'data'> {
+  try {
+    const { message, data } = JSON.parse(body)
+    return { message: String(message), data: data ?? {} }
+  } catch {
+    return { message: 'no JSON', data: {} }
+  }
+}
+
+function timeout(): Error {
+  return Object.assign(new Error('No answer in time'), { code: 'ETIMEDOUT' })
+}
