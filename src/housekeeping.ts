@@ -119,7 +119,7 @@ export class Checkpointer {
     this.#log = log
   }
 
-  /** @throws Error when SQLite cannot checkpoint */
+  /** @throws ChatError `unavailable` when SQLite cannot checkpoint */
   async run(): Promise<void> {
     const bytes = walBytes(this.#path)
     this.#watch(bytes)
@@ -127,7 +127,7 @@ export class Checkpointer {
     this.#worker ??= this.#startWorker()
     this.#worker.postMessage(this.#path)
     const [problem] = await once(this.#worker, 'message')
-    if (problem !== null) throw new Error(problem)
+    if (problem !== null) throw new ChatError('unavailable', problem)
   }
 
   async stop(): Promise<void> {

@@ -253,6 +253,25 @@ test('a write is answered with what it returned, after its commit', async () => 
   expect(userIds(beside)).toEqual([1, 2])
 })
 
+test('whoever writes keeps others from writing from its first read on', async () => {
+  const database = await open()
+  const other = new Sqlite(database.path, { timeout: 0 })
+  onTestFinished(() => void other.close())
+  let refusal: unknown
+
+  await database.write(() => {
+    // What this has read is what the write goes by: it must not change in between.
+    countEvents(database)
+    try {
+      other.exec("INSERT INTO pending_events (event, data) VALUES ('other', '{}')")
+    } catch (error) {
+      refusal = error
+    }
+  })
+
+  expect(refusal).toMatchObject({ code: 'SQLITE_BUSY' })
+})
+
 test('a write that fails fails alone and leaves no trace', async () => {
   const database = await open()
   const before = commitsInWal(database.path)

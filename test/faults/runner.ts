@@ -14,6 +14,8 @@ const FAULTS = new URL('faults/', import.meta.url)
 /** A service that is not well by then does not get well by itself. */
 const RECOVERY_MS_MAX = 30_000
 const HEALTH_INTERVAL_MS = 200
+/** Lines of each log, and answers of /health, that are shown when it does not get well. */
+const LAST_WORDS = 30
 
 export interface Row extends Verdict {
   fault: string
@@ -87,7 +89,11 @@ async function watchingHealth(service: Service, run: () => Promise<void>): Promi
 async function recovery({ service, auditor }: World): Promise<number> {
   const harmEndedAt = performance.now()
   const isWell = async () => (await auditor.isServed()) && (await service.isHealthy())
-  await waitFor(isWell, 'the service to be well again', RECOVERY_MS_MAX)
+  await waitFor(isWell, 'the service to be well again', RECOVERY_MS_MAX).catch((error) => {
+    const { logs, health } = service.said
+    const words = [...logs.map((log) => log.slice(-LAST_WORDS)), health.slice(-LAST_WORDS)]
+    throw new Error([error.message, ...words.flat()].join('\n'))
+  })
   return Math.round(performance.now() - harmEndedAt)
 }
 

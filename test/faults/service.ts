@@ -11,6 +11,7 @@ import {
   type Program,
   RunningProgram,
 } from '../support/running-program.ts'
+import { waitFor } from '../support/wait.ts'
 import type { Fault } from './fault.ts'
 import type { Random } from './random.ts'
 import { SmallDisk } from './small-disk.ts'
@@ -97,6 +98,15 @@ export class Service {
 
   pid(program: Program): number {
     return this.#of(program).pid
+  }
+
+  /** Starts one more of a program that runs already, on another port; resolves when it has ended. */
+  async startSecond(program: Program): Promise<{ code: number | null; output: string }> {
+    const settings = { ...this.settings, CHAT_API_PORT: '0', CHAT_WS_PORT: '0' }
+    const second = new RunningProgram(program, ['start'], this.folder, settings)
+    this.#runs.push(second)
+    await waitFor(() => second.hasExited, 'the second one to end')
+    return { code: await second.exit(), output: second.output }
   }
 
   /** kill -9. */

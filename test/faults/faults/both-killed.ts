@@ -9,7 +9,7 @@ export const fault: Fault = {
   run: (world) =>
     killAgainAndAgain(world, {
       programs: ['chat-api', 'chat-websocket'],
-      moment: 'acknowledged',
+      moments: ['acknowledged'],
       times: 16,
     }),
 }

@@ -3,7 +3,7 @@ import { waitFor } from '../../support/wait.ts'
 import type { Fault } from '../fault.ts'
 import { fillDisk } from '../small-disk.ts'
 
-const DISK_BYTES = 48 * 1024 * 1024
+const DISK_BYTES = 128 * 1024 * 1024
 const FULL_MS = 8_000
 const BEFORE_MS = 500
 
