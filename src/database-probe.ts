@@ -7,8 +7,8 @@ import {
   newerError,
   openAsItIs,
   openError,
-  SCHEMA_VERSION,
 } from './database.ts'
+import { SCHEMA_VERSION } from './migrations.ts'
 
 /** The chat's own transactions take milliseconds. */
 const BUSY_TIMEOUT_MS = 2_000

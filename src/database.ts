@@ -3,9 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { ChatError, systemCode } from './errors.ts'
+import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
 
-/** The version of schema.sql, kept in `PRAGMA user_version`. Raise it with every change there. */
-export const SCHEMA_VERSION = 1
 /** `PRAGMA application_id`: "Chat" in ASCII, so that no other program's database is taken for ours. */
 export const APPLICATION_ID = 0x43686174
 const SCHEMA_FILE = new URL('../schema.sql', import.meta.url)
@@ -15,7 +14,7 @@ const BUSY_TIMEOUT_MS = 50
 /** How long a write is tried again, the event loop running in between, before the caller is told. */
 const BUSY_RETRY_MS = 5_000
 const BUSY_RETRY_PAUSE_MS = 20
-/** How long opening waits for a lock: two processes that start together both create the schema. */
+/** How long opening waits for a lock: one of two that start together waits for the other. */
 const OPEN_RETRY_MS = 5_000
 /** Writes that share one commit. A batch holds the write lock and the event loop while it runs. */
 const BATCH_WRITES_MAX = 256
@@ -173,19 +172,30 @@ function answerTo(write: Write): () => void {
   return () => write.resolve(value as never)
 }
 
+export interface OpenOptions {
+  /**
+   * true: a commit returns when it is on the disk (synchronous=FULL), what an acknowledged message
+   * needs. false: a power cut may undo the last moments (synchronous=NORMAL), which is all the
+   * daemon's own bookkeeping needs and keeps its event loop off the disk.
+   */
+  durable: boolean
+  /**
+   * Lets a file of an older version be migrated, and is told from which and to which once it is.
+   * Without it such a file is refused: a command must not change it under the services.
+   */
+  onMigrated?: (from: number, to: number) => void
+}
+
 /**
  * Opens the database file, creating it with schema.sql when there is none.
  *
- * @param options.durable true: a commit returns when it is on the disk (synchronous=FULL), what an
- *   acknowledged message needs. false: a power cut may undo the last moments (synchronous=NORMAL),
- *   which is all the daemon's own bookkeeping needs and keeps its event loop off the disk.
  * @throws ChatError `setup`: one line that says what is wrong with the file and what to do.
  */
-export async function openDatabase(path: string, options: { durable: boolean }): Promise<Database> {
+export async function openDatabase(path: string, options: OpenOptions): Promise<Database> {
   const deadline = performance.now() + OPEN_RETRY_MS
   for (;;) {
     try {
-      return new Database(path, openSqlite(resolve(path), options.durable))
+      return new Database(path, openSqlite(resolve(path), options))
     } catch (error) {
       if (!isBusy(error) || performance.now() > deadline) throw openError(path, error)
       await delay(BUSY_RETRY_PAUSE_MS)
@@ -244,7 +254,7 @@ function runCheckpoint(
   return result as CheckpointResult
 }
 
-function openSqlite(path: string, durable: boolean): Sqlite.Database {
+function openSqlite(path: string, { durable, onMigrated }: OpenOptions): Sqlite.Database {
   mkdirSync(dirname(path), { recursive: true })
   const sqlite = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS })
   try {
@@ -255,7 +265,7 @@ function openSqlite(path: string, durable: boolean): Sqlite.Database {
     // Off unless asked for, in SQLite: without it the REFERENCES in schema.sql are comments.
     sqlite.pragma('foreign_keys = ON')
     sqlite.pragma(`wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`)
-    createSchema(sqlite)
+    bringUpToDate(sqlite, onMigrated)
     return sqlite
   } catch (error) {
     sqlite.close()
@@ -264,25 +274,39 @@ function openSqlite(path: string, durable: boolean): Sqlite.Database {
 }
 
 function refuseForeignFile(sqlite: Sqlite.Database, path: string): void {
-  const version = sqlite.pragma('user_version', { simple: true }) as number
   const isEmpty = sqlite.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
   if (isEmpty) return
   if (sqlite.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw foreignError()
-  if (version > SCHEMA_VERSION) throw newerError(version)
+  if (versionOf(sqlite) > SCHEMA_VERSION) throw newerError(versionOf(sqlite))
   if (statSync(path).size > CHECKED_BYTES_MAX) return
   if (sqlite.pragma('quick_check(1)', { simple: true }) !== 'ok') throw corruptError()
 }
 
-function createSchema(sqlite: Sqlite.Database): void {
-  if (sqlite.pragma('user_version', { simple: true }) === SCHEMA_VERSION) return
-  const create = sqlite.transaction(() => {
-    // The other process may have created it while this one waited for the lock.
-    if (sqlite.pragma('user_version', { simple: true }) === SCHEMA_VERSION) return
-    sqlite.exec(readFileSync(SCHEMA_FILE, 'utf8'))
-    sqlite.pragma(`application_id = ${APPLICATION_ID}`)
+/** Fills a new file, and migrates an older one: all of it or nothing, however the process ends. */
+function bringUpToDate(sqlite: Sqlite.Database, onMigrated: OpenOptions['onMigrated']): void {
+  const found = versionOf(sqlite)
+  if (found === SCHEMA_VERSION) return
+  if (found > 0 && onMigrated === undefined) throw olderError(found)
+  const bring = sqlite.transaction(() => {
+    // The other process may have done it while this one waited for the lock.
+    const version = versionOf(sqlite)
+    if (version > SCHEMA_VERSION) throw newerError(version)
+    if (version === 0) createSchema(sqlite)
+    else for (const sql of migrationsFrom(version)) sqlite.exec(sql)
     sqlite.pragma(`user_version = ${SCHEMA_VERSION}`)
+    return version
   })
-  create.immediate()
+  const version = bring.immediate()
+  if (version > 0 && version < SCHEMA_VERSION) onMigrated?.(version, SCHEMA_VERSION)
+}
+
+function createSchema(sqlite: Sqlite.Database): void {
+  sqlite.exec(readFileSync(SCHEMA_FILE, 'utf8'))
+  sqlite.pragma(`application_id = ${APPLICATION_ID}`)
+}
+
+function versionOf(sqlite: Sqlite.Database): number {
+  return sqlite.pragma('user_version', { simple: true }) as number
 }
 
 function isBusy(error: unknown): boolean {
@@ -309,6 +333,12 @@ export function foreignError(): ChatError {
 export function newerError(version: number): ChatError {
   const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
   const message = `was written by a newer version (${versions}). Update this program.`
+  return new ChatError('setup', message)
+}
+
+function olderError(version: number): ChatError {
+  const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
+  const message = `is of an older version (${versions}). Restart the chat: that migrates it.`
   return new ChatError('setup', message)
 }
 

@@ -12,6 +12,7 @@ import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { createChat } from '../src/chat/chat.ts'
 import { checkpoint, type Database, openDatabase, walBytes } from '../src/database.ts'
+import { SCHEMA_VERSION } from '../src/migrations.ts'
 import { sendText } from './support/clients.ts'
 import { startApi, startDaemon, temporaryFolder } from './support/processes.ts'
 import { commitsInWal } from './support/wal.ts'
@@ -96,7 +97,7 @@ test('opening creates the schema, in folders that were not there yet', async () 
   )
   expect(tables.pluck().all()).toEqual(TABLES)
   expect(beside.pragma('journal_mode', { simple: true })).toBe('wal')
-  expect(beside.pragma('user_version', { simple: true })).toBe(1)
+  expect(beside.pragma('user_version', { simple: true })).toBe(SCHEMA_VERSION)
   expect(beside.pragma('application_id', { simple: true })).toBe(0x43686174)
 })
 
@@ -151,8 +152,9 @@ test('a damaged file is refused with the way to save what is left', async () => 
 
 test('a file of a newer program is refused', async () => {
   const path = await createFile()
-  openBeside(path).pragma('user_version = 2')
-  const reason = 'was written by a newer version (schema 2, this program knows 1)'
+  openBeside(path).pragma(`user_version = ${SCHEMA_VERSION + 1}`)
+  const versions = `schema ${SCHEMA_VERSION + 1}, this program knows ${SCHEMA_VERSION}`
+  const reason = `was written by a newer version (${versions})`
   expect(await refusal(path)).toBe(`Database ${path} ${reason}. Update this program.`)
 })
 

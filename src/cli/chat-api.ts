@@ -29,7 +29,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat API...')
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const authenticate = createAuthenticator(config)
-  const { database, chat } = await openParts(config, { durable: true })
+  const { database, chat } = await openParts(config, log, { durable: true })
   log.plain('Database connection established')
   const uploads = new Uploads(config.uploadsDir, {
     image: config.imageBytesMax,

@@ -59,7 +59,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat WebSocket Server...')
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const authenticate = createAuthenticator(config)
-  const { database, chat } = await openParts(config, { durable: false })
+  const { database, chat } = await openParts(config, log, { durable: false })
   log.plain('Database connection established')
   const connects = new RateLimit(config.connectRateLimit, 1, 'Too many connections at once')
   const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
@@ -110,19 +110,27 @@ function printStarted(log: Log, config: Config, port: number): void {
   log.plain('Direct broadcast via: chat_websocket_broadcast.php')
 }
 
+/** It runs, whatever there is to say of its database. */
 async function describe(config: Config): Promise<Record<string, string | number>> {
-  return withChat(config, async (chat) => {
-    const daemon = await chat.daemons.find(hostname())
-    if (daemon === undefined) return {}
-    return {
-      health: healthLine(await askHealth(daemon.address)),
-      address: daemon.address,
-      connections: (await chat.connections.list()).length,
-      started_at: daemon.startedAt,
-      heartbeat_at: daemon.heartbeatAt,
-      polled_at: daemon.polledAt,
-    }
-  })
+  try {
+    return await withChat(config, describeDaemon)
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error
+    return { problem: error.message }
+  }
+}
+
+async function describeDaemon(chat: Chat): Promise<Record<string, string | number>> {
+  const daemon = await chat.daemons.find(hostname())
+  if (daemon === undefined) return {}
+  return {
+    health: healthLine(await askHealth(daemon.address)),
+    address: daemon.address,
+    connections: (await chat.connections.list()).length,
+    started_at: daemon.startedAt,
+    heartbeat_at: daemon.heartbeatAt,
+    polled_at: daemon.polledAt,
+  }
 }
 
 async function listConnections(flags: Flags): Promise<void> {

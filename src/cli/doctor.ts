@@ -26,7 +26,8 @@ async function diagnose(config: Config): Promise<Finding[]> {
   try {
     const chat = probe && createChat(probe.database, config)
     const watched = (await chat?.watch.daemon(hostname())) ?? NOT_RUNNING
-    const services = await checkServices(config, state === 'broken' ? undefined : watched)
+    const isKnown = state === 'good' || state === 'none'
+    const services = await checkServices(config, isKnown ? watched : undefined)
     return [...findings, ...services, ...(await checkTimes(config, chat, watched))]
   } finally {
     await probe?.close()

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { type Chat, createChat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
-import { type Database, openDatabase } from '../database.ts'
+import { type Database, type OpenOptions, openDatabase } from '../database.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { Checkpointer, type Chore, Housekeeping } from '../housekeeping.ts'
 import type { Log } from '../log.ts'
@@ -14,15 +14,22 @@ export interface Parts {
   chat: Chat
 }
 
-export async function openParts(config: Config, options: { durable: boolean }): Promise<Parts> {
-  const database = await openDatabase(config.database, options)
-  return { database, chat: createChat(database, config) }
+/** For a service: creates the database where there is none, and migrates an older one. */
+export function openParts(config: Config, log: Log, options: { durable: boolean }): Promise<Parts> {
+  const onMigrated = (from: number, to: number) =>
+    log.info(`Database ${config.database} migrated from schema ${from} to ${to}`)
+  return open(config, { ...options, onMigrated })
 }
 
-/** For a command beside the services: no database is created for it. */
+/** For a command beside the services: no database is created or migrated for it. */
 export async function openExistingParts(config: Config): Promise<Parts> {
-  if (existsSync(config.database)) return openParts(config, { durable: false })
+  if (existsSync(config.database)) return open(config, { durable: false })
   throw new ChatError('setup', `there is no database ${config.database} yet. Start the chat first.`)
+}
+
+async function open(config: Config, options: OpenOptions): Promise<Parts> {
+  const database = await openDatabase(config.database, options)
+  return { database, chat: createChat(database, config) }
 }
 
 /** Runs a service's chores and those of its database; `stop` resolves when none runs any more. */

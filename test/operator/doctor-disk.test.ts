@@ -14,6 +14,7 @@ import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { CLOCK_SECONDS_MAX, checkClock } from '../../src/cli/checks/machine.ts'
 import { openDatabase } from '../../src/database.ts'
+import { SCHEMA_VERSION } from '../../src/migrations.ts'
 import { doctorOutput, HELD_TO_MODES, runDoctor, withDatabase } from '../support/doctor.ts'
 import { temporaryFolder } from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
@@ -79,12 +80,13 @@ test.for<[string, (path: string) => void, string]>([
 
 test('a database of a newer version is an error', async () => {
   const { folder, path } = await folderWithDatabase()
-  withDatabase(path, (database) => database.pragma('user_version = 2'))
+  const newer = SCHEMA_VERSION + 1
+  withDatabase(path, (database) => database.pragma(`user_version = ${newer}`))
 
   const { code, found } = await runDoctor(folder)
 
   expect(code).toBe(1)
-  expect(found('database')?.message).toContain('was written by a newer version (schema 2')
+  expect(found('database')?.message).toContain(`was written by a newer version (schema ${newer},`)
 })
 
 test('a damaged database is an error', async () => {
@@ -97,7 +99,7 @@ test('a damaged database is an error', async () => {
 
   expect(code).toBe(1)
   // It is the look at every page that tells: the first page is in order.
-  expect(checks[0]?.message).toContain('can be read (schema 1)')
+  expect(checks[0]?.message).toContain(`can be read (schema ${SCHEMA_VERSION})`)
   expect(found('database')).toMatchObject({
     level: 'error',
     message: expect.stringContaining('is damaged'),

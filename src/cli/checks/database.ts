@@ -2,12 +2,13 @@ import { walBytes } from '../../database.ts'
 import { DatabaseProbe } from '../../database-probe.ts'
 import { ChatError } from '../../errors.ts'
 import { WAL_WARNED_BYTES_MIN } from '../../housekeeping.ts'
+import { SCHEMA_VERSION } from '../../migrations.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
 export interface DatabaseExamination {
   findings: Finding[]
-  /** `none`: there is nothing in it yet. */
-  state: 'good' | 'broken' | 'none'
+  /** `older`: it cannot be asked the questions of this version. `none`: nothing is in it yet. */
+  state: 'good' | 'older' | 'broken' | 'none'
   /** To be closed; undefined unless it is good. */
   probe: DatabaseProbe | undefined
 }
@@ -33,7 +34,9 @@ export async function examineDatabase(path: string): Promise<DatabaseExamination
     }
     findings.push(ok(NAME, `${path} can be read (schema ${version})`), wal)
     look(probe, findings)
-    return { findings, state: 'good', probe }
+    if (version === SCHEMA_VERSION) return { findings, state: 'good', probe }
+    await probe.close()
+    return { findings: [...findings, older(version)], state: 'older', probe: undefined }
   } catch (cause) {
     await probe?.close()
     if (!(cause instanceof ChatError)) throw cause
@@ -51,6 +54,14 @@ function look(probe: DatabaseProbe, findings: Finding[]): void {
   findings.push(ok(NAME, 'every page is in order'))
   probe.checkWritable()
   findings.push(ok(NAME, 'can be written to'))
+}
+
+function older(version: number): Finding {
+  const versions = `from schema ${version} to ${SCHEMA_VERSION}`
+  return warning(
+    NAME,
+    `will be migrated ${versions} when the chat is started anew. Back it up first`,
+  )
 }
 
 function nothing(message: string): DatabaseExamination {

@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { expect, onTestFinished, test } from 'vitest'
+import { APPLICATION_ID, openDatabase } from '../src/database.ts'
+import { migrationsFrom, SCHEMA_VERSION } from '../src/migrations.ts'
+import { get } from './support/clients.ts'
+import { runDoctor } from './support/doctor.ts'
+import { runProgram, startApi, startDaemon, temporaryFolder } from './support/processes.ts'
+import { waitFor } from './support/wait.ts'
+
+const SCHEMA_1 = readFileSync(new URL('support/schema-1.sql', import.meta.url), 'utf8')
+const ROWS = `
+  INSERT INTO users (user_id) VALUES (1), (2);
+  INSERT INTO conversations (lower_user_id, higher_user_id) VALUES (1, 2);
+  INSERT INTO messages (conversation_id, sender_id, receiver_id, message_type, message)
+  VALUES (1, 1, 2, 'text', 'From before'), (1, 1, 2, 'text', 'And another');
+  UPDATE conversations SET last_message_id = 2, higher_unread_count = 2;
+`
+
+/** The tables as a program of version 1 left them, with two messages that nobody has read. */
+function createOldFile(path: string): void {
+  const sqlite = new Sqlite(path)
+  sqlite.pragma('journal_mode = WAL')
+  sqlite.exec(SCHEMA_1)
+  sqlite.exec(ROWS)
+  sqlite.pragma(`application_id = ${APPLICATION_ID}`)
+  sqlite.pragma('user_version = 1')
+  sqlite.close()
+}
+
+function oldFolder(): { folder: string; path: string } {
+  const folder = temporaryFolder()
+  const path = join(folder, 'chat.db')
+  createOldFile(path)
+  return { folder, path }
+}
+
+/** All that a file holds beside its rows, and those of messages. */
+function contentOf(path: string) {
+  const sqlite = new Sqlite(path, { readonly: true })
+  try {
+    const made = sqlite.prepare('SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2').all()
+    return {
+      version: sqlite.pragma('user_version', { simple: true }),
+      schema: (made as { sql: string | null }[]).map((row) => ({
+        ...row,
+        // Comments may be put in other words without a new version.
+        sql: row.sql?.replace(/--.*/g, '').replace(/\s+/g, ' '),
+      })),
+      messages: sqlite.prepare('SELECT * FROM messages ORDER BY message_id').all(),
+    }
+  } finally {
+    sqlite.close()
+  }
+}
+
+test('an older file becomes what a new one is, and keeps its rows', async () => {
+  const { folder, path } = oldFolder()
+  const before = contentOf(path)
+  const fresh = join(folder, 'fresh.db')
+  await (await openDatabase(fresh, { durable: true })).close()
+  const migrations: number[][] = []
+  const onMigrated = (from: number, to: number) => migrations.push([from, to])
+
+  await (await openDatabase(path, { durable: true, onMigrated })).close()
+
+  const after = contentOf(path)
+  expect(before.version).toBe(1)
+  expect(before.schema).not.toEqual(after.schema)
+  expect(after).toEqual({ ...contentOf(fresh), messages: before.messages })
+  expect(migrations).toEqual([[1, SCHEMA_VERSION]])
+})
+
+test('there is a migration from every version to the next', () => {
+  for (let version = 1; version <= SCHEMA_VERSION; version += 1) {
+    expect(migrationsFrom(version)).toHaveLength(SCHEMA_VERSION - version)
+  }
+})
+
+test('two programs that start at the same moment on an older file both serve it', async () => {
+  const { folder, path } = oldFolder()
+
+  const [api, daemon] = await Promise.all([startApi(folder), startDaemon(folder)])
+
+  const said = `${api.program.output}${daemon.program.output}`
+  const line = `Database ${path} migrated from schema 1 to ${SCHEMA_VERSION}`
+  expect(said.split(line)).toHaveLength(2)
+  const { body } = await get(`${api.url}/get_conversations.php?user_id=2`)
+  expect(body.data.conversations).toMatchObject([{ unread_count: 2 }])
+})
+
+test('a locked older file is waited for', async () => {
+  const { path } = oldFolder()
+  const other = new Sqlite(path)
+  onTestFinished(() => void other.close())
+  other.exec('BEGIN IMMEDIATE')
+  let isOpen = false
+  const opening = openDatabase(path, { durable: true, onMigrated: () => {} }).then((database) => {
+    isOpen = true
+    return database
+  })
+  const waitedSince = performance.now()
+  await waitFor(() => performance.now() - waitedSince > 300, 'some attempts')
+  expect(isOpen).toBe(false)
+  other.exec('ROLLBACK')
+  await (await opening).close()
+
+  expect(contentOf(path).version).toBe(SCHEMA_VERSION)
+})
+
+test('commands beside the services leave an older file alone, and say what to do', async () => {
+  const { folder, path } = oldFolder()
+  const before = contentOf(path)
+
+  const listing = await runProgram('chat-websocket', ['connections'], folder)
+  const { code, found } = await runDoctor(folder)
+
+  const versions = `schema 1, this program knows ${SCHEMA_VERSION}`
+  const reason = `is of an older version (${versions}). Restart the chat: that migrates it.`
+  expect(listing.code).toBe(1)
+  expect(listing.output).toContain(`Database ${path} ${reason}`)
+  expect(code).toBe(0)
+  expect(found('database')).toMatchObject({
+    level: 'warning',
+    message: expect.stringContaining(`will be migrated from schema 1 to ${SCHEMA_VERSION}`),
+  })
+  expect(contentOf(path)).toEqual(before)
+})
