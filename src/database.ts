@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
+import { DatabaseFiles, type Displacement } from './database-files.ts'
 import { ChatError, systemCode } from './errors.ts'
 import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
 
@@ -53,6 +54,7 @@ export class Database {
   readonly #runApart: Sqlite.Transaction<(batch: Write[]) => (() => void)[]>
   readonly #runAlone: Sqlite.Transaction<(run: () => unknown) => unknown>
   readonly #dataVersion: Statement<[], number>
+  readonly #files: DatabaseFiles
   #queue: Write[] = []
   #flushScheduled = false
   #ownCommits = 0
@@ -60,6 +62,7 @@ export class Database {
   constructor(path: string, sqlite: Sqlite.Database) {
     this.path = path
     this.#sqlite = sqlite
+    this.#files = new DatabaseFiles(path)
     this.#dataVersion = this.prepare<[], number>('PRAGMA data_version').pluck()
     this.#runTogether = sqlite.transaction((batch) => batch.map(answerTo))
     this.#runApart = sqlite.transaction((batch) => batch.map((write) => this.#settle(write)))
@@ -78,7 +81,7 @@ export class Database {
    * Runs `run` inside a transaction that is shared with the other writes of this turn, and resolves
    * with what it returned once that transaction is committed (and, in chat-api, on the disk).
    * Rejects with what `run` threw, leaving no trace of it, or with `unavailable` when the database
-   * stayed locked for BUSY_RETRY_MS or the disk is full. `run` must not await, and must do nothing
+   * stayed locked for BUSY_RETRY_MS, the disk is full or the file is not in its place. `run` must not await, and must do nothing
    * but read and write the database: it may be run again.
    */
   write<Result>(run: () => Result): Promise<Result> {
@@ -106,6 +109,24 @@ export class Database {
     this.#sqlite.pragma('optimize')
   }
 
+  /** What has become of the open files behind the process's back; undefined while nothing has. */
+  displacement(): Displacement | undefined {
+    return this.#files.displacement()
+  }
+
+  /** Writes all that this process sees into a file of its own, also when the database's own is gone. */
+  async copyTo(path: string): Promise<void> {
+    await this.#sqlite.backup(path)
+  }
+
+  /**
+   * Call before another file gets this one's name: SQLite would take what it kept beside the old one
+   * for a part of the new one.
+   */
+  removeCompanions(): void {
+    this.#files.removeCompanions()
+  }
+
   /** Commits what is queued, then closes the file. Safe to call twice. */
   async close(): Promise<void> {
     while (this.#queue.length > 0) await delay(1)
@@ -123,10 +144,21 @@ export class Database {
     const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
     if (this.#queue.length > 0) this.#scheduleFlush()
     try {
-      for (const answer of this.#commit(batch)) answer()
+      this.#refuseWhen((displacement) => displacement !== undefined)
+      const answers = this.#commit(batch)
+      // Not where the file is gone: it will be put back with what was just committed.
+      this.#refuseWhen((displacement) => displacement === 'replaced')
+      for (const answer of answers) answer()
     } catch (error) {
       this.#batchFailed(batch, error)
     }
+  }
+
+  /** Nothing is acknowledged into a file that is not there any more: see cli/database-keeper.ts. */
+  #refuseWhen(isRefused: (displacement: Displacement | undefined) => boolean): void {
+    if (this.#sqlite.open && !isRefused(this.displacement())) return
+    const message = 'The database is out of place for a moment. Please try again.'
+    throw new ChatError('unavailable', message, { retryAfterSeconds: 2 })
   }
 
   /**

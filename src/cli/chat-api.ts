@@ -14,6 +14,7 @@ import { RateLimit } from '../rate-limits.ts'
 import { readCertificate } from '../tls.ts'
 import { healthLine } from './ask-health.ts'
 import { askApi } from './checks/api.ts'
+import { DatabaseKeeper } from './database-keeper.ts'
 import { listenError, openParts, reloadCertificate, startHousekeeping, urlHost } from './parts.ts'
 import { createProgram, type RunningService, run } from './program.ts'
 
@@ -29,36 +30,48 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat API...')
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const authenticate = createAuthenticator(config)
-  const { database, chat } = await openParts(config, log, { durable: true })
+  let opened = await openParts(config, log, { durable: true })
   log.plain('Database connection established')
   const uploads = new Uploads(config.uploadsDir, {
     image: config.imageBytesMax,
     voice: config.voiceBytesMax,
   })
   await uploads.prepare()
+  const chat = () => opened.chat
   const metrics = createMetrics(chat, config)
-  const parts = { chat, uploads, log, authenticate, limits: createLimits(config), metrics }
+  const parts = { chat: chat(), uploads, log, authenticate, limits: createLimits(config), metrics }
   const port = config.apiPort
   const server = new ApiServer(parts, { ...config, port, pagesDir: PAGES_DIR, certificate })
   const boundPort = await startServer(server, config)
-  const chores = [{ name: 'Sweeping uploads', schedule: '*/10 * * * *', run: () => sweep(parts) }]
+  const chores = [
+    { name: 'Sweeping uploads', schedule: '*/10 * * * *', run: () => sweep(chat(), uploads) },
+  ]
+  const database = () => opened.database
   const housekeeping = startHousekeeping(database, chores, log)
+  const reopen = async () => {
+    server.useChat(undefined)
+    await opened.database.close()
+    opened = await openParts(config, log, { durable: true })
+    server.useChat(opened.chat)
+  }
+  const keeper = new DatabaseKeeper({ database, log, role: 'owner', reopen })
   const scheme = certificate === undefined ? 'http' : 'https'
   log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${boundPort}`)
   return {
     reload: () => reloadCertificate(config, log, (renewed) => server.useCertificate(renewed)),
     stop: async () => {
+      await keeper.stop()
       await server.stop()
       await housekeeping.stop()
-      await database.close()
+      await opened.database.close()
     },
   }
 }
 
-function createMetrics(chat: Chat, config: Config): ApiMetrics {
+function createMetrics(chat: () => Chat, config: Config): ApiMetrics {
   return new ApiMetrics(new Metrics(), {
     walBytes: () => walBytes(config.database),
-    lagSeconds: async () => chat.watch.lagSeconds(await chat.watch.daemon(hostname())),
+    lagSeconds: async () => chat().watch.lagSeconds(await chat().watch.daemon(hostname())),
   })
 }
 
@@ -70,7 +83,7 @@ function createLimits(config: Config): Limits {
   }
 }
 
-async function sweep({ chat, uploads }: { chat: Chat; uploads: Uploads }): Promise<void> {
+async function sweep(chat: Chat, uploads: Uploads): Promise<void> {
   await uploads.sweep(async (path) => (await chat.messages.peopleOfMedia(path)).length > 0)
 }
 

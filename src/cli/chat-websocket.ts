@@ -4,22 +4,24 @@ import { mintToken } from '../auth-jwt.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { ConnectionRow } from '../chat/connections.ts'
 import type { Config } from '../config.ts'
-import { openError, walBytes } from '../database.ts'
+import { type Database, openError, walBytes } from '../database.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
 import { readCertificate } from '../tls.ts'
-import { CLOSE } from '../websocket/connection.ts'
-import { Daemon } from '../websocket/daemon.ts'
+import { CLOSE, type Close } from '../websocket/connection.ts'
+import { Daemon, type DaemonParts } from '../websocket/daemon.ts'
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
 import { askHealth, healthLine } from './ask-health.ts'
+import { DatabaseKeeper } from './database-keeper.ts'
 import { doctor } from './doctor.ts'
 import {
   listenError,
   openExistingParts,
   openParts,
+  type Parts,
   reloadCertificate,
   startHousekeeping,
   urlHost,
@@ -57,31 +59,71 @@ export async function main(): Promise<void> {
 
 async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat WebSocket Server...')
-  const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const authenticate = createAuthenticator(config)
-  const { database, chat } = await openParts(config, log, { durable: false })
+  const opened = await openParts(config, log, { durable: false })
   log.plain('Database connection established')
+  const begin = (parts: Parts, port: number) => serve({ ...parts, log, authenticate }, config, port)
+  let serving = await begin(opened, config.wsPort)
+  printStarted(log, config, serving.port)
+  const reopen = async () => {
+    await serving.stop(CLOSE.restarting)
+    const reopened = await openParts(config, log, { durable: false })
+    await leaveOwnLease(reopened)
+    serving = await begin(reopened, serving.port)
+  }
+  const database = () => serving.database
+  const keeper = new DatabaseKeeper({ database, log, role: 'guest', reopen })
+  return {
+    reload: () =>
+      reloadCertificate(config, log, (renewed) => serving.daemon.useCertificate(renewed)),
+    stop: async (isRestart) => {
+      await keeper.stop()
+      await serving.stop(isRestart ? CLOSE.restarting : CLOSE.stopping)
+    },
+  }
+}
+
+interface Serving {
+  database: Database
+  daemon: Daemon
+  port: number
+  stop(close: Close): Promise<void>
+}
+
+/** Serves from this database until it is stopped, and then closes it. */
+async function serve(
+  { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'authenticate'>,
+  config: Config,
+  port: number,
+): Promise<Serving> {
   const connects = new RateLimit(config.connectRateLimit, 1, 'Too many connections at once')
   const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
-  const parts = { chat, log, authenticate, connects, metrics }
-  const daemon = new Daemon(parts, {
-    ...config,
-    port: config.wsPort,
-    certificate,
-    walFile: config.wake ? `${config.database}-wal` : undefined,
-    onLost: () => process.kill(process.pid, 'SIGTERM'),
+  const certificate = readCertificate(config.tlsCert, config.tlsKey)
+  const walFile = config.wake ? `${config.database}-wal` : undefined
+  const onLost = () => process.kill(process.pid, 'SIGTERM')
+  const options = { ...config, port, certificate, walFile, onLost }
+  const daemon = new Daemon({ ...parts, connects, metrics }, options)
+  const boundPort = await startDaemon(daemon, config).catch(async (error) => {
+    await database.close()
+    throw error
   })
-  const port = await startDaemon(daemon, config)
-  const housekeeping = startHousekeeping(database, daemon.chores(), log)
-  printStarted(log, config, port)
+  const housekeeping = startHousekeeping(() => database, daemon.chores(), parts.log)
   return {
-    reload: () => reloadCertificate(config, log, (renewed) => daemon.useCertificate(renewed)),
-    stop: async (isRestart) => {
+    database,
+    daemon,
+    port: boundPort,
+    stop: async (close) => {
       await housekeeping.stop()
-      await daemon.stop(isRestart ? CLOSE.restarting : CLOSE.stopping)
+      await daemon.stop(close)
       await database.close()
     },
   }
+}
+
+/** A file that is put back, or restored, may still say that this very process serves it. */
+async function leaveOwnLease({ chat }: Parts): Promise<void> {
+  const holder = await chat.daemons.find(hostname())
+  if (holder?.pid === process.pid) await chat.daemons.release(holder.daemonId)
 }
 
 async function startDaemon(daemon: Daemon, config: Config): Promise<number> {

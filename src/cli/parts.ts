@@ -34,18 +34,19 @@ async function open(config: Config, options: OpenOptions): Promise<Parts> {
 
 /** Runs a service's chores and those of its database; `stop` resolves when none runs any more. */
 export function startHousekeeping(
-  database: Database,
+  database: () => Database,
   chores: Chore[],
   log: Log,
 ): { stop(): Promise<void> } {
-  const checkpointer = new Checkpointer(database.path, log)
+  const checkpointer = new Checkpointer(database().path, log)
+  const allChores: Chore[] = [
+    ...chores,
+    { name: 'Checkpointing', schedule: '* * * * * *', run: () => checkpointer.run() },
+    { name: 'Opening files', schedule: '* * * * * *', run: openAFile },
+    { name: 'Optimizing', schedule: '17 * * * *', run: () => database().optimize() },
+  ]
   const housekeeping = new Housekeeping(
-    [
-      ...chores,
-      { name: 'Checkpointing', schedule: '* * * * * *', run: () => checkpointer.run() },
-      { name: 'Opening files', schedule: '* * * * * *', run: openAFile },
-      { name: 'Optimizing', schedule: '17 * * * *', run: () => database.optimize() },
-    ],
+    allChores.map((chore) => restingWhileDisplaced(chore, database)),
     log,
   )
   return {
@@ -53,6 +54,14 @@ export function startHousekeeping(
       await housekeeping.stop()
       await checkpointer.stop()
     },
+  }
+}
+
+/** Nothing is tidied up in files that are about to be left: the keeper has the word then. */
+function restingWhileDisplaced(chore: Chore, database: () => Database): Chore {
+  return {
+    ...chore,
+    run: () => (database().displacement() === undefined ? chore.run() : undefined),
   }
 }
 

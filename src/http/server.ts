@@ -114,11 +114,13 @@ export class ApiServer {
   readonly #server: HttpServer | HttpsServer
   readonly #media: ReturnType<typeof mediaFolder>
   readonly #pages: ReturnType<typeof pagesFolder>
+  #chat: Chat | undefined
   readonly #availability: Availability
   #isStopping = false
 
   constructor(parts: ApiParts, options: ApiOptions) {
     this.#parts = parts
+    this.#chat = parts.chat
     this.#options = options
     this.#availability = new Availability(parts.log)
     this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
@@ -149,6 +151,11 @@ export class ApiServer {
   /** Uses another certificate for the connections to come. */
   useCertificate(certificate: Certificate): void {
     if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
+  }
+
+  /** Answers from another database from now on; undefined while there is none: 503. */
+  useChat(chat: Chat | undefined): void {
+    this.#chat = chat
   }
 
   /** Takes no more requests; resolves when those under way are answered, or cut off for taking long. */
@@ -199,7 +206,7 @@ export class ApiServer {
     response: ServerResponse,
     { endpoint, isOpen }: Route,
   ): Promise<void> {
-    const { authenticate, uploads, chat, limits, metrics } = this.#parts
+    const { authenticate, uploads, limits, metrics } = this.#parts
     const { allowedOrigins, broadcastSecret, metricsSecret } = this.#options
     if (!isAllowedOrigin(request, allowedOrigins)) {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
@@ -208,6 +215,8 @@ export class ApiServer {
     const caller = isOpen ? new Caller() : await authenticate(request)
     const form = await readForm(request, queryOf(request), uploads)
     const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
+    // Only now: while the body came in, the database may have been opened anew.
+    const chat = this.#openChat()
     const { problem } = this.#availability
     const context = { form, caller, request, chat, uploads, limits, metrics, problem, ...settings }
     sendAnswer(response, await endpoint(context).finally(() => uploads.discard(form.upload)))
@@ -219,7 +228,13 @@ export class ApiServer {
     const mediaPath = normalizedPath(path)
     if (!mediaPath.toLowerCase().startsWith(PRIVATE_MEDIA)) return
     const caller = await this.#parts.authenticate(request)
-    caller.mustBeOneOf(await this.#parts.chat.messages.peopleOfMedia(mediaPath))
+    caller.mustBeOneOf(await this.#openChat().messages.peopleOfMedia(mediaPath))
+  }
+
+  #openChat(): Chat {
+    if (this.#chat !== undefined) return this.#chat
+    const message = 'The database is being opened. Please try again in a moment.'
+    throw new ChatError('unavailable', message, { retryAfterSeconds: 2 })
   }
 
   #allowOrigin(request: IncomingMessage, response: ServerResponse): void {

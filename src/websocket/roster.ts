@@ -1,4 +1,5 @@
 import type { Connections } from '../chat/connections.ts'
+import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'
 
@@ -18,6 +19,7 @@ export class Roster {
   readonly #log: Log
   readonly #entries = new Map<Connection, Entry>()
   readonly #writes = new Set<Promise<unknown>>()
+  #isFailing = false
 
   constructor(connections: Connections, log: Log) {
     this.#connections = connections
@@ -63,12 +65,23 @@ export class Roster {
   async #write<Result>(write: Promise<Result>): Promise<Result | undefined> {
     this.#writes.add(write)
     try {
-      return await write
+      const result = await write
+      if (this.#isFailing) this.#log.info('The connections table is kept up to date again')
+      this.#isFailing = false
+      return result
     } catch (error) {
-      this.#log.error('The connections table could not be kept up to date', error)
+      // Once, until it is over: a locked database fails every connection that comes and goes.
+      if (!this.#isFailing) this.#logFailure(error)
+      this.#isFailing = true
       return undefined
     } finally {
       this.#writes.delete(write)
     }
+  }
+
+  #logFailure(error: unknown): void {
+    const message = 'The connections table could not be kept up to date'
+    if (error instanceof ChatError) this.#log.warn(`${message}: ${error.message}`)
+    else this.#log.error(message, error)
   }
 }

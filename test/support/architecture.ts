@@ -25,6 +25,7 @@ const IMPORTS: Record<Part, Part[]> = {
     'auth',
     'chat',
     'database',
+    'database-files',
     'database-probe',
     'housekeeping',
     'migrations',
@@ -38,7 +39,8 @@ const IMPORTS: Record<Part, Part[]> = {
 
   housekeeping: ['database', 'errors', 'log', 'checkpoint-worker'],
   'checkpoint-worker': ['database'],
-  database: ['errors', 'migrations'],
+  database: ['database-files', 'errors', 'migrations'],
+  'database-files': [],
   'database-probe': ['database', 'migrations'],
   migrations: [],
   config: ['errors', 'log'],
