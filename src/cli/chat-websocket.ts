@@ -12,7 +12,7 @@ import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
 import { readCertificate } from '../tls.ts'
 import { CLOSE, type Close } from '../websocket/connection.ts'
-import { Daemon, type DaemonParts } from '../websocket/daemon.ts'
+import { Daemon, type DaemonOptions, type DaemonParts } from '../websocket/daemon.ts'
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
 import { askHealth, healthLine } from './ask-health.ts'
 import { DatabaseKeeper } from './database-keeper.ts'
@@ -59,17 +59,24 @@ export async function main(): Promise<void> {
 
 async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat WebSocket Server...')
+  const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const authenticate = createAuthenticator(config)
   const opened = await openParts(config, log, { durable: false })
   log.plain('Database connection established')
-  const begin = (parts: Parts, port: number) => serve({ ...parts, log, authenticate }, config, port)
-  let serving = await begin(opened, config.wsPort)
+  const shared = { log, authenticate }
+  let serving = await serve(
+    { ...opened, ...shared },
+    { ...config, port: config.wsPort, certificate },
+  )
   printStarted(log, config, serving.port)
   const reopen = async () => {
     await serving.stop(CLOSE.restarting)
     const reopened = await openParts(config, log, { durable: false })
     await leaveOwnLease(reopened)
-    serving = await begin(reopened, serving.port)
+    // The one that SIGHUP may have read since the start.
+    const renewed = readCertificate(config.tlsCert, config.tlsKey)
+    const options = { ...config, port: serving.port, certificate: renewed }
+    serving = await serve({ ...reopened, ...shared }, options)
   }
   const database = () => serving.database
   const keeper = new DatabaseKeeper({ database, log, role: 'guest', reopen })
@@ -93,15 +100,13 @@ interface Serving {
 /** Serves from this database until it is stopped, and then closes it. */
 async function serve(
   { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'authenticate'>,
-  config: Config,
-  port: number,
+  config: Config & Pick<DaemonOptions, 'port' | 'certificate'>,
 ): Promise<Serving> {
   const connects = new RateLimit(config.connectRateLimit, 1, 'Too many connections at once')
   const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
-  const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const walFile = config.wake ? `${config.database}-wal` : undefined
   const onLost = () => process.kill(process.pid, 'SIGTERM')
-  const options = { ...config, port, certificate, walFile, onLost }
+  const options = { ...config, walFile, onLost }
   const daemon = new Daemon({ ...parts, connects, metrics }, options)
   const boundPort = await startDaemon(daemon, config).catch(async (error) => {
     await database.close()

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../support/free-port.ts'
 import {
   apiUrl,
   daemonUrl,
@@ -16,12 +15,6 @@ import type { Fault } from './fault.ts'
 import type { Random } from './random.ts'
 import { SmallDisk } from './small-disk.ts'
 
-/**
- * Below the ports that systems give to outgoing connections: a client that knocks at a closed port
- * among those can be given that very port, and then the service cannot have it back.
- */
-const PORT_MIN = 10_000
-const PORT_MAX = 30_000
 const HEALTH_TIMEOUT_MS = 2_000
 
 /** What the service stands on. */
@@ -63,7 +56,8 @@ export class Service {
 
   /** Resolves when both processes serve. */
   static async start(random: Random, housing: Housing = {}): Promise<Service> {
-    const ports = { api: await freePort(random), daemon: await freePort(random) }
+    const chance = () => random.next()
+    const ports = { api: await freePort(chance), daemon: await freePort(chance) }
     const service = new Service(housing, ports)
     await Promise.all([service.start('chat-api'), service.start('chat-websocket')])
     return service
@@ -193,25 +187,5 @@ async function ask(url: string): Promise<{ status: number; text: string }> {
     return { status: response.status, text: await response.text() }
   } catch (error) {
     return { status: 0, text: String(error) }
-  }
-}
-
-async function freePort(random: Random): Promise<number> {
-  for (;;) {
-    const port = random.integer(PORT_MIN, PORT_MAX)
-    if (await isFree(port)) return port
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer()
-  try {
-    server.listen(port, '127.0.0.1')
-    await once(server, 'listening')
-    return true
-  } catch {
-    return false
-  } finally {
-    server.close()
   }
 }

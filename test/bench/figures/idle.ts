@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { RunningProcess } from '../../support/running-process.ts'
 import type { Figure } from '../figure.ts'
 import { SocketClient } from '../load/socket-client.ts'
 import type { Peer } from '../peers/peer.ts'
@@ -10,16 +11,20 @@ import type { Peers } from './traffic.ts'
 const SOCKETS = 1_000
 const WATCHED_MS = 6_000
 const ROUNDS = 3
+/** A program that does nothing at all, as often as ours polls: what a timer costs on this machine. */
+const BARE_TIMER = 'setInterval(() => {}, 10)'
+const BARE_TIMER_NAME = 'a bare timer'
 
 /** What it costs to wait: polling a table every 10 ms, with nothing in it and nobody talking. */
 export async function idle(peers: Peers): Promise<Figure[]> {
   const sockets = await Promise.all(Object.values(peers).map(connect))
+  const timer = new RunningProcess(process.execPath, ['-e', BARE_TIMER], {})
+  const pidsOf = Object.entries(peers).map(([name, { pids }]): [string, number[]] => [name, pids])
+  const watched = [...pidsOf, [BARE_TIMER_NAME, [timer.pid]] as [string, number[]]]
   const rounds = await alternate(
     ROUNDS,
-    Object.fromEntries(
-      Object.entries(peers).map(([name, peer]) => [name, () => percentOfCore(peer)]),
-    ),
-  )
+    Object.fromEntries(watched.map(([name, pids]) => [name, () => percentOfCore(pids)])),
+  ).finally(() => timer.kill())
   await Promise.all(sockets.flat().map((socket) => socket.close()))
   return [
     {
@@ -39,7 +44,7 @@ async function connect(peer: Peer): Promise<SocketClient[]> {
   return sockets
 }
 
-async function percentOfCore({ pids }: Peer): Promise<number> {
+async function percentOfCore(pids: number[]): Promise<number> {
   const before = cpuSeconds(pids)
   await delay(WATCHED_MS)
   return ((cpuSeconds(pids) - before) / (WATCHED_MS / 1000)) * 100
