@@ -1,13 +1,13 @@
 /**
- * A thread that checkpoints the database whenever it is told its path, and answers with null or what
+ * A thread that checkpoints the database whenever it is told its path and identity, and answers with null or what
  * went wrong. See checkpoint() in database.ts for why it is a thread.
  */
 import { parentPort } from 'node:worker_threads'
 import { checkpoint } from './database.ts'
 
-parentPort?.on('message', (path: string) => {
+parentPort?.on('message', ({ path, identity }: { path: string; identity?: string }) => {
   try {
-    checkpoint(path)
+    checkpoint(path, identity)
     parentPort?.postMessage(null)
   } catch (error) {
     parentPort?.postMessage(error instanceof Error ? error.message : String(error))

@@ -14,20 +14,23 @@ const COMPANIONS = ['-wal', '-shm']
  * their names, and so it would write into nowhere without noticing: this tells.
  */
 export class DatabaseFiles {
+  /** The database file's own, as it was opened. */
+  readonly identity: string | undefined
   readonly #path: string
   readonly #opened: Map<string, string | undefined>
 
   /** Call when the database is open: only then all its files are there. */
   constructor(path: string) {
     this.#path = path
-    this.#opened = new Map(['', ...COMPANIONS].map((suffix) => [suffix, this.#identity(suffix)]))
+    this.identity = fileIdentity(path)
+    this.#opened = new Map(COMPANIONS.map((suffix) => [suffix, fileIdentity(path + suffix)]))
   }
 
   /** Undefined while all is as it was. Costs three calls of stat: some microseconds. */
   displacement(): Displacement | undefined {
-    const identity = this.#identity('')
+    const identity = fileIdentity(this.#path)
     if (identity === undefined) return 'deleted'
-    if (identity !== this.#opened.get('')) return 'replaced'
+    if (identity !== this.identity) return 'replaced'
     return COMPANIONS.every((suffix) => this.#isInPlace(suffix)) ? undefined : 'separated'
   }
 
@@ -39,12 +42,15 @@ export class DatabaseFiles {
   }
 
   #isInPlace(suffix: string): boolean {
-    return this.#identity(suffix) === this.#opened.get(suffix)
+    return fileIdentity(this.#path + suffix) === this.#opened.get(suffix)
   }
+}
 
-  /** An inode's number is not given out again while somebody has the file open: we have. */
-  #identity(suffix: string): string | undefined {
-    const stats = statSync(this.#path + suffix, { throwIfNoEntry: false })
-    return stats && `${stats.dev}:${stats.ino}`
-  }
+/**
+ * Which file has this name; undefined when none has. An inode's number is not given out again while
+ * somebody has the file open.
+ */
+export function fileIdentity(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats && `${stats.dev}:${stats.ino}`
 }

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
-import { DatabaseFiles, type Displacement } from './database-files.ts'
+import { DatabaseFiles, type Displacement, fileIdentity } from './database-files.ts'
 import { ChatError, systemCode } from './errors.ts'
 import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
 
@@ -107,6 +107,11 @@ export class Database {
   /** Lets SQLite refresh the statistics that its query planner works from, where they are stale. */
   optimize(): void {
     this.#sqlite.pragma('optimize')
+  }
+
+  /** Which file it has opened, whatever has become of the name. */
+  get identity(): string | undefined {
+    return this.#files.identity
   }
 
   /** What has become of the open files behind the process's back; undefined while nothing has. */
@@ -255,10 +260,15 @@ export function walBytes(path: string): number {
 /**
  * Copies the WAL back into the database file, on a connection of its own: the copying waits for the
  * disk, so it belongs on another thread than the one that serves clients (checkpoint-worker.ts).
+ *
+ * @param identity of the file that is meant: should another one have its name by now, the WAL that
+ *   still lies beside it is not its own, and copying that would ruin both
  */
-export function checkpoint(path: string): void {
+export function checkpoint(path: string, identity = fileIdentity(path)): void {
   const sqlite = new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
   try {
+    // Before anything is read: until then SQLite has opened the file, and not the WAL.
+    if (fileIdentity(path) !== identity) return
     if (walBytes(path) >= WAL_TRUNCATED_BYTES_MIN) return void runCheckpoint(sqlite, 'TRUNCATE')
     const { log, checkpointed } = runCheckpoint(sqlite, 'NOOP')
     if (log === checkpointed || log * PAGE_BYTES < WAL_COPIED_BYTES_MIN) return

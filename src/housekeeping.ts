@@ -119,13 +119,16 @@ export class Checkpointer {
     this.#log = log
   }
 
-  /** @throws ChatError `unavailable` when SQLite cannot checkpoint */
-  async run(): Promise<void> {
+  /**
+   * @param identity of the database file, as it was opened
+   * @throws ChatError `unavailable` when SQLite cannot checkpoint
+   */
+  async run(identity?: string): Promise<void> {
     const bytes = walBytes(this.#path)
     this.#watch(bytes)
     if (bytes < WAL_CHECKPOINTED_BYTES_MIN) return
     this.#worker ??= this.#startWorker()
-    this.#worker.postMessage(this.#path)
+    this.#worker.postMessage({ path: this.#path, identity })
     const [problem] = await once(this.#worker, 'message')
     if (problem !== null) throw new ChatError('unavailable', problem)
   }

@@ -119,7 +119,8 @@ async function serve(
     port: boundPort,
     stop: async (close) => {
       await housekeeping.stop()
-      await daemon.stop(close)
+      const isThere = database.displacement() === undefined
+      await (isThere ? daemon.stop(close) : daemon.abandon(close))
       await database.close()
     },
   }

@@ -41,7 +41,11 @@ export function startHousekeeping(
   const checkpointer = new Checkpointer(database().path, log)
   const allChores: Chore[] = [
     ...chores,
-    { name: 'Checkpointing', schedule: '* * * * * *', run: () => checkpointer.run() },
+    {
+      name: 'Checkpointing',
+      schedule: '* * * * * *',
+      run: () => checkpointer.run(database().identity),
+    },
     { name: 'Opening files', schedule: '* * * * * *', run: openAFile },
     { name: 'Optimizing', schedule: '17 * * * *', run: () => database().optimize() },
   ]

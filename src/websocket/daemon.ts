@@ -3,7 +3,6 @@ import type { Authenticate } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/events.ts'
 import type { Presence as Audience } from '../config.ts'
-import { ChatError } from '../errors.ts'
 import type { Chore } from '../housekeeping.ts'
 import type { Log } from '../log.ts'
 import { processStartedAt } from '../process-identity.ts'
@@ -141,18 +140,15 @@ export class Daemon {
     await this.#presence.stop()
     await this.#roster.settled()
     if (this.#daemonId === undefined) return
-    await this.#leave(this.#daemonId)
+    await this.#deleteDelivered()
+    await this.#parts.chat.daemons.release(this.#daemonId)
     this.#daemonId = undefined
   }
 
-  /** A database that cannot be written to now is left to the successor, which finds the lease dead. */
-  async #leave(daemonId: number): Promise<void> {
-    try {
-      await this.#deleteDelivered()
-      await this.#parts.chat.daemons.release(daemonId)
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error
-    }
+  /** As `stop`, when the database is not there any more: nothing is left behind in it. */
+  async abandon(close: Close): Promise<void> {
+    this.#daemonId = undefined
+    await this.stop(close)
   }
 
   /** What has to be done now and then while the daemon runs. */
