@@ -17,6 +17,8 @@ export class Inbox extends Emitter<{ change: undefined }> {
   #conversations: Conversation[] = []
   /** What came while a list was on its way, to be added to it. */
   #meanwhile: Message[] = []
+  /** Messages through which conversations have been read, and nothing came since, by conversation. */
+  readonly #readThrough = new Map<number, number>()
   #loading: Promise<void> | undefined
   /** The newest message that the list knew of when it was loaded. */
   #loadedThrough = 0
@@ -25,11 +27,15 @@ export class Inbox extends Emitter<{ change: undefined }> {
     super()
     this.#client = client
     const load = () => void this.load()
+    const reload = () => {
+      this.#readThrough.clear()
+      load()
+    }
     this.#unsubscribe = [
       client.on('message', (message) => this.#clientOnMessage(message)),
       client.on('sent', (message) => this.#clientOnMessage(message)),
       client.on('read', (receipt) => this.#clientOnRead(receipt)),
-      client.on('refetch', load),
+      client.on('refetch', reload),
       client.on('blocked', load),
       client.on('presence', ({ user_id, status }) =>
         this.#update(user_id, { is_online: status === 'online' }),
@@ -83,12 +89,23 @@ export class Inbox extends Emitter<{ change: undefined }> {
       this.isLoaded = true
       this.hasMore = page.has_more
       this.#loadedThrough = page.conversations[0]?.last_message.message_id ?? 0
-      this.#change(page.conversations)
+      this.#change(page.conversations.map((one) => this.#withOwnReading(one)))
       for (const message of this.#meanwhile) this.#add(message)
     } catch (error) {
       this.error = error instanceof Error ? error.message : String(error)
       this.#change(this.#conversations)
     }
+  }
+
+  /** The list may have been made before what was read meanwhile was written down. */
+  #withOwnReading(one: Conversation): Conversation {
+    const messageId = this.#readThrough.get(one.conversation_id)
+    const isRead = messageId !== undefined && this.#isAllRead(one, messageId)
+    return isRead ? { ...one, unread_count: 0 } : one
+  }
+
+  #isAllRead({ last_message }: Conversation, messageId: number): boolean {
+    return messageId >= last_message.message_id || last_message.sender_id === this.#client.userId
   }
 
   #clientOnMessage(message: Message): void {
@@ -103,6 +120,7 @@ export class Inbox extends Emitter<{ change: undefined }> {
     const known = this.with(isIncoming ? message.sender_id : message.receiver_id)
     // A first message comes without what the list knows of the other one.
     if (known === undefined) return void this.load()
+    if (isIncoming) this.#readThrough.delete(message.conversation_id)
     const isLast = message.message_id > known.last_message.message_id
     const changed: Conversation = {
       ...known,
@@ -118,12 +136,11 @@ export class Inbox extends Emitter<{ change: undefined }> {
 
   #clientOnRead({ read_by, conversation_id, message_id }: ReadReceipt): void {
     if (read_by !== this.#client.userId) return
+    this.#readThrough.set(conversation_id, message_id)
     const known = this.#conversations.find((one) => one.conversation_id === conversation_id)
     if (known === undefined || known.unread_count === 0) return
-    const { last_message } = known
-    const isAllRead = message_id >= last_message.message_id || last_message.sender_id === read_by
     // Read on another device, and only in part: how much is left, only the server knows.
-    if (!isAllRead) return void this.load()
+    if (!this.#isAllRead(known, message_id)) return void this.load()
     this.#update(known.other_user_id, { unread_count: 0 })
   }
 

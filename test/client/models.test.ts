@@ -45,6 +45,39 @@ test('the conversation with the newest message comes first, and reading empties 
   expect(inbox.conversations.map(({ unread_count }) => unread_count)).toEqual([1, 1])
 })
 
+test('what is read while a list is on its way is not unread again when it comes', async () => {
+  const chat = await startChat()
+  await sendText(chat.api.url, 1, 2, 'one')
+  let release = () => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let isHeld = false
+  const held: typeof fetch = async (input, init) => {
+    const answer = await fetch(input, init)
+    if (isHeld && String(input).includes('get_conversations.php')) await released
+    return answer
+  }
+  const client = await online(createClient(2, chat, { fetch: held }))
+  const inbox = new Inbox(client)
+  const thread = new Thread(client, 1)
+  await Promise.all([inbox.load(), thread.load()])
+  expect(inbox.unreadCount).toBe(1)
+
+  isHeld = true
+  const loading = inbox.load()
+  thread.markRead()
+  await waitFor(() => inbox.unreadCount === 0, 'the count to sink')
+  release()
+  await loading
+  expect(inbox.unreadCount).toBe(0)
+
+  await sendText(chat.api.url, 1, 2, 'two')
+  await waitFor(() => inbox.unreadCount === 1, 'the new message to count')
+  await inbox.load()
+  expect(inbox.unreadCount).toBe(1)
+})
+
 test('a message is in its thread from the moment it is written, under one key, until it is read', async () => {
   const chat = await startChat()
   const client = await online(createClient(1, chat))
