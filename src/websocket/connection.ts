@@ -79,7 +79,8 @@ export class Connection {
   #replayedThrough = 0
   #isGreeted = false
   #isAlive = true
-  #frames = { second: 0, count: 0 }
+  /** By performance.now(): since when the frames of a second are counted. */
+  #frames = { since: -Infinity, count: 0 }
   #closedWith: Close | undefined
 
   constructor(socket: WebSocket, stream: Duplex, userId: number, address: string) {
@@ -165,8 +166,7 @@ export class Connection {
 
   /** Counts a frame from the client; returns whether it was one too many for this second. */
   isFlooding(now = performance.now()): boolean {
-    const second = Math.floor(now / 1000)
-    if (second !== this.#frames.second) this.#frames = { second, count: 0 }
+    if (now - this.#frames.since >= 1000) this.#frames = { since: now, count: 0 }
     this.#frames.count += 1
     return this.#frames.count > FRAMES_PER_SECOND_MAX
   }
