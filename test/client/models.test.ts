@@ -52,10 +52,14 @@ test('what is read while a list is on its way is not unread again when it comes'
   const released = new Promise<void>((resolve) => {
     release = resolve
   })
+  let isHolding = false
   let isHeld = false
   const held: typeof fetch = async (input, init) => {
     const answer = await fetch(input, init)
-    if (isHeld && String(input).includes('get_conversations.php')) await released
+    if (isHolding && String(input).includes('get_conversations.php')) {
+      isHeld = true
+      await released
+    }
     return answer
   }
   const client = await online(createClient(2, chat, { fetch: held }))
@@ -64,8 +68,9 @@ test('what is read while a list is on its way is not unread again when it comes'
   await Promise.all([inbox.load(), thread.load()])
   expect(inbox.unreadCount).toBe(1)
 
-  isHeld = true
+  isHolding = true
   const loading = inbox.load()
+  await waitFor(() => isHeld, 'the list to be made')
   thread.markRead()
   await waitFor(() => inbox.unreadCount === 0, 'the count to sink')
   release()
