@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs'
+import { rmSync, statSync, utimesSync } from 'node:fs'
 
 /**
  * What can become of an open database: its file is gone, another file has its name, or one of the two
@@ -32,6 +32,19 @@ export class DatabaseFiles {
     if (identity === undefined) return 'deleted'
     if (identity !== this.identity) return 'replaced'
     return COMPANIONS.every((suffix) => this.#isInPlace(suffix)) ? undefined : 'separated'
+  }
+
+  /**
+   * Tells whoever watches the log that a commit can be seen. Writing it tells them too, but while the
+   * disk is still waited for.
+   */
+  announceCommit(): void {
+    const now = Date.now() / 1000
+    try {
+      utimesSync(`${this.#path}-wal`, now, now)
+    } catch {
+      // Nobody can watch what is not there; and whoever polls finds it all the same.
+    }
   }
 
   /** Removes those that are in use: whoever has them open keeps them. */

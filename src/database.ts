@@ -81,8 +81,8 @@ export class Database {
    * Runs `run` inside a transaction that is shared with the other writes of this turn, and resolves
    * with what it returned once that transaction is committed (and, in chat-api, on the disk).
    * Rejects with what `run` threw, leaving no trace of it, or with `unavailable` when the database
-   * stayed locked for BUSY_RETRY_MS, the disk is full or the file is not in its place. `run` must not await, and must do nothing
-   * but read and write the database: it may be run again.
+   * stayed locked for BUSY_RETRY_MS, the disk is full or the file is not in its place. `run` must not
+   * await, and must do nothing but read and write the database: it may be run again.
    */
   write<Result>(run: () => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
@@ -151,6 +151,7 @@ export class Database {
     try {
       this.#refuseWhen((displacement) => displacement !== undefined)
       const answers = this.#commit(batch)
+      this.#files.announceCommit()
       // Not where the file is gone: it will be put back with what was just committed.
       this.#refuseWhen((displacement) => displacement === 'replaced')
       for (const answer of answers) answer()
@@ -252,9 +253,18 @@ export function openAsItIs(path: string, busyTimeoutMs: number): Database {
   )
 }
 
+/**
+ * The write-ahead log beside the database file: how long it is, and when it was last written to (in
+ * ms since 1970). Both 0 when there is none.
+ */
+export function walState(path: string): { bytes: number; writtenAt: number } {
+  const stats = statSync(`${path}-wal`, { throwIfNoEntry: false })
+  return { bytes: stats?.size ?? 0, writtenAt: stats?.mtimeMs ?? 0 }
+}
+
 /** Bytes in the write-ahead log beside the database file; 0 when there is none. */
 export function walBytes(path: string): number {
-  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  return walState(path).bytes
 }
 
 /**

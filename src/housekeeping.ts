@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import cron, { type ScheduledTask } from 'node-cron'
-import { walBytes } from './database.ts'
+import { walState } from './database.ts'
 import { ChatError } from './errors.ts'
 import type { Log } from './log.ts'
 
@@ -59,12 +59,12 @@ export class Housekeeping {
   }
 
   #schedule(): void {
-    this.#tasks = this.#chores.map((chore) =>
-      cron.schedule(chore.schedule, () => this.#track(chore), {
-        name: chore.name,
-        logger: SILENT,
-      }),
-    )
+    const schedules = new Set(this.#chores.map(({ schedule }) => schedule))
+    this.#tasks = [...schedules].map((schedule) => {
+      const chores = this.#chores.filter((chore) => chore.schedule === schedule)
+      const run = () => chores.forEach((chore) => void this.#track(chore))
+      return cron.schedule(schedule, run, { logger: SILENT })
+    })
   }
 
   async #unschedule(): Promise<void> {
@@ -112,6 +112,8 @@ export class Checkpointer {
   readonly #path: string
   readonly #log: Log
   #worker: Worker | undefined
+  /** When the WAL was last written to before it was checkpointed: a WAL at rest needs no other. */
+  #checkpointedAt: number | undefined
   #isWarned = false
 
   constructor(path: string, log: Log) {
@@ -124,13 +126,14 @@ export class Checkpointer {
    * @throws ChatError `unavailable` when SQLite cannot checkpoint
    */
   async run(identity?: string): Promise<void> {
-    const bytes = walBytes(this.#path)
+    const { bytes, writtenAt } = walState(this.#path)
     this.#watch(bytes)
-    if (bytes < WAL_CHECKPOINTED_BYTES_MIN) return
+    if (bytes < WAL_CHECKPOINTED_BYTES_MIN || writtenAt === this.#checkpointedAt) return
     this.#worker ??= this.#startWorker()
     this.#worker.postMessage({ path: this.#path, identity })
     const [problem] = await once(this.#worker, 'message')
     if (problem !== null) throw new ChatError('unavailable', problem)
+    this.#checkpointedAt = writtenAt
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@ import {
   openSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -253,6 +254,14 @@ test('a write is answered with what it returned, after its commit', async () => 
   expect(await Promise.all([write(1), write(2)])).toEqual([1, 2])
   expect(seen).toEqual([[], []])
   expect(userIds(beside)).toEqual([1, 2])
+})
+
+test('each commit touches the log when it can be seen, whatever it wrote', async () => {
+  const database = await open()
+  const wal = `${database.path}-wal`
+  utimesSync(wal, 0, 0)
+  await database.write(() => 'nothing')
+  expect(statSync(wal).mtimeMs).toBeGreaterThan(0)
 })
 
 test('whoever writes keeps others from writing from its first read on', async () => {

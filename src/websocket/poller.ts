@@ -10,11 +10,15 @@ const DATA_IN_ONE_GO = 256 * 1024
 const BACKOFF_MS_MAX = 1_000
 /**
  * The WAL file changes before a commit is visible: first its pages are written, then the disk is
- * waited for. So a wake-up that finds nothing looks again after a millisecond, for as long as a
- * commit may take.
+ * waited for. This chat's programs touch it once more when the commit is there (Database.write);
+ * others do not. So a wake-up that finds nothing looks again after 1, 2, 4, 8 and 16 ms.
  */
-const WAKE_RETRY_MS = 1
-const WAKE_RETRIES_MAX = 20
+const WAKE_RETRY_MS_MIN = 1
+const WAKE_RETRY_MS_MAX = 16
+/** After so long without an event, where changes are known to be announced, the tick rests: */
+const REST_AFTER_MS = 1_000
+/** it comes this seldom, until there is an event. */
+const RESTING_INTERVAL_MS = 100
 
 export interface PollerOptions {
   events: Events
@@ -32,8 +36,8 @@ export interface PollerOptions {
  * Reads pending_events in order, forever, and hands each event on exactly once.
  *
  * The tick is the guarantee: a self-scheduling timer, so that polls never overlap and none is lost to
- * an error. The wake-up is an accelerator on top of it: it makes the next poll come sooner, and
- * nothing depends on it.
+ * an error. The wake-up is an accelerator on top of it: it makes the next poll come sooner. When all
+ * is quiet the tick leaves the watching to it, for as long as experience says that it can.
  */
 export class Poller {
   readonly #options: PollerOptions
@@ -44,7 +48,14 @@ export class Poller {
   /** When the next tick is due, by performance.now(). */
   #dueAt = 0
   #watcher: FSWatcher | undefined
-  #wakeRetries = 0
+  /** How long until a wake-up that found nothing looks again; 0 when none is to. */
+  #wakeRetryMs = 0
+  /** A wake-up is about to poll. */
+  #isWoken = false
+  /** Whether changes are announced, as far as experience goes. */
+  #isWakeProven = false
+  /** When there last was an event, by performance.now(). */
+  #busyAt = 0
   #failures = 0
   /** By performance.now(), which nobody can set. */
   #lastGoodPollAt = performance.now()
@@ -82,6 +93,7 @@ export class Poller {
   }
 
   #tick(): Promise<void> {
+    clearTimeout(this.#timer)
     this.#isPolling = true
     this.#poll = this.#pollAll().finally(() => {
       this.#isPolling = false
@@ -111,6 +123,7 @@ export class Poller {
     const version = this.#options.events.version()
     if (version === this.#emptyVersion) return false
     const events = await this.#options.events.after(this.#cursor, BATCH_EVENTS_MAX)
+    if (events.length > 0) this.#found()
     let dataLength = 0
     for (const event of events) {
       this.#deliver(event)
@@ -120,9 +133,15 @@ export class Poller {
       dataLength = 0
       await new Promise(setImmediate)
     }
-    if (events.length > 0) this.#wakeRetries = 0
     this.#emptyVersion = events.length < BATCH_EVENTS_MAX ? version : undefined
     return events.length === BATCH_EVENTS_MAX && this.#isRunning
+  }
+
+  #found(): void {
+    const wasAnnounced = this.#wakeRetryMs > 0
+    this.#wakeRetryMs = 0
+    if (this.#isResting && !wasAnnounced) this.#isWakeProven = false
+    this.#busyAt = performance.now()
   }
 
   #deliver({ data, ...event }: QueuedEvent): void {
@@ -143,20 +162,26 @@ export class Poller {
   #nextDelay(): number {
     const { intervalMs } = this.#options
     if (this.#failures > 0) return Math.min(intervalMs * 2 ** this.#failures, BACKOFF_MS_MAX)
-    if (this.#wakeRetries === 0) return this.#untilNextTick()
-    this.#wakeRetries -= 1
-    return Math.min(WAKE_RETRY_MS, intervalMs)
+    const retryMs = this.#wakeRetryMs
+    if (retryMs === 0) return this.#untilNextTick()
+    this.#wakeRetryMs = retryMs < WAKE_RETRY_MS_MAX ? retryMs * 2 : 0
+    return Math.min(retryMs, intervalMs)
   }
 
   /** Ticks keep to their beat: what a poll took, or a timer was late, is no part of the next wait. */
   #untilNextTick(): number {
+    const { intervalMs } = this.#options
     const now = performance.now()
-    this.#dueAt = Math.max(this.#dueAt + this.#options.intervalMs, now)
+    const step = this.#isResting ? Math.max(RESTING_INTERVAL_MS, intervalMs) : intervalMs
+    this.#dueAt = Math.min(Math.max(this.#dueAt + step, now), now + step)
     return this.#dueAt - now
   }
 
+  get #isResting(): boolean {
+    return this.#isWakeProven && performance.now() - this.#busyAt > REST_AFTER_MS
+  }
+
   #schedule(delayMs: number): void {
-    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#tick(), delayMs)
   }
 
@@ -174,8 +199,14 @@ export class Poller {
   #wake(): void {
     const isBackingOff = this.#failures > 0
     if (!this.#isRunning || isBackingOff) return
-    const isAwake = this.#wakeRetries > 0
-    this.#wakeRetries = WAKE_RETRIES_MAX
-    if (!isAwake && !this.#isPolling) this.#schedule(0)
+    this.#wakeRetryMs = WAKE_RETRY_MS_MIN
+    this.#isWakeProven = true
+    if (this.#isWoken) return
+    this.#isWoken = true
+    // One commit changes the file several times: what is told in one turn is looked at once.
+    setImmediate(() => {
+      this.#isWoken = false
+      if (this.#isRunning && !this.#isPolling) void this.#tick()
+    })
   }
 }

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
@@ -9,20 +10,22 @@ import { temporaryFolder } from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** A poller over a real database, and another program that writes to it. */
-async function setUp(options: { intervalMs?: number; wakes?: boolean } = {}) {
+async function setUp(options: { intervalMs?: number; wakes?: boolean; watched?: string } = {}) {
   const path = join(temporaryFolder(), 'chat.db')
   const database = await openDatabase(path, { durable: false })
   const events = new Events(database)
   const writer = new Sqlite(path)
   const delivered: PendingEvent[] = []
   const lines: string[] = []
+  const polledAt: number[] = []
   const state = { deliver: (event: PendingEvent) => void delivered.push(event) }
   const poller = new Poller({
     events,
     deliver: (event) => state.deliver(event),
     log: createLog('text', (line) => void lines.push(line)),
     intervalMs: options.intervalMs ?? 5,
-    walFile: options.wakes ? `${path}-wal` : undefined,
+    walFile: options.wakes ? `${path}-wal` : options.watched,
+    onPolled: () => void polledAt.push(performance.now()),
   })
   onTestFinished(async () => {
     await poller.stop()
@@ -33,7 +36,7 @@ async function setUp(options: { intervalMs?: number; wakes?: boolean } = {}) {
     'INSERT INTO pending_events (event, user_id, data) VALUES (?, NULL, ?)',
   )
   const insert = (event: string) => statement.run(event, '{}')
-  return { poller, events, writer, insert, delivered, lines, state }
+  return { poller, events, writer, insert, delivered, lines, state, polledAt }
 }
 
 test('events are handed on in order, far beyond one batch, each once', async () => {
@@ -120,6 +123,47 @@ test('a change of the WAL wakes it long before the tick', async () => {
   await poller.start()
   insert('woken')
   await waitFor(() => delivered.length === 1, 'the event')
+})
+
+/** Resolves once the last of the polls is so long ago: with an interval of 5 ms it must be resting. */
+async function rests(polledAt: number[]): Promise<void> {
+  await waitFor(() => performance.now() - (polledAt.at(-1) as number) > 90, 'the tick to rest')
+}
+
+test('a tick that is woken rests when nothing happens, and an event is there at once', async () => {
+  const { poller, insert, delivered, polledAt } = await setUp({ wakes: true })
+  await poller.start()
+  insert('first')
+  await waitFor(() => delivered.length === 1, 'the event')
+  await rests(polledAt)
+  insert('second')
+  await waitFor(() => delivered.length === 2, 'the event')
+  const pollCount = polledAt.length
+  await waitFor(() => polledAt.length > pollCount + 20, 'ticks of 5 ms', 1_000)
+})
+
+test('a tick that rests finds what was not announced, and rests no more', async () => {
+  const watched = join(temporaryFolder(), 'watched')
+  writeFileSync(watched, '')
+  const { poller, insert, delivered, polledAt } = await setUp({ watched })
+  await poller.start()
+  writeFileSync(watched, 'changed')
+  await rests(polledAt)
+  insert('unannounced')
+  await waitFor(() => delivered.length === 1, 'the event', 1_000)
+  const since = performance.now()
+  const pollCount = polledAt.length
+  // As many as a tick that rests after a second would take five seconds for.
+  await waitFor(() => polledAt.length > pollCount + 250, 'ticks of 5 ms')
+  expect(performance.now() - since).toBeLessThan(4_000)
+})
+
+test('a tick that was never woken never rests', async () => {
+  const { poller, polledAt } = await setUp()
+  await poller.start()
+  const since = performance.now()
+  await waitFor(() => polledAt.length > 250, 'ticks of 5 ms')
+  expect(performance.now() - since).toBeLessThan(4_000)
 })
 
 test('without the wake-up the tick does it alone', async () => {
