@@ -28,10 +28,16 @@ export class DatabaseFiles {
 
   /** Undefined while all is as it was. Costs three calls of stat: some microseconds. */
   displacement(): Displacement | undefined {
+    const displacement = this.ownDisplacement()
+    if (displacement !== undefined) return displacement
+    return COMPANIONS.every((suffix) => this.#isInPlace(suffix)) ? undefined : 'separated'
+  }
+
+  /** What has become of the database file alone: one call of stat. */
+  ownDisplacement(): 'deleted' | 'replaced' | undefined {
     const identity = fileIdentity(this.#path)
     if (identity === undefined) return 'deleted'
-    if (identity !== this.identity) return 'replaced'
-    return COMPANIONS.every((suffix) => this.#isInPlace(suffix)) ? undefined : 'separated'
+    return identity === this.identity ? undefined : 'replaced'
   }
 
   /**

@@ -58,6 +58,7 @@ export class Database {
   #queue: Write[] = []
   #flushScheduled = false
   #ownCommits = 0
+  #retriedCount = 0
 
   constructor(path: string, sqlite: Sqlite.Database) {
     this.path = path
@@ -97,6 +98,11 @@ export class Database {
    */
   version(): string {
     return `${this.#dataVersion.get()} ${this.#ownCommits}`
+  }
+
+  /** How often a write found the database locked for BUSY_TIMEOUT_MS, and had to be tried again. */
+  get retriedCount(): number {
+    return this.#retriedCount
   }
 
   /** Runs `run` on one snapshot of the database. It must not await, and must not write. */
@@ -149,11 +155,11 @@ export class Database {
     const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
     if (this.#queue.length > 0) this.#scheduleFlush()
     try {
-      this.#refuseWhen((displacement) => displacement !== undefined)
+      this.#refuseWhen(this.displacement() !== undefined)
       const answers = this.#commit(batch)
       this.#files.announceCommit()
       // Not where the file is gone: it will be put back with what was just committed.
-      this.#refuseWhen((displacement) => displacement === 'replaced')
+      this.#refuseWhen(this.#files.ownDisplacement() === 'replaced')
       for (const answer of answers) answer()
     } catch (error) {
       this.#batchFailed(batch, error)
@@ -161,8 +167,8 @@ export class Database {
   }
 
   /** Nothing is acknowledged into a file that is not there any more: see cli/database-keeper.ts. */
-  #refuseWhen(isRefused: (displacement: Displacement | undefined) => boolean): void {
-    if (this.#sqlite.open && !isRefused(this.displacement())) return
+  #refuseWhen(isOutOfPlace: boolean): void {
+    if (this.#sqlite.open && !isOutOfPlace) return
     const message = 'The database is out of place for a moment. Please try again.'
     throw new ChatError('unavailable', message, { retryAfterSeconds: 2 })
   }
@@ -199,6 +205,7 @@ export class Database {
     const failed = batch.filter((write) => !retried.includes(write))
     for (const write of failed) write.reject(writeError(error))
     if (retried.length === 0) return
+    this.#retriedCount += retried.length
     this.#queue.unshift(...retried)
     this.#flushScheduled = true
     setTimeout(() => this.#flush(), BUSY_RETRY_PAUSE_MS)

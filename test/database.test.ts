@@ -16,6 +16,7 @@ import { checkpoint, type Database, openDatabase, walBytes } from '../src/databa
 import { SCHEMA_VERSION } from '../src/migrations.ts'
 import { sendText } from './support/clients.ts'
 import { startApi, startDaemon, temporaryFolder } from './support/processes.ts'
+import { waitFor } from './support/wait.ts'
 import { commitsInWal } from './support/wal.ts'
 
 const MB = 1024 * 1024
@@ -218,6 +219,7 @@ test('a lock that is given up in time only delays opening and writing', async ()
   const writing = database.write(() => insertUser(database, 1)).then(() => (isWritten = true))
   for (let turn = 0; turn < 5; turn += 1) await nextTurn()
   expect(isWritten).toBe(false)
+  await waitFor(() => database.retriedCount > 0, 'a second try')
   beside.exec('COMMIT')
   await writing
   expect(userIds(beside)).toEqual([1])

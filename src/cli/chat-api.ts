@@ -15,7 +15,14 @@ import { readCertificate } from '../tls.ts'
 import { healthLine } from './ask-health.ts'
 import { askApi } from './checks/api.ts'
 import { DatabaseKeeper } from './database-keeper.ts'
-import { listenError, openParts, reloadCertificate, startHousekeeping, urlHost } from './parts.ts'
+import {
+  listenError,
+  openParts,
+  type Parts,
+  reloadCertificate,
+  startHousekeeping,
+  urlHost,
+} from './parts.ts'
 import { createProgram, type RunningService, run } from './program.ts'
 
 const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
@@ -38,7 +45,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   })
   await uploads.prepare()
   const chat = () => opened.chat
-  const metrics = createMetrics(chat, config)
+  const metrics = createMetrics(() => opened, config)
   const parts = { chat: chat(), uploads, log, authenticate, limits: createLimits(config), metrics }
   const port = config.apiPort
   const server = new ApiServer(parts, { ...config, port, pagesDir: PAGES_DIR, certificate })
@@ -68,10 +75,12 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   }
 }
 
-function createMetrics(chat: () => Chat, config: Config): ApiMetrics {
+function createMetrics(parts: () => Parts, config: Config): ApiMetrics {
+  const watch = () => parts().chat.watch
   return new ApiMetrics(new Metrics(), {
     walBytes: () => walBytes(config.database),
-    lagSeconds: async () => chat().watch.lagSeconds(await chat().watch.daemon(hostname())),
+    retriedCount: () => parts().database.retriedCount,
+    lagSeconds: async () => watch().lagSeconds(await watch().daemon(hostname())),
   })
 }
 

@@ -5,6 +5,7 @@ const SEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 export interface ApiGauges {
   walBytes: () => number
+  retriedCount: () => number
   lagSeconds: () => Promise<number>
 }
 
@@ -35,6 +36,11 @@ export class ApiMetrics {
       'chat_event_lag_seconds',
       'How long the oldest event that nobody has been told waits',
       gauges.lagSeconds,
+    )
+    registry.total(
+      'chat_write_retries_total',
+      'Writes that found the database locked and were tried again',
+      gauges.retriedCount,
     )
     registry.gauge('chat_wal_bytes', "Size of the database's write-ahead log", gauges.walBytes)
   }

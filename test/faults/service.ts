@@ -137,9 +137,13 @@ export class Service {
   }
 
   /** How many sockets the daemon takes for open. */
-  async socketCount(): Promise<number> {
-    const { text } = await ask(`${this.daemonHttpUrl}/metrics`)
-    return Number(/^chat_connections (\d+)/m.exec(text)?.[1])
+  socketCount(): Promise<number> {
+    return readMetric(this.daemonHttpUrl, 'chat_connections')
+  }
+
+  /** How many writes the API has had to try again so far. */
+  retriedCount(): Promise<number> {
+    return readMetric(this.apiUrl, 'chat_write_retries_total')
   }
 
   /** Runs `status --json`. */
@@ -178,6 +182,12 @@ export class Service {
     this.#disk?.unmount()
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** NaN where it is not there. */
+async function readMetric(url: string, name: string): Promise<number> {
+  const { text } = await ask(`${url}/metrics`)
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1])
 }
 
 /** Status 0 stands for no answer. */

@@ -33,7 +33,11 @@ export async function serve(
       log: createLog('text', () => {}),
       authenticate: async () => new Caller(),
       limits: { messages: unlimited, uploads: unlimited },
-      metrics: new ApiMetrics(new Metrics(), { walBytes: () => 0, lagSeconds: async () => 0 }),
+      metrics: new ApiMetrics(new Metrics(), {
+        walBytes: () => 0,
+        retriedCount: () => 0,
+        lagSeconds: async () => 0,
+      }),
     },
     {
       ...folders,

@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { waitFor } from '../../support/wait.ts'
 import type { Fault } from '../fault.ts'
+import { startOther } from '../other-program.ts'
 
-const LOCK_DATABASE = fileURLToPath(new URL('../lock-database.ts', import.meta.url))
 const LOCKED_MS = 10_000
 /** What waits is given up after 5 s, and deleting begins once a second: so, not less than this. */
 const LOCKED_MS_MIN = 7_000
@@ -20,18 +17,11 @@ export const fault: Fault = {
   },
   async run({ service, auditor, scaled }) {
     const connects = auditor.connectCount
-    const program = spawn(process.execPath, [
-      '--import',
-      'tsx',
-      LOCK_DATABASE,
-      service.databasePath,
-    ])
-    await once(program.stdout, 'data')
+    const locker = await startOther('lock-database.ts', service.databasePath)
     const lockedAt = performance.now()
     const lockedMs = Math.max(scaled(LOCKED_MS), LOCKED_MS_MIN)
     await waitFor(() => performance.now() - lockedAt > lockedMs, 'the end of the lock')
-    program.stdin.end()
-    await once(program, 'exit')
+    await locker.end()
     if (!auditor.isRefused) throw new Error('no send was answered 503')
     if (auditor.connectCount !== connects) throw new Error('sockets did not stay')
   },
