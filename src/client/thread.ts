@@ -37,6 +37,8 @@ export class Thread extends Emitter<{ change: undefined }> {
   readonly #messages = new Map<number, Message>()
   #sorted: Message[] | undefined
   #readThrough = 0
+  /** The last message that the other one is known to have read. */
+  #otherReadThrough = 0
 
   constructor(client: ChatClient, otherUserId: number) {
     super()
@@ -166,6 +168,9 @@ export class Thread extends Emitter<{ change: undefined }> {
   }
 
   #clientOnRead({ read_by, conversation_id, message_id }: ReadReceipt): void {
+    if (read_by === this.otherUserId) {
+      this.#otherReadThrough = Math.max(message_id, this.#otherReadThrough)
+    }
     for (const message of this.#messages.values()) {
       if (message.conversation_id !== conversation_id) return
       const isTheirs = message.receiver_id === read_by && message.message_id <= message_id
@@ -176,8 +181,10 @@ export class Thread extends Emitter<{ change: undefined }> {
 
   #put(message: Message): void {
     const known = this.#messages.get(message.message_id)
-    // News of having been read may overtake an answer that says otherwise.
-    const is_read = message.is_read || known?.is_read === true
+    // News of having been read may overtake an answer that says otherwise, or the one to the send.
+    const isTheirs = message.receiver_id === this.otherUserId
+    const isRead = isTheirs && message.message_id <= this.#otherReadThrough
+    const is_read = message.is_read || known?.is_read === true || isRead
     this.#messages.set(message.message_id, { ...message, is_read })
     this.#sorted = undefined
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Inbox, Thread } from '../../src/client/chat-client.ts'
-import { createClient, online } from '../support/chat-clients.ts'
+import { createClient, listen, online } from '../support/chat-clients.ts'
 import { connect, sendText } from '../support/clients.ts'
 import { startChat } from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
@@ -48,35 +48,24 @@ test('the conversation with the newest message comes first, and reading empties 
 test('what is read while a list is on its way is not unread again when it comes', async () => {
   const chat = await startChat()
   await sendText(chat.api.url, 1, 2, 'one')
-  let release = () => {}
-  const released = new Promise<void>((resolve) => {
-    release = resolve
-  })
-  let isHolding = false
-  let isHeld = false
-  const held: typeof fetch = async (input, init) => {
-    const answer = await fetch(input, init)
-    if (isHolding && String(input).includes('get_conversations.php')) {
-      isHeld = true
-      await released
-    }
-    return answer
-  }
-  const client = await online(createClient(2, chat, { fetch: held }))
+  const held = new HeldFetch('get_conversations.php')
+  const client = await online(createClient(2, chat, { fetch: held.fetch }))
   const inbox = new Inbox(client)
   const thread = new Thread(client, 1)
   await Promise.all([inbox.load(), thread.load()])
   expect(inbox.unreadCount).toBe(1)
 
-  isHolding = true
+  held.hold()
   const loading = inbox.load()
-  await waitFor(() => isHeld, 'the list to be made')
+  await waitFor(() => held.isHeld, 'the list to be made')
   thread.markRead()
   await waitFor(() => inbox.unreadCount === 0, 'the count to sink')
-  release()
+  held.release()
   await loading
   expect(inbox.unreadCount).toBe(0)
 
+  const isWritten = async () => (await client.conversations()).conversations[0]?.unread_count === 0
+  await waitFor(isWritten, 'the server to know')
   await sendText(chat.api.url, 1, 2, 'two')
   await waitFor(() => inbox.unreadCount === 1, 'the new message to count')
   await inbox.load()
@@ -99,6 +88,27 @@ test('a message is in its thread from the moment it is written, under one key, u
 
   await waitFor(() => thread.items[0]?.status === 'read', 'the read receipt')
   expect(thread.items.map((item) => item.key)).toEqual([key])
+})
+
+test('news of having been read may come before the answer to the send', async () => {
+  const chat = await startChat()
+  const held = new HeldFetch('send_chat_message.php')
+  const client = await online(createClient(1, chat, { fetch: held.fetch }))
+  const other = await online(createClient(2, chat))
+  const thread = new Thread(client, 2)
+  const otherThread = new Thread(other, 1)
+  const receipts = listen(client, 'read')
+  await thread.load()
+
+  held.hold()
+  await client.sendText(2, 'Hello')
+  await waitFor(() => otherThread.items.length === 1, 'the message')
+  otherThread.markRead()
+  await waitFor(() => receipts.length === 1, 'the receipt')
+  expect(held.isHeld).toBe(true)
+  expect(thread.items[0]?.status).toBe('sending')
+  held.release()
+  await waitFor(() => thread.items[0]?.status === 'read', 'the message to be read')
 })
 
 test('a long thread is loaded page by page, without gap or repetition', async () => {
@@ -156,3 +166,30 @@ test('a thread knows who types, who is there, and who has blocked whom', async (
 
   expect(thread.status?.last_seen_at).toMatch(/^\d{4}-/)
 })
+
+/** A fetch that keeps answers back: those of one endpoint, from `hold` until `release`. */
+class HeldFetch {
+  isHeld = false
+  release = () => {}
+  readonly #endpoint: string
+  #released: Promise<void> | undefined
+
+  constructor(endpoint: string) {
+    this.#endpoint = endpoint
+  }
+
+  hold(): void {
+    this.#released = new Promise((resolve) => {
+      this.release = resolve
+    })
+  }
+
+  readonly fetch: typeof fetch = async (input, init) => {
+    const answer = await fetch(input, init)
+    if (this.#released !== undefined && String(input).includes(this.#endpoint)) {
+      this.isHeld = true
+      await this.#released
+    }
+    return answer
+  }
+}
