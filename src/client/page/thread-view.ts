@@ -31,6 +31,8 @@ export class ThreadView {
   readonly #listeners = new AbortController()
   readonly #resizing = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd())
   #isAtEnd = true
+  /** The scrollTop that #isAtEnd was worked out from. */
+  #seenTop = 0
   #isDrawing = false
   #lastKey: string | undefined
   #shownUser = ''
@@ -81,6 +83,8 @@ export class ThreadView {
 
   #draw(): void {
     const { items } = this.thread
+    // Somebody may have scrolled just now: that is told only with the next frame.
+    if (this.#scroller.scrollTop !== this.#seenTop) this.#look()
     const fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop
     const last = items.at(-1)
     const isNew = last !== undefined && last.key !== this.#lastKey
@@ -166,15 +170,21 @@ export class ThreadView {
   }
 
   #scrolled(): void {
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroller
-    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END
+    this.#look()
     part('to-end').hidden = this.#isAtEnd
     this.#loadOlder()
     this.#markRead()
   }
 
+  #look(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller
+    this.#seenTop = scrollTop
+    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END
+  }
+
   #scrollToEnd(): void {
     this.#scroller.scrollTop = this.#scroller.scrollHeight
+    this.#seenTop = this.#scroller.scrollTop
     this.#isAtEnd = true
   }
 
