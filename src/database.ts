@@ -10,8 +10,10 @@ import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
 export const APPLICATION_ID = 0x43686174
 const SCHEMA_FILE = new URL('../schema.sql', import.meta.url)
 
-/** SQLite waits this long for a lock inside one call, and with it every socket: so, not long. */
+/** SQLite waits this long for a lock inside one call, and the event loop with it: so, not long. */
 const BUSY_TIMEOUT_MS = 50
+/** The daemon's: what it has to write can wait, and is tried again; its sockets cannot. */
+const BUSY_TIMEOUT_MS_OF_DAEMON = 2
 /** How long a write is tried again, the event loop running in between, before the caller is told. */
 const BUSY_RETRY_MS = 5_000
 const BUSY_RETRY_PAUSE_MS = 20
@@ -100,7 +102,7 @@ export class Database {
     return `${this.#dataVersion.get()} ${this.#ownCommits}`
   }
 
-  /** How often a write found the database locked for BUSY_TIMEOUT_MS, and had to be tried again. */
+  /** How often a write found the database locked, and had to be tried again. */
   get retriedCount(): number {
     return this.#retriedCount
   }
@@ -315,7 +317,8 @@ function runCheckpoint(
 
 function openSqlite(path: string, { durable, onMigrated }: OpenOptions): Sqlite.Database {
   mkdirSync(dirname(path), { recursive: true })
-  const sqlite = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS })
+  const timeout = durable ? BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS_OF_DAEMON
+  const sqlite = new Sqlite(path, { timeout })
   try {
     refuseForeignFile(sqlite, path)
     // Readers never wait for the writer, nor it for them; one fsync a commit.
