@@ -5,8 +5,10 @@ import type { Database } from '../database.ts'
 import type { Displacement } from '../database-files.ts'
 import type { Log } from '../log.ts'
 
-/** How often it looks; a new file that has not changed from one look to the next is complete. */
-const LOOK_INTERVAL_MS = 250
+/** How often it looks while all is well: whoever writes finds out by themselves. */
+const LOOK_INTERVAL_MS = 1_000
+/** And when it is not: a new file that has not changed from one look to the next is complete. */
+const DISPLACED_LOOK_INTERVAL_MS = 250
 /** How long a file may be gone: whoever restores a backup by hand moves the old file away first. */
 const GONE_MS: Record<Role, number> = { owner: 3_000, guest: 8_000 }
 
@@ -56,7 +58,9 @@ export class DatabaseKeeper {
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
-      await delay(LOOK_INTERVAL_MS, undefined, { signal }).catch(() => {})
+      const isWell = this.#displacedSince === undefined
+      const intervalMs = isWell ? LOOK_INTERVAL_MS : DISPLACED_LOOK_INTERVAL_MS
+      await delay(intervalMs, undefined, { signal }).catch(() => {})
       if (!signal.aborted) await this.#look()
     }
   }
