@@ -74,7 +74,8 @@ export class Connection {
   readonly address: string
   readonly #socket: WebSocket
   readonly #stream: Duplex
-  readonly #skipped = new Set<number>()
+  /** Events that are not for this socket; hardly any has one. */
+  #skipped: Set<number> | undefined
   #waiting: Waiting[] | undefined = []
   #replayedThrough = 0
   #isGreeted = false
@@ -131,6 +132,7 @@ export class Connection {
 
   /** Keeps an event from this one socket of its user: the one that caused it. */
   skip(eventId: number): void {
+    this.#skipped ??= new Set()
     this.#skipped.add(eventId)
   }
 
@@ -188,7 +190,7 @@ export class Connection {
   }
 
   #isRepeated({ eventId, event }: PendingEvent): boolean {
-    if (this.#skipped.delete(eventId)) return true
+    if (this.#skipped?.delete(eventId)) return true
     return event === 'chat:message' && eventId <= this.#replayedThrough
   }
 }

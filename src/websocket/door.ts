@@ -120,14 +120,15 @@ export class Door {
   }
 
   async #serverOnUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
-    stream.on('error', () => stream.destroy())
+    stream.on('error', destroyStream)
     try {
       const address = clientAddress(request, this.#options.trustProxy)
       await this.#parts.connects.count(address)
       const admission = await this.#admit(request)
       this.#sockets.handleUpgrade(request, stream, head, (socket) => {
-        // ws closes the socket after any error; 'close' follows.
-        socket.on('error', (error) => this.#socketOnError(error))
+        // ws closes the socket after any error of either; 'close' follows.
+        stream.off('error', destroyStream)
+        socket.on('error', this.#socketOnError)
         // A browser sees why it is refused only if the socket opens first: so, accept, then close.
         if ('code' in admission) this.#turnAway(socket, admission)
         else this.#parts.onVisitor({ ...admission, socket, stream, address })
@@ -142,7 +143,8 @@ export class Door {
     closeSocket(socket, close)
   }
 
-  #socketOnError(error: Error): void {
+  /** One function for all sockets: one of each socket's own would keep alive what it came with. */
+  readonly #socketOnError = (error: Error): void => {
     const isTooLong = systemCode(error) === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
     if (isTooLong) this.#parts.metrics.refused(MESSAGE_TOO_BIG)
   }
@@ -185,6 +187,10 @@ export class Door {
     this.#parts.log.error('A connection could not be accepted', error)
     stream.destroy()
   }
+}
+
+function destroyStream(this: Duplex): void {
+  this.destroy()
 }
 
 type Admission = Handshake & Pick<Visitor, 'expiresAt'>
