@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import {
   apiUrl,
   daemonUrl,
@@ -7,16 +8,18 @@ import {
 } from '../../support/running-program.ts'
 import type { Peer } from './peer.ts'
 
+const PACKAGE_FILE = new URL('../../../package.json', import.meta.url)
+
 /**
  * This chat: both of its processes on one database in `folder`, with no presence events.
  *
  * @param settings what else to set: CHAT_WAKE, or CHAT_DATABASE for a file that is there already
  */
 export async function startChatPeer(folder: string, settings: Environment = {}): Promise<Peer> {
-  const start = (program: Program) =>
-    new RunningProgram(program, ['start'], folder, { CHAT_PRESENCE: 'off', ...settings })
+  const start = (program: Program, more: Environment = {}) =>
+    new RunningProgram(program, ['start'], folder, { CHAT_PRESENCE: 'off', ...settings, ...more })
   const api = start('chat-api')
-  const daemon = start('chat-websocket')
+  const daemon = start('chat-websocket', { NODE_OPTIONS: daemonNodeOptions() })
   const stop = async () => void (await Promise.all([api.stop(), daemon.stop()]))
   try {
     return {
@@ -31,4 +34,12 @@ export async function startChatPeer(folder: string, settings: Environment = {}):
     await stop()
     throw error
   }
+}
+
+/** What `npm start` tells Node about the daemon. */
+function daemonNodeOptions(): string {
+  const { scripts } = JSON.parse(readFileSync(PACKAGE_FILE, 'utf8'))
+  const [, options] = /node (--\S+) bin\/chat-websocket/.exec(scripts.start) ?? []
+  if (options === undefined) throw new Error('npm start gives the daemon no options')
+  return options
 }
