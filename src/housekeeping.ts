@@ -39,14 +39,17 @@ const SILENT = { info() {}, warn() {}, error() {}, debug() {} }
 export class Housekeeping {
   readonly #chores: Chore[]
   readonly #log: Log
+  readonly #isPaused: () => boolean
   readonly #failing = new Set<string>()
   readonly #running = new Map<Chore, Promise<void>>()
   readonly #clockTimer: NodeJS.Timeout
   #tasks: ScheduledTask[] = []
 
-  constructor(chores: Chore[], log: Log) {
+  /** @param isPaused asked before each time: chores rest while it says so */
+  constructor(chores: Chore[], log: Log, isPaused = () => false) {
     this.#chores = chores
     this.#log = log
+    this.#isPaused = isPaused
     this.#schedule()
     this.#clockTimer = this.#watchClock()
   }
@@ -62,7 +65,9 @@ export class Housekeeping {
     const schedules = new Set(this.#chores.map(({ schedule }) => schedule))
     this.#tasks = [...schedules].map((schedule) => {
       const chores = this.#chores.filter((chore) => chore.schedule === schedule)
-      const run = () => chores.forEach((chore) => void this.#track(chore))
+      const run = () => {
+        if (!this.#isPaused()) for (const chore of chores) void this.#track(chore)
+      }
       return cron.schedule(schedule, run, { logger: SILENT })
     })
   }

@@ -49,23 +49,14 @@ export function startHousekeeping(
     { name: 'Opening files', schedule: '* * * * * *', run: openAFile },
     { name: 'Optimizing', schedule: '17 * * * *', run: () => database().optimize() },
   ]
-  const housekeeping = new Housekeeping(
-    allChores.map((chore) => restingWhileDisplaced(chore, database)),
-    log,
-  )
+  // Nothing is tidied up in files that are about to be left: the keeper has the word then.
+  const isPaused = () => database().displacement() !== undefined
+  const housekeeping = new Housekeeping(allChores, log, isPaused)
   return {
     stop: async () => {
       await housekeeping.stop()
       await checkpointer.stop()
     },
-  }
-}
-
-/** Nothing is tidied up in files that are about to be left: the keeper has the word then. */
-function restingWhileDisplaced(chore: Chore, database: () => Database): Chore {
-  return {
-    ...chore,
-    run: () => (database().displacement() === undefined ? chore.run() : undefined),
   }
 }
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { PendingEvent } from '../chat/events.ts'
 import type { ChatError } from '../errors.ts'
-import type { Frame } from './frame.ts'
+import { type Frame, PING_FRAME } from './frame.ts'
 
 /** Close codes and what a client should do about them; the README's table is this one. */
 export const CLOSE = {
@@ -177,7 +177,7 @@ export class Connection {
   checkAlive(): void {
     if (this.#isAlive) {
       this.#isAlive = false
-      this.#socket.ping()
+      if (this.isOpen) this.#stream.write(PING_FRAME)
     } else {
       this.#socket.terminate()
     }

@@ -18,6 +18,9 @@ export function errorFrame(reason: string): Frame {
 
 export const PONG_FRAME = textFrame('{"event":"pong"}')
 
+/** The protocol's own ping, empty: its pong says that somebody is there. */
+export const PING_FRAME: Frame = Buffer.from([0x89, 0])
+
 /** A server's text frame (RFC 6455, section 5.2): final, unmasked, uncompressed. */
 function textFrame(text: string): Frame {
   const length = Buffer.byteLength(text)

@@ -18,7 +18,7 @@ const WAKE_RETRY_MS_MAX = 16
 /** After so long without an event, where changes are known to be announced, the tick rests: */
 const REST_AFTER_MS = 1_000
 /** it comes this seldom, until there is an event. */
-const RESTING_INTERVAL_MS = 200
+const RESTING_INTERVAL_MS = 250
 
 export interface PollerOptions {
   events: Events
