@@ -52,8 +52,8 @@ export class Poller {
   #wakeRetryMs = 0
   /** A wake-up is about to poll. */
   #isWoken = false
-  /** Whether changes are announced, as far as experience goes. */
-  #isWakeProven = false
+  /** Whether changes are announced, as far as experience goes; undefined while there is none. */
+  #isWakeProven: boolean | undefined
   /** When there last was an event, by performance.now(). */
   #busyAt = 0
   #failures = 0
@@ -140,7 +140,8 @@ export class Poller {
   #found(): void {
     const wasAnnounced = this.#wakeRetryMs > 0
     this.#wakeRetryMs = 0
-    if (this.#isResting && !wasAnnounced) this.#isWakeProven = false
+    if (wasAnnounced) this.#isWakeProven = true
+    else if (this.#isResting) this.#isWakeProven = false
     this.#busyAt = performance.now()
   }
 
@@ -178,7 +179,7 @@ export class Poller {
   }
 
   get #isResting(): boolean {
-    return this.#isWakeProven && performance.now() - this.#busyAt > REST_AFTER_MS
+    return this.#isWakeProven === true && performance.now() - this.#busyAt > REST_AFTER_MS
   }
 
   #schedule(delayMs: number): void {
@@ -200,7 +201,8 @@ export class Poller {
     const isBackingOff = this.#failures > 0
     if (!this.#isRunning || isBackingOff) return
     this.#wakeRetryMs = WAKE_RETRY_MS_MIN
-    this.#isWakeProven = true
+    // The daemon's own writes wake it too: they do for a beginning, but not against an event's word.
+    this.#isWakeProven ??= true
     if (this.#isWoken) return
     this.#isWoken = true
     // One commit changes the file several times: what is told in one turn is looked at once.
