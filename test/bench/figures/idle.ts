@@ -4,6 +4,7 @@ import type { Figure } from '../figure.ts'
 import { SocketClient } from '../load/socket-client.ts'
 import type { Peer } from '../peers/peer.ts'
 import { cpuSeconds } from '../process-usage.ts'
+import { alternate } from '../rounds.ts'
 import type { Peers } from './traffic.ts'
 
 /** PHP's select() takes no more than 1,024 descriptors; all peers get as many as it can have. */
@@ -22,23 +23,18 @@ export async function idle(peers: Peers): Promise<Figure[]> {
   const sockets = await Promise.all(Object.values(peers).map(connect))
   const timer = new RunningProcess(process.execPath, ['-e', BARE_TIMER], {})
   const pidsOf = Object.entries(peers).map(([name, { pids }]): [string, number[]] => [name, pids])
-  const watched = Object.fromEntries([...pidsOf, [BARE_TIMER_NAME, [timer.pid]]])
-  const rounds = Object.fromEntries(Object.keys(watched).map((name) => [name, [] as number[]]))
-  try {
-    await delay(SETTLE_MS)
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const percents = await percentsOfCore(watched)
-      for (const [name, percent] of Object.entries(percents)) rounds[name]?.push(percent)
-    }
-  } finally {
-    await timer.kill()
-  }
+  const watched = [...pidsOf, [BARE_TIMER_NAME, [timer.pid]] as [string, number[]]]
+  await delay(SETTLE_MS)
+  // All at the same time: who only waits does not get into another's way.
+  const roundsOfEach = await Promise.all(
+    watched.map(([name, pids]) => alternate(ROUNDS, { [name]: () => percentOfCore(pids) })),
+  ).finally(() => timer.kill())
   await Promise.all(sockets.flat().map((socket) => socket.close()))
   return [
     {
       name: `Idle with ${SOCKETS} sockets`,
       unit: '% of a core',
-      rounds,
+      rounds: Object.assign({}, ...roundsOfEach),
       targets: [{ bound: 'at most', value: 1 }],
     },
   ]
@@ -52,12 +48,8 @@ async function connect(peer: Peer): Promise<SocketClient[]> {
   return sockets
 }
 
-/** All at the same time: who only waits does not get into another's way. */
-async function percentsOfCore(watched: Record<string, number[]>): Promise<Record<string, number>> {
-  const secondsOf = () => Object.values(watched).map(cpuSeconds)
-  const before = secondsOf()
+async function percentOfCore(pids: number[]): Promise<number> {
+  const before = cpuSeconds(pids)
   await delay(WATCHED_MS)
-  const used = secondsOf().map((after, index) => after - (before[index] as number))
-  const percents = used.map((seconds) => (seconds / (WATCHED_MS / 1000)) * 100)
-  return Object.fromEntries(Object.keys(watched).map((name, index) => [name, percents[index] ?? 0]))
+  return ((cpuSeconds(pids) - before) / (WATCHED_MS / 1000)) * 100
 }
