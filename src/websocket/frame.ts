@@ -2,6 +2,7 @@
 export type Frame = Buffer
 
 const FINAL_TEXT = 0x81
+const FINAL_PING = 0x89
 const LENGTH_IN_16_BITS = 126
 const LENGTH_IN_64_BITS = 127
 
@@ -19,7 +20,7 @@ export function errorFrame(reason: string): Frame {
 export const PONG_FRAME = textFrame('{"event":"pong"}')
 
 /** The protocol's own ping, empty: its pong says that somebody is there. */
-export const PING_FRAME: Frame = Buffer.from([0x89, 0])
+export const PING_FRAME: Frame = Buffer.from([FINAL_PING, 0])
 
 /** A server's text frame (RFC 6455, section 5.2): final, unmasked, uncompressed. */
 function textFrame(text: string): Frame {
