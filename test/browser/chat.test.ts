@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Cable } from '../support/cable.ts'
-import { sendText } from '../support/clients.ts'
+import { connect, sendText } from '../support/clients.ts'
 import { landscape } from '../support/picture.ts'
 import { runProgram, startChat, startDaemon } from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
@@ -235,7 +235,9 @@ describe.skipIf(!hasChromium())('one person', { timeout: 60_000 }, () => {
   afterAll(() => browser?.close())
 
   test('scrolls up through a long history, which stays where it is', async () => {
-    const { api } = await startChat()
+    const { api, daemon } = await startChat()
+    // To somebody who was never here a new daemon would tell them all, page or no page.
+    await (await connect(daemon.url, ANNA)).close()
     const texts = Array.from({ length: 130 }, (_, index) => `message ${index}`)
     for (const text of texts) await sendText(api.url, BILAL, ANNA, text)
     const anna = await Visitor.arrive(browser)
