@@ -5,6 +5,7 @@ import { createTokenVerifier } from './auth-jwt.ts'
 import type { Profile } from './chat/users.ts'
 import { isLoopback } from './config.ts'
 import { ChatError } from './errors.ts'
+import { limits } from './limits.ts'
 import { RateLimit } from './rate-limits.ts'
 
 /** What is known of whoever makes a request or opens a socket, once they have proved it. */
@@ -30,9 +31,6 @@ export interface AuthOptions {
   /** Whether the client's address is taken from X-Forwarded-For. */
   trustProxy: boolean
 }
-
-/** Who fails this often in a minute is guessing; a whole office behind one address is not. */
-export const FAILED_LOGINS_PER_MINUTE_MAX = 60
 
 /** Whoever makes a request or opens a socket, and what they may do. */
 export class Caller {
@@ -68,8 +66,7 @@ export class Caller {
 export function createAuthenticator(options: AuthOptions): Authenticate {
   if (options.auth === 'none') return async () => new Caller()
   const identify = createIdentifier(options)
-  const message = 'Too many failed logins from your address'
-  const failures = new RateLimit(FAILED_LOGINS_PER_MINUTE_MAX, 60, message)
+  const failures = new RateLimit(limits.failedLogins)
   return async (request) => {
     const address = clientAddress(request, options.trustProxy)
     await failures.check(address)

@@ -86,6 +86,18 @@ export const settings = {
     'sockets an address may open per second; 0 = off',
     0,
   ),
+  requestRateLimit: integer(
+    'CHAT_REQUEST_RATE_LIMIT',
+    '600',
+    'reads, receipts and status requests a user may make per minute; 0 = off',
+    0,
+  ),
+  uploadBytesPerDay: integer(
+    'CHAT_UPLOAD_BYTES_PER_DAY',
+    '1073741824',
+    'bytes of files a user may send in a day (1 GB); 0 = off',
+    0,
+  ),
   messageLengthMax: integer(
     'CHAT_MAX_MESSAGE_LENGTH',
     '5000',
@@ -96,6 +108,12 @@ export const settings = {
   imageBytesMax: integer('CHAT_MAX_IMAGE_BYTES', '10485760', 'bytes in an image (10 MB)', 1),
   voiceBytesMax: integer('CHAT_MAX_VOICE_BYTES', '20971520', 'bytes in a voice file (20 MB)', 1),
   connectionsMax: integer('CHAT_MAX_CONNECTIONS', '20000', 'sockets in all', 1),
+  connectionsPerAddressMax: integer(
+    'CHAT_MAX_CONNECTIONS_PER_ADDRESS',
+    '1000',
+    'sockets of one address; 0 = off',
+    0,
+  ),
   connectionsPerUserMax: integer('CHAT_MAX_CONNECTIONS_PER_USER', '20', 'sockets of one user', 1),
   presence: choice<Presence>(
     'CHAT_PRESENCE',

@@ -1,28 +1,38 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { ChatError } from './errors.ts'
+import type { FixedLimit, Limit } from './limits.ts'
 
-/** So many of something in so many seconds, for each key (a user, an address); in any rhythm. */
+/** When to try again what is limited at any one time: nobody knows, but soon. */
+const RETRY_AFTER_SECONDS = 2
+
+/** So many of something within the seconds of its limit, for each key (a user, an address). */
 export class RateLimit {
   readonly #limiter: RateLimiterMemory | undefined
-  readonly #message: string
+  readonly #limit: Limit
 
-  /**
-   * @param count 0 = no limit
-   * @param message what the one who exceeds it is told
-   */
-  constructor(count: number, seconds: number, message: string) {
+  constructor(limit: FixedLimit)
+  /** @param max where a setting gives it; 0 = no limit */
+  constructor(limit: Limit, max: number)
+  constructor(limit: Limit, max = Number(limit.max)) {
+    this.#limit = limit
     this.#limiter =
-      count === 0 ? undefined : new RateLimiterMemory({ points: count, duration: seconds })
-    this.#message = message
+      max === 0
+        ? undefined
+        : new RateLimiterMemory({ points: max, duration: limit.seconds as number })
   }
 
-  /** Counts one. @throws ChatError `too_many`, with when to try again, for one too many */
-  async count(key: number | string): Promise<void> {
+  /** Counts `points`. @throws ChatError `too_many`, with when to try again, for one too many */
+  async count(key: number | string, points = 1): Promise<void> {
     try {
-      await this.#limiter?.consume(key)
+      await this.#limiter?.consume(key, points)
     } catch (refusal) {
       throw this.#tooMany(refusal)
     }
+  }
+
+  /** Takes back what was counted, as if it had not been. */
+  async giveBack(key: number | string, points = 1): Promise<void> {
+    await this.#limiter?.reward(key, points)
   }
 
   /** Refuses a key that has used up its share, without counting. @throws as `count` */
@@ -34,6 +44,44 @@ export class RateLimit {
   #tooMany(refusal: unknown): unknown {
     if (!(refusal instanceof RateLimiterRes)) return refusal
     const retryAfterSeconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1000))
-    return new ChatError('too_many', this.#message, { retryAfterSeconds })
+    return limitError(this.#limit, retryAfterSeconds)
   }
+}
+
+/** So much of something at any one time, for each key. What is taken has to be released. */
+export class Quota {
+  readonly #limit: FixedLimit
+  readonly #taken = new Map<number | string, number>()
+
+  constructor(limit: FixedLimit) {
+    this.#limit = limit
+  }
+
+  /** How much a key holds. */
+  of(key: number | string): number {
+    return this.#taken.get(key) ?? 0
+  }
+
+  /**
+   * Takes `amount` more, or nothing.
+   *
+   * @throws ChatError `too_many`, or `unavailable` for a limit that all share
+   */
+  take(key: number | string, amount = 1): void {
+    const taken = this.of(key) + amount
+    if (taken > this.#limit.max) throw limitError(this.#limit, RETRY_AFTER_SECONDS)
+    this.#taken.set(key, taken)
+  }
+
+  release(key: number | string, amount = 1): void {
+    const taken = this.of(key) - amount
+    if (taken > 0) this.#taken.set(key, taken)
+    else this.#taken.delete(key)
+  }
+}
+
+/** What one key uses up is its own doing; what all have used up is nobody's. */
+function limitError({ per, refusal = 'Too many' }: Limit, retryAfterSeconds: number): ChatError {
+  const code = per === 'process' ? 'unavailable' : 'too_many'
+  return new ChatError(code, refusal, { retryAfterSeconds })
 }

@@ -49,10 +49,13 @@ test('every setting has its documented default', () => {
     rateLimit: 120,
     uploadRateLimit: 30,
     connectRateLimit: 200,
+    requestRateLimit: 600,
+    uploadBytesPerDay: 1_073_741_824,
     messageLengthMax: 5_000,
     imageBytesMax: 10 * 1024 * 1024,
     voiceBytesMax: 20 * 1024 * 1024,
     connectionsMax: 20_000,
+    connectionsPerAddressMax: 1_000,
     connectionsPerUserMax: 20,
     presence: 'all',
     pingIntervalMs: 25_000,
@@ -105,7 +108,10 @@ test.for([
   ['CHAT_MAX_VOICE_BYTES', 'voiceBytesMax', 1],
   ['CHAT_MAX_CONNECTIONS', 'connectionsMax', 1],
   ['CHAT_MAX_CONNECTIONS_PER_USER', 'connectionsPerUserMax', 1],
+  ['CHAT_MAX_CONNECTIONS_PER_ADDRESS', 'connectionsPerAddressMax', 0],
   ['CHAT_RATE_LIMIT', 'rateLimit', 0],
+  ['CHAT_REQUEST_RATE_LIMIT', 'requestRateLimit', 0],
+  ['CHAT_UPLOAD_BYTES_PER_DAY', 'uploadBytesPerDay', 0],
   ['CHAT_UPLOAD_RATE_LIMIT', 'uploadRateLimit', 0],
   ['CHAT_CONNECT_RATE_LIMIT', 'connectRateLimit', 0],
 ] as const)('%s has a lower limit only', ([variable, key, min]) => {
@@ -120,7 +126,7 @@ test.for([
 
 test('every number among the settings is tested at its limits here', () => {
   const numbers = Object.entries(readConfig({})).filter(([, value]) => typeof value === 'number')
-  expect(numbers).toHaveLength(7 + 7)
+  expect(numbers).toHaveLength(7 + 10)
 })
 
 test.for([

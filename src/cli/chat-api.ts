@@ -8,6 +8,7 @@ import { ApiMetrics } from '../http/api-metrics.ts'
 import type { Limits } from '../http/endpoint.ts'
 import { ApiServer } from '../http/server.ts'
 import { Uploads } from '../http/uploads.ts'
+import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
@@ -85,10 +86,9 @@ function createMetrics(parts: () => Parts, config: Config): ApiMetrics {
 }
 
 function createLimits(config: Config): Limits {
-  const minute = 60
   return {
-    messages: new RateLimit(config.rateLimit, minute, 'You send too many messages'),
-    uploads: new RateLimit(config.uploadRateLimit, minute, 'You send too many files'),
+    messages: new RateLimit(limits.messages, config.rateLimit),
+    uploads: new RateLimit(limits.uploads, config.uploadRateLimit),
   }
 }
 

@@ -7,6 +7,7 @@ import type { Config } from '../config.ts'
 import { type Database, openError, walBytes } from '../database.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
+import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
@@ -102,7 +103,7 @@ async function serve(
   { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'authenticate'>,
   config: Config & Pick<DaemonOptions, 'port' | 'certificate'>,
 ): Promise<Serving> {
-  const connects = new RateLimit(config.connectRateLimit, 1, 'Too many connections at once')
+  const connects = new RateLimit(limits.connects, config.connectRateLimit)
   const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
   const walFile = config.wake ? `${config.database}-wal` : undefined
   const onLost = () => process.kill(process.pid, 'SIGTERM')

@@ -6,6 +6,7 @@ import { openDatabase } from '../../src/database.ts'
 import { ApiMetrics } from '../../src/http/api-metrics.ts'
 import { ApiServer } from '../../src/http/server.ts'
 import { Uploads } from '../../src/http/uploads.ts'
+import { limits } from '../../src/limits.ts'
 import { createLog } from '../../src/log.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { RateLimit } from '../../src/rate-limits.ts'
@@ -25,7 +26,7 @@ export async function serve(
     messageLengthMax: 5000,
     echoesToSender: false,
   })
-  const unlimited = new RateLimit(0, 1, '')
+  const unlimited = new RateLimit(limits.messages, 0)
   const server = new ApiServer(
     {
       chat,

@@ -7,11 +7,14 @@ type Part = string
 
 /** What every part may know about. */
 const LEAVES: Part[] = [
+  'audit',
   'config',
   'errors',
   'integers',
+  'limits',
   'log',
   'metrics',
+  'outage',
   'process-identity',
   'rate-limits',
   'tls',
@@ -49,7 +52,10 @@ const IMPORTS: Record<Part, Part[]> = {
   errors: [],
   integers: [],
   'process-identity': [],
-  'rate-limits': ['errors'],
+  'rate-limits': ['errors', 'limits'],
+  limits: [],
+  audit: ['limits', 'log', 'rate-limits'],
+  outage: ['errors', 'log'],
   tls: ['errors'],
 }
 

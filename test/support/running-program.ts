@@ -17,6 +17,9 @@ export function environment(folder: string, settings: Environment = {}): Environ
     CHAT_WS_PORT: '0',
     // All clients of a test are one address, and some are in a hurry.
     CHAT_RATE_LIMIT: '0',
+    CHAT_REQUEST_RATE_LIMIT: '0',
+    CHAT_UPLOAD_BYTES_PER_DAY: '0',
+    CHAT_MAX_CONNECTIONS_PER_ADDRESS: '0',
     CHAT_UPLOAD_RATE_LIMIT: '0',
     CHAT_CONNECT_RATE_LIMIT: '0',
     ...settings,

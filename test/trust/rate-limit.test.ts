@@ -2,10 +2,15 @@ import { expect, test } from 'vitest'
 import { RateLimit } from '../../src/rate-limits.ts'
 import { waitFor } from '../support/wait.ts'
 
+const rateLimit = (max: number, seconds: number) =>
+  new RateLimit(
+    { what: 'calls', seconds, per: 'user', beyond: '429', refusal: 'Slow down', reason: '', max },
+    max,
+  )
 const SLOW_DOWN = { code: 'too_many', message: 'Slow down' }
 
 test('the last of its share is counted, and one more is refused until the time is over', async () => {
-  const limit = new RateLimit(3, 60, 'Slow down')
+  const limit = rateLimit(3, 60)
   for (let count = 1; count <= 3; count += 1) await limit.count('john')
 
   await expect(limit.count('john')).rejects.toMatchObject(SLOW_DOWN)
@@ -14,7 +19,7 @@ test('the last of its share is counted, and one more is refused until the time i
 })
 
 test('a key is refused by a check once its share is used up, and not before', async () => {
-  const limit = new RateLimit(2, 60, 'Slow down')
+  const limit = rateLimit(2, 60)
   await limit.check('john')
   await limit.count('john')
   for (let count = 1; count <= 5; count += 1) await limit.check('john')
@@ -26,7 +31,7 @@ test('a key is refused by a check once its share is used up, and not before', as
 })
 
 test('when the time is over the share is there again', async () => {
-  const limit = new RateLimit(1, 1, 'Slow down')
+  const limit = rateLimit(1, 1)
   await limit.count('john')
   await expect(limit.count('john')).rejects.toMatchObject({ retryAfterSeconds: 1 })
 
@@ -40,7 +45,7 @@ test('when the time is over the share is there again', async () => {
 })
 
 test('0 is no limit', async () => {
-  const limit = new RateLimit(0, 60, 'Slow down')
+  const limit = rateLimit(0, 60)
   for (let count = 1; count <= 1_000; count += 1) await limit.count('john')
   await limit.check('john')
 })

@@ -3,6 +3,7 @@ import { createAuthenticator } from '../../src/auth.ts'
 import { createChat } from '../../src/chat/chat.ts'
 import { readConfig } from '../../src/config.ts'
 import { openDatabase } from '../../src/database.ts'
+import { limits } from '../../src/limits.ts'
 import { createLog } from '../../src/log.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { RateLimit } from '../../src/rate-limits.ts'
@@ -24,7 +25,7 @@ async function setUp(options: { backlogMs: number }) {
       chat,
       log: createLog('text', (line) => void lines.push(line)),
       authenticate: createAuthenticator(config),
-      connects: new RateLimit(0, 1, ''),
+      connects: new RateLimit(limits.connects, 0),
       metrics: new DaemonMetrics(new Metrics(), () => 0),
     },
     {

@@ -1,0 +1,28 @@
+import { limits } from './limits.ts'
+import type { Log } from './log.ts'
+import { RateLimit } from './rate-limits.ts'
+
+/** What an operator wants to read afterwards: who was refused what, and who shut out whom. */
+export type AuditedAct = 'login failed' | 'refused' | 'blocked' | 'unblocked' | 'disconnected'
+
+/** The audit trail: a line in the log, once for each act, address and minute. */
+export class Audit {
+  readonly #log: Log
+  readonly #lines = new RateLimit(limits.auditLines)
+  readonly #linesInAll = new RateLimit(limits.auditLinesInAll)
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  /** @param detail what it was about; never a token, a body or a name that a client chose */
+  async note(act: AuditedAct, address: string, detail: string): Promise<void> {
+    try {
+      await this.#lines.count(`${act} ${address}`)
+      await this.#linesInAll.count('')
+    } catch {
+      return
+    }
+    this.#log.info(`Audit: ${act}, from ${address}: ${detail}`)
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * One limit: how much of what, for whom, why, and what the one beyond it gets. Every limit that a
+ * stranger or a user can run into stands below; the README's table is made of the same rows.
+ */
+export interface Limit {
+  /** What is counted, as the README says it. */
+  what: string
+  /** So much is allowed; the next is one too many. A text names the setting that says it. */
+  max: number | string
+  /** Counted over so many seconds; undefined for what is counted at any one time. */
+  seconds?: number
+  per: 'user' | 'pair of users' | 'address' | 'socket' | 'connection' | 'request' | 'process'
+  /** What the one beyond it gets: an HTTP status, a close code, or what happens. */
+  beyond: string
+  /** Told to the one beyond it; undefined where the place that refuses has its own words. */
+  refusal?: string
+  /** Why it is there, and why it is no lower. */
+  reason: string
+}
+
+/** A limit whose number stands in the table itself. */
+export type FixedLimit = Limit & { max: number }
+
+const KB = 1024
+const MB = 1024 * KB
+const MINUTE = 60
+const DAY = 24 * 60 * MINUTE
+
+function fixed(limit: FixedLimit): FixedLimit {
+  return limit
+}
+
+export const limits = {
+  // Connections and requests of chat-api.
+  httpConnections: fixed({
+    what: 'HTTP connections',
+    max: 4_096,
+    per: 'process',
+    beyond: 'idle ones are closed; then the newest is dropped',
+    reason: 'each is a file descriptor, and uploads and the database need some too',
+  }),
+  httpConnectionsPerAddress: fixed({
+    what: 'HTTP connections',
+    max: 256,
+    per: 'address',
+    beyond: 'dropped',
+    reason: 'a browser opens six; an office behind one address some dozens',
+  }),
+  openRequests: fixed({
+    what: 'unanswered HTTP requests',
+    max: 1,
+    per: 'connection',
+    beyond: 'the connection is cut',
+    reason: 'no client, browser or nginx pipelines; whoever does makes the server hold the answers',
+  }),
+  requestsPerConnection: fixed({
+    what: 'HTTP requests',
+    max: 10_000,
+    per: 'connection',
+    beyond: '`Connection: close`',
+    reason: 'what a connection holds on to is let go of now and then',
+  }),
+  bytesUnderWay: fixed({
+    what: 'bytes of bodies and answers in memory',
+    max: 64 * MB,
+    per: 'process',
+    beyond: '503',
+    refusal: 'The server is busy. Please try again in a moment.',
+    reason: 'a body that never ends, or an answer that nobody reads, is memory',
+  }),
+  bytesUnderWayPerAddress: fixed({
+    what: 'bytes of bodies and answers in memory',
+    max: 16 * MB,
+    per: 'address',
+    beyond: '429',
+    refusal: 'Too much is under way from your address',
+    reason: 'one address is not to use up what all share; 200 whole bodies fit',
+  }),
+  requests: {
+    what: 'reads, receipts and status requests',
+    max: 'CHAT_REQUEST_RATE_LIMIT',
+    seconds: MINUTE,
+    per: 'user',
+    beyond: '429',
+    refusal: 'You ask too often',
+    reason: 'ten a second is more than a person with several devices makes',
+  },
+  messages: {
+    what: 'messages',
+    max: 'CHAT_RATE_LIMIT',
+    seconds: MINUTE,
+    per: 'user',
+    beyond: '429',
+    refusal: 'You send too many messages',
+    reason: 'two a second: nobody writes faster',
+  },
+  blocks: fixed({
+    what: 'blocks and unblocks',
+    max: 30,
+    seconds: MINUTE,
+    per: 'user',
+    beyond: '429',
+    refusal: 'You block and unblock too often',
+    reason: 'people block now and then; programs build lists',
+  }),
+  blockList: fixed({
+    what: 'blocked users',
+    max: 1_000,
+    per: 'user',
+    beyond: '400',
+    reason: 'the list is looked through whenever the user comes online',
+  }),
+  pageOffset: fixed({
+    what: '`offset` of a page',
+    max: 10_000,
+    per: 'request',
+    beyond: 'counts as 10000',
+    reason: 'rows passed over cost time each; `before_message_id` goes as far back as one likes',
+  }),
+
+  // Uploads.
+  uploads: {
+    what: 'files sent',
+    max: 'CHAT_UPLOAD_RATE_LIMIT',
+    seconds: MINUTE,
+    per: 'user',
+    beyond: '429',
+    refusal: 'You send too many files',
+    reason: 'one every two seconds',
+  },
+  uploadBytes: {
+    what: 'bytes of files sent',
+    max: 'CHAT_UPLOAD_BYTES_PER_DAY',
+    seconds: DAY,
+    per: 'user',
+    beyond: '429',
+    refusal: 'You have sent too much for one day',
+    reason: 'the disk is everybody’s',
+  },
+  uploadsAtOnce: fixed({
+    what: 'files coming in',
+    max: 4,
+    per: 'user',
+    beyond: '429',
+    refusal: 'Wait until your other files are sent',
+    reason: 'a phone sends one after the other',
+  }),
+  uploadsAtOncePerAddress: fixed({
+    what: 'files coming in',
+    max: 32,
+    per: 'address',
+    beyond: '429',
+    refusal: 'Too many files come from your address',
+    reason: 'each may lie on the disk, unfinished, for five minutes',
+  }),
+  uploadsAtOnceInAll: fixed({
+    what: 'files coming in',
+    max: 256,
+    per: 'process',
+    beyond: '503',
+    refusal: 'The server takes many files at the moment. Please try again in a moment.',
+    reason: 'each is a file descriptor and up to 20 MB of disk',
+  }),
+
+  // Logins.
+  failedLogins: fixed({
+    what: 'failed logins',
+    max: 60,
+    seconds: MINUTE,
+    per: 'address',
+    beyond: '429, but for those who prove who they are',
+    refusal: 'Too many failed logins from your address',
+    reason: 'who fails every second is guessing; an office behind one address does not',
+  }),
+
+  // Sockets.
+  connects: {
+    what: 'new sockets',
+    max: 'CHAT_CONNECT_RATE_LIMIT',
+    seconds: 1,
+    per: 'address',
+    beyond: '429',
+    refusal: 'Too many connections at once',
+    reason: 'all phones of an office come back at once after a restart',
+  },
+  sockets: {
+    what: 'sockets',
+    max: 'CHAT_MAX_CONNECTIONS',
+    per: 'process',
+    beyond: '4409',
+    reason: 'each is a file descriptor and some 8 KB',
+  },
+  socketsPerAddress: {
+    what: 'sockets',
+    max: 'CHAT_MAX_CONNECTIONS_PER_ADDRESS',
+    per: 'address',
+    beyond: '4409',
+    reason: 'so that one address cannot take all of them',
+  },
+  socketsPerUser: {
+    what: 'sockets',
+    max: 'CHAT_MAX_CONNECTIONS_PER_USER',
+    per: 'user',
+    beyond: '4409',
+    reason: 'phones, tablets and tabs of one person',
+  },
+  frameBytes: fixed({
+    what: 'bytes in a frame of a client',
+    max: 4 * KB,
+    per: 'socket',
+    beyond: '1009',
+    reason: 'an honest frame has a hundred',
+  }),
+  frameFragments: fixed({
+    what: 'fragments of a frame',
+    max: 8,
+    per: 'socket',
+    beyond: '1008',
+    reason: 'nobody cuts a hundred bytes into pieces',
+  }),
+  frameChunks: fixed({
+    what: 'pieces in which a frame may trickle in',
+    max: 32,
+    per: 'socket',
+    beyond: '1008',
+    reason: 'each piece keeps alive the memory that it came in',
+  }),
+  frames: fixed({
+    what: 'frames, pings and pongs of a client',
+    max: 50,
+    seconds: 1,
+    per: 'user',
+    beyond: '4429',
+    reason: 'somebody who types and reads on several devices needs a handful',
+  }),
+  frameBytesPerSecond: fixed({
+    what: 'bytes of a client',
+    max: 64 * KB,
+    seconds: 1,
+    per: 'user',
+    beyond: '4429',
+    reason: 'fifty frames of a usual length are a tenth of it',
+  }),
+  typing: fixed({
+    what: 'typing indicators',
+    max: 180,
+    seconds: MINUTE,
+    per: 'user',
+    beyond: 'an error frame',
+    refusal: 'You say too often that you type',
+    reason: 'three a second, in all conversations together',
+  }),
+  typingToOne: fixed({
+    what: 'typing indicators',
+    max: 60,
+    seconds: MINUTE,
+    per: 'pair of users',
+    beyond: 'an error frame',
+    refusal: 'You say too often that you type',
+    reason: 'the other one is told at most once a second',
+  }),
+
+  // What is written down.
+  auditLines: fixed({
+    what: 'audit lines in the log',
+    max: 1,
+    seconds: MINUTE,
+    per: 'address',
+    beyond: 'not written',
+    reason: 'one line says it; a thousand fill the disk',
+  }),
+  auditLinesInAll: fixed({
+    what: 'audit lines in the log',
+    max: 600,
+    seconds: MINUTE,
+    per: 'process',
+    beyond: 'not written',
+    reason: 'a thousand addresses fill the disk as well',
+  }),
+} satisfies Record<string, Limit>
