@@ -40,3 +40,6 @@ export function systemCode(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : ''
 }
+
+/** What the system says when no file can be opened until others are closed. */
+export const TOO_MANY_FILES = ['EMFILE', 'ENFILE']

@@ -139,11 +139,11 @@ export const limits = {
   },
   uploadsAtOnce: fixed({
     what: 'files coming in',
-    max: 4,
+    max: 10,
     per: 'user',
     beyond: '429',
     refusal: 'Wait until your other files are sent',
-    reason: 'a phone sends one after the other',
+    reason: 'somebody picks a handful of pictures; most phones send one after the other',
   }),
   uploadsAtOncePerAddress: fixed({
     what: 'files coming in',
@@ -261,6 +261,14 @@ export const limits = {
   }),
 
   // What is written down.
+  errorLines: fixed({
+    what: 'stacks of failed requests in the log',
+    max: 60,
+    seconds: MINUTE,
+    per: 'process',
+    beyond: 'not written',
+    reason: 'a bug that one request shows, a flood of them shows as well',
+  }),
   auditLines: fixed({
     what: 'audit lines in the log',
     max: 1,

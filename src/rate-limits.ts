@@ -80,6 +80,39 @@ export class Quota {
   }
 }
 
+/** What one request or file holds of several quotas, until it gives everything back. */
+export class Share {
+  readonly #quotas: (readonly [Quota, number | string])[]
+  #amount = 0
+
+  /** @param quotas each with the key that this share counts under */
+  constructor(...quotas: (readonly [Quota, number | string])[]) {
+    this.#quotas = quotas
+  }
+
+  /** Takes `amount` more from each, or from none. @throws as `Quota.take` */
+  take(amount = 1): void {
+    const taken: (readonly [Quota, number | string])[] = []
+    try {
+      for (const [quota, key] of this.#quotas) {
+        quota.take(key, amount)
+        taken.push([quota, key])
+      }
+    } catch (error) {
+      for (const [quota, key] of taken) quota.release(key, amount)
+      throw error
+    }
+    this.#amount += amount
+  }
+
+  /** Gives everything back. Safe to call twice. */
+  release(): void {
+    if (this.#amount === 0) return
+    for (const [quota, key] of this.#quotas) quota.release(key, this.#amount)
+    this.#amount = 0
+  }
+}
+
 /** What one key uses up is its own doing; what all have used up is nobody's. */
 function limitError({ per, refusal = 'Too many' }: Limit, retryAfterSeconds: number): ChatError {
   const code = per === 'process' ? 'unavailable' : 'too_many'

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { Audit } from '../audit.ts'
 import { createAuthenticator } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
@@ -7,6 +8,7 @@ import { walBytes } from '../database.ts'
 import { ApiMetrics } from '../http/api-metrics.ts'
 import type { Limits } from '../http/endpoint.ts'
 import { ApiServer } from '../http/server.ts'
+import { UploadLimits } from '../http/upload-limits.ts'
 import { Uploads } from '../http/uploads.ts'
 import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
@@ -47,7 +49,16 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   await uploads.prepare()
   const chat = () => opened.chat
   const metrics = createMetrics(() => opened, config)
-  const parts = { chat: chat(), uploads, log, authenticate, limits: createLimits(config), metrics }
+  const audit = new Audit(log)
+  const parts = {
+    chat: chat(),
+    uploads,
+    log,
+    authenticate,
+    metrics,
+    audit,
+    limits: createLimits(config),
+  }
   const port = config.apiPort
   const server = new ApiServer(parts, { ...config, port, pagesDir: PAGES_DIR, certificate })
   const boundPort = await startServer(server, config)
@@ -88,7 +99,9 @@ function createMetrics(parts: () => Parts, config: Config): ApiMetrics {
 function createLimits(config: Config): Limits {
   return {
     messages: new RateLimit(limits.messages, config.rateLimit),
-    uploads: new RateLimit(limits.uploads, config.uploadRateLimit),
+    uploads: new UploadLimits(config.uploadRateLimit, config.uploadBytesPerDay),
+    requests: new RateLimit(limits.requests, config.requestRateLimit),
+    blocks: new RateLimit(limits.blocks),
   }
 }
 

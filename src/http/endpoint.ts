@@ -6,6 +6,7 @@ import type { RateLimit } from '../rate-limits.ts'
 import type { ApiMetrics } from './api-metrics.ts'
 import type { Form } from './form.ts'
 import type { Answer, TextAnswer } from './response.ts'
+import type { UploadLimits } from './upload-limits.ts'
 import type { Uploads } from './uploads.ts'
 
 /** What an endpoint may work with. */
@@ -15,6 +16,8 @@ export interface EndpointContext {
   chat: Chat
   uploads: Uploads
   request: IncomingMessage
+  /** The client's, for what is counted where nobody says who they are. */
+  address: string
   limits: Limits
   broadcastSecret: string
   metrics: ApiMetrics
@@ -40,8 +43,26 @@ export interface ClientConfig {
 /** How much one user may do. */
 export interface Limits {
   messages: RateLimit
-  uploads: RateLimit
+  uploads: UploadLimits
+  /** Reads, receipts and status requests. */
+  requests: RateLimit
+  blocks: RateLimit
 }
 
-/** One URL: it translates a form into a call of `chat`, and its result into an answer. */
-export type Endpoint = (context: EndpointContext) => Promise<Answer | TextAnswer>
+/**
+ * Whom an endpoint answers: users, who prove who they are as CHAT_AUTH says; programs of the shop
+ * (`broadcaster`); whoever runs the chat (`operator`); everybody (`public`).
+ */
+export type Access = 'user' | 'broadcaster' | 'operator' | 'public'
+
+/** One URL. It translates a form into a call of `chat`, and its result into an answer. */
+export interface Endpoint {
+  methods: readonly ('GET' | 'POST')[]
+  /** Who may call it: known before a byte of the body is read. */
+  access: Access
+  /** Bytes of its longest text body, where that is not a message with what belongs to it. */
+  textBytesMax?: number
+  /** Whether its body may carry a file. */
+  takesFile?: boolean
+  handle: (context: EndpointContext) => Promise<Answer | TextAnswer>
+}

@@ -5,8 +5,6 @@ import type { Upload } from './uploads.ts'
 /** Parameters in a request. The document's largest one has five. */
 export const FIELDS_MAX = 50
 export const FIELD_NAME_BYTES_MAX = 100
-/** One parameter: the longest message that can be set, in bytes. */
-export const FIELD_BYTES_MAX = 512 * 1024
 
 /**
  * A request's parameters, wherever they came from: query string, urlencoded, JSON or multipart body.
@@ -31,9 +29,6 @@ export class Form {
   set(name: string, value: unknown): void {
     if (Buffer.byteLength(name) > FIELD_NAME_BYTES_MAX) {
       throw tooLarge('The name of a parameter', `${FIELD_NAME_BYTES_MAX} bytes`)
-    }
-    if (typeof value === 'string' && Buffer.byteLength(value) > FIELD_BYTES_MAX) {
-      throw tooLarge(name, `${FIELD_BYTES_MAX} bytes`)
     }
     if (this.#values.has(name) && !isSameScalar(this.#values.get(name), value)) {
       throw new ChatError('invalid', `${name} is given twice`)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ChatError, type ErrorCode } from '../errors.ts'
+import type { Share } from '../rate-limits.ts'
 
 /** What an endpoint says, in the document's envelope. Success is HTTP 200, an error that it has an answer for 503. */
 export interface Answer {
@@ -34,6 +35,10 @@ const STATUS_OF: Record<ErrorCode, number> = {
   setup: 500,
 }
 
+/** When to look again whether what an endpoint calls an error is over. */
+const UNHEALTHY_RETRY_SECONDS = 5
+/** Answers up to this long are handed to the system whole. */
+const PIECE_BYTES = 64 * 1024
 /**
  * How long the rest of a refused request is still read, so that the client gets to see why it was
  * refused. As long as nginx does.
@@ -44,26 +49,73 @@ export function success(message: string, data: object): Answer {
   return { status: 'success', message, data }
 }
 
-export function sendAnswer(response: ServerResponse, answer: Answer | TextAnswer): void {
+/**
+ * Resolves when the answer is written; a long one as its reader takes it.
+ *
+ * @param memory what a long answer is counted against until then
+ * @throws ChatError as `Share.take`, before anything is written
+ */
+export async function sendAnswer(
+  response: ServerResponse,
+  answer: Answer | TextAnswer,
+  memory: Share,
+): Promise<void> {
   const isError = 'status' in answer && answer.status === 'error'
-  response.end(writeHead(response, answer, isError ? STATUS_OF.unavailable : 200))
+  const status = isError ? STATUS_OF.unavailable : 200
+  if (isError) response.setHeader('Retry-After', UNHEALTHY_RETRY_SECONDS)
+  const body = textOf(answer)
+  if (body.length > PIECE_BYTES) return writePieces(response, answer, status, body, memory)
+  writeHead(response, answer, status, Buffer.byteLength(body))
+  // As text, which Node sends in one piece with the head.
+  response.end(body)
 }
 
-/** Returns the body that has to follow: as text, which Node sends in one piece with the head. */
+async function writePieces(
+  response: ServerResponse,
+  answer: Answer | TextAnswer,
+  status: number,
+  body: string,
+  memory: Share,
+): Promise<void> {
+  const bytes = Buffer.from(body)
+  memory.take(bytes.length)
+  writeHead(response, answer, status, bytes.length)
+  for (let start = 0; start < bytes.length && !response.destroyed; start += PIECE_BYTES) {
+    const hasRoom = response.write(bytes.subarray(start, start + PIECE_BYTES))
+    if (!hasRoom) await untilDrained(response)
+  }
+  response.end()
+}
+
+/** Resolves, too, when the reader has hung up. */
+function untilDrained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      response.off('drain', settle).off('close', settle)
+      resolve()
+    }
+    response.on('drain', settle).on('close', settle)
+    if (response.destroyed) settle()
+  })
+}
+
+function textOf(answer: Answer | TextAnswer): string {
+  return answer instanceof TextAnswer ? answer.text : JSON.stringify(answer)
+}
+
 function writeHead(
   response: ServerResponse,
   answer: Answer | TextAnswer,
-  httpStatus: number,
-): string {
+  status: number,
+  bytes: number,
+): void {
   const isText = answer instanceof TextAnswer
-  const body = isText ? answer.text : JSON.stringify(answer)
-  response.writeHead(httpStatus, {
+  response.writeHead(status, {
     'Content-Type': isText ? answer.contentType : 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
+    'Content-Length': bytes,
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
   })
-  return body
 }
 
 /** The one place where an error becomes an HTTP answer. A ChatError is told; all else is a bug. */
@@ -82,7 +134,9 @@ export async function sendError(
   }
   const message = chatError?.message ?? 'Internal error'
   const answer: Answer = { status: 'error', message }
-  response.write(writeHead(response, answer, statusOf(error)))
+  const body = textOf(answer)
+  writeHead(response, answer, statusOf(error), Buffer.byteLength(body))
+  response.write(body)
   await linger(request)
   response.end()
   if (!request.complete) request.socket.destroy()

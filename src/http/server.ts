@@ -1,66 +1,31 @@
-import { once } from 'node:events'
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http'
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { posix } from 'node:path'
-import { type Authenticate, Caller, isAllowedOrigin } from '../auth.ts'
+import type { Audit } from '../audit.ts'
+import {
+  type Authenticate,
+  Caller,
+  clientAddress,
+  isAllowedOrigin,
+  requireBroadcaster,
+  requireOperator,
+} from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { Listener } from '../listener.ts'
 import type { Log } from '../log.ts'
+import { Quota, RateLimit, Share } from '../rate-limits.ts'
 import type { Certificate } from '../tls.ts'
 import type { ApiMetrics } from './api-metrics.ts'
 import { Availability } from './availability.ts'
+import { type BodyRules, readForm } from './body.ts'
 import type { ClientConfig, Endpoint, Limits } from './endpoint.ts'
-import { blockUnblockUser } from './endpoints/block_unblock_user.ts'
-import { chatWebsocketBroadcast } from './endpoints/chat_websocket_broadcast.ts'
-import { clientConfig } from './endpoints/client_config.ts'
-import { getChatUserStatus } from './endpoints/get_chat_user_status.ts'
-import { getConversationMessages } from './endpoints/get_conversation_messages.ts'
-import { getConversations } from './endpoints/get_conversations.ts'
-import { health } from './endpoints/health.ts'
-import { markAsRead } from './endpoints/mark_as_read.ts'
-import { metrics } from './endpoints/metrics.ts'
-import { sendChatMessage } from './endpoints/send_chat_message.ts'
-import { status } from './endpoints/status.ts'
-import { readForm } from './request.ts'
+import type { Form } from './form.ts'
 import { sendAnswer, sendError, statusOf } from './response.ts'
+import { answerPreflight, endpointAt, methodsOf, requireMethod } from './routes.ts'
 import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import type { Uploads } from './uploads.ts'
 
-interface Route {
-  methods: readonly string[]
-  endpoint: Endpoint
-  /** Whether it is not for users, and sees for itself who may call it. */
-  isOpen?: boolean
-}
-
-const ROUTES = new Map<string, Route>([
-  ['/send_chat_message.php', { methods: ['POST'], endpoint: sendChatMessage }],
-  ['/get_conversations.php', { methods: ['GET', 'POST'], endpoint: getConversations }],
-  [
-    '/get_conversation_messages.php',
-    { methods: ['GET', 'POST'], endpoint: getConversationMessages },
-  ],
-  ['/mark_as_read.php', { methods: ['POST'], endpoint: markAsRead }],
-  ['/block_unblock_user.php', { methods: ['POST'], endpoint: blockUnblockUser }],
-  ['/get_chat_user_status.php', { methods: ['GET', 'POST'], endpoint: getChatUserStatus }],
-  [
-    '/chat_websocket_broadcast.php',
-    { methods: ['POST'], endpoint: chatWebsocketBroadcast, isOpen: true },
-  ],
-  ['/client_config.json', { methods: ['GET'], endpoint: clientConfig, isOpen: true }],
-  ['/health', { methods: ['GET'], endpoint: health, isOpen: true }],
-  ['/metrics', { methods: ['GET'], endpoint: metrics, isOpen: true }],
-  ['/status.json', { methods: ['GET'], endpoint: status, isOpen: true }],
-])
-
-/** How long a browser may remember a preflight's answer: Chrome caps it at two hours. */
-const PREFLIGHT_MAX_AGE_SECONDS = 7_200
 const UPLOADS_PREFIX = '/uploads/'
 /**
  * Pages are ours, and plainly named. By default uploads lie below them, where any other spelling
@@ -70,15 +35,16 @@ const PAGE_PATH = /^(\/\w[\w.-]*)*\/?$/
 /** The part of the uploads folder that CHAT_MEDIA_AUTH protects. Profile pictures are for everybody. */
 const PRIVATE_MEDIA = 'chat/'
 
-/** A client that takes this long to say what it wants is not a client. */
-const HEADERS_TIMEOUT_MS = 10_000
 /** A request in all: 20 MB over a poor mobile network. */
 const REQUEST_TIMEOUT_MS = 5 * 60_000
 /** A connection on which nothing at all moves. */
 const IDLE_TIMEOUT_MS = 30_000
 /** Between requests. Longer than nginx keeps its own side open, so that it is the one to close. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
-const TIMEOUT_CHECK_INTERVAL_MS = 1_000
+/** The longest that JSON and percent-encoding make of a character: an emoji as \ud83d\ude00. */
+const ENCODED_CHARACTER_BYTES = 12
+/** Room for what belongs to a message beside its text: ids, names of parameters, a caption's form. */
+const FORM_OVERHEAD_BYTES = 8 * 1024
 /** How long a stopping server waits for a slow upload or download. */
 const STOP_GRACE_MS = 5_000
 
@@ -89,6 +55,7 @@ export interface ApiParts {
   authenticate: Authenticate
   limits: Limits
   metrics: ApiMetrics
+  audit: Audit
 }
 
 export interface ApiOptions extends ClientConfig {
@@ -99,6 +66,8 @@ export interface ApiOptions extends ClientConfig {
   pagesDir: string
   /** Origins whose pages may use the API; ['*'] for all. */
   allowedOrigins: string[]
+  /** Whether the client's address is taken from X-Forwarded-For. */
+  trustProxy: boolean
   broadcastSecret: string
   metricsSecret: string
   /** Whether media is only for the two people of its conversation. */
@@ -107,15 +76,18 @@ export interface ApiOptions extends ClientConfig {
   certificate: Certificate | undefined
 }
 
-/** The HTTP door: routes a request to its endpoint, or to a file. */
+/** The HTTP API: takes a request to its endpoint, or to a file. Authority comes before work. */
 export class ApiServer {
   readonly #parts: ApiParts
   readonly #options: ApiOptions
-  readonly #server: HttpServer | HttpsServer
+  readonly #listener: Listener
   readonly #media: ReturnType<typeof mediaFolder>
   readonly #pages: ReturnType<typeof pagesFolder>
-  #chat: Chat | undefined
+  readonly #memoryOfAddress = new Quota(limits.bytesUnderWayPerAddress)
+  readonly #memory = new Quota(limits.bytesUnderWay)
+  readonly #errorLines = new RateLimit(limits.errorLines)
   readonly #availability: Availability
+  #chat: Chat | undefined
   #isStopping = false
 
   constructor(parts: ApiParts, options: ApiOptions) {
@@ -125,32 +97,26 @@ export class ApiServer {
     this.#availability = new Availability(parts.log)
     this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
     this.#pages = pagesFolder(options.pagesDir, options.uploadsDir)
-    const serverOptions = {
-      handshakeTimeout: HEADERS_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
-    }
-    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
-      this.#serverOnRequest(request, response)
-    this.#server =
-      options.certificate === undefined
-        ? createHttpServer(serverOptions, onRequest)
-        : createHttpsServer({ ...serverOptions, ...options.certificate }, onRequest)
-    this.#server.setTimeout(IDLE_TIMEOUT_MS)
+    this.#listener = new Listener(
+      {
+        certificate: options.certificate,
+        connectionsMax: limits.httpConnections.max,
+        connectionsPerAddressMax: options.trustProxy ? 0 : limits.httpConnectionsPerAddress.max,
+        requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      },
+      { onRequest: (request, response) => this.#listenerOnRequest(request, response) },
+    )
+    this.#listener.closeIdleAfter(IDLE_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS)
   }
 
   /** Resolves with the port once requests are taken; rejects with the system's error (EADDRINUSE). */
-  async start(): Promise<number> {
-    this.#server.listen(this.#options.port, this.#options.host)
-    await once(this.#server, 'listening')
-    return (this.#server.address() as AddressInfo).port
+  start(): Promise<number> {
+    return this.#listener.listen(this.#options.port, this.#options.host)
   }
 
   /** Uses another certificate for the connections to come. */
   useCertificate(certificate: Certificate): void {
-    if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
+    this.#listener.useCertificate(certificate)
   }
 
   /** Answers from another database from now on; undefined while there is none: 503. */
@@ -161,20 +127,18 @@ export class ApiServer {
   /** Takes no more requests; resolves when those under way are answered, or cut off for taking long. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    if (!this.#server.listening) return
-    this.#server.close()
-    const timer = setTimeout(() => this.#server.closeAllConnections(), STOP_GRACE_MS)
-    await once(this.#server, 'close')
+    const timer = setTimeout(() => this.#listener.closeAllConnections(), STOP_GRACE_MS)
+    await this.#listener.close()
     clearTimeout(timer)
   }
 
-  async #serverOnRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #listenerOnRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       this.#allowOrigin(request, response)
       if (this.#isStopping) response.setHeader('Connection', 'close')
       await this.#route(request, response)
     } catch (error) {
-      this.#logError(request, error)
+      await this.#logError(request, error)
       this.#parts.metrics.refusals.inc({ reason: String(statusOf(error)) })
       await sendError(request, response, error)
     }
@@ -182,16 +146,14 @@ export class ApiServer {
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request)
-    const route = ROUTES.get(path)
-    const methods = route?.methods ?? ['GET']
-    const method = request.method === 'HEAD' ? 'GET' : request.method
-    if (method === 'OPTIONS') return answerPreflight(request, response, methods)
-    if (method === undefined || !methods.includes(method)) {
-      if (route === undefined && !path.startsWith(UPLOADS_PREFIX)) throw notFound()
-      response.setHeader('Allow', allowed(methods))
-      throw new ChatError('method_not_allowed', `Use ${methods.join(' or ')} here`)
-    }
-    if (route !== undefined) return this.#answer(request, response, route)
+    const endpoint = endpointAt(path)
+    const methods = methodsOf(endpoint)
+    if (request.method === 'OPTIONS') return answerPreflight(request, response, methods)
+    const isReading = request.method === 'GET' || request.method === 'HEAD'
+    const mayBeFile = isReading || path.startsWith(UPLOADS_PREFIX)
+    if (endpoint === undefined && !mayBeFile) throw notFound()
+    requireMethod(request, response, methods)
+    if (endpoint !== undefined) return this.#answer(request, response, endpoint)
     if (path.startsWith(UPLOADS_PREFIX)) {
       const mediaPath = path.slice(UPLOADS_PREFIX.length)
       await this.#requireMedia(request, mediaPath)
@@ -204,23 +166,56 @@ export class ApiServer {
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    { endpoint, isOpen }: Route,
+    endpoint: Endpoint,
   ): Promise<void> {
-    const { authenticate, uploads, limits, metrics } = this.#parts
+    const caller = await this.#authorize(request, endpoint)
+    const { uploads, metrics } = this.#parts
+    const { broadcastSecret, metricsSecret } = this.#options
+    const address = this.#addressOf(request)
+    const memory = new Share([this.#memoryOfAddress, address], [this.#memory, ''])
+    try {
+      const rules = this.#bodyRules(request, endpoint, { caller, address, memory })
+      const form = await readForm(request, response, queryOf(request), rules)
+      const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
+      // Only now: while the body came in, the database may have been opened anew.
+      const chat = this.#openChat()
+      const { problem } = this.#availability
+      const parts = { chat, uploads, metrics, problem, limits: this.#parts.limits, ...settings }
+      const answering = endpoint.handle({ form, caller, request, address, ...parts })
+      const answer = await answering.finally(() => uploads.discard(form.upload))
+      await sendAnswer(response, answer, memory)
+      this.#availability.succeeded(whatOf(request))
+    } finally {
+      memory.release()
+    }
+  }
+
+  /** Who calls, as far as the endpoint wants to know. Nothing of the body is read before. */
+  async #authorize(request: IncomingMessage, { access }: Endpoint): Promise<Caller> {
     const { allowedOrigins, broadcastSecret, metricsSecret } = this.#options
     if (!isAllowedOrigin(request, allowedOrigins)) {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
     }
-    // Before the body is read: strangers are not to fill the disk.
-    const caller = isOpen ? new Caller() : await authenticate(request)
-    const form = await readForm(request, queryOf(request), uploads)
-    const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
-    // Only now: while the body came in, the database may have been opened anew.
-    const chat = this.#openChat()
-    const { problem } = this.#availability
-    const context = { form, caller, request, chat, uploads, limits, metrics, problem, ...settings }
-    sendAnswer(response, await endpoint(context).finally(() => uploads.discard(form.upload)))
-    this.#availability.succeeded(whatOf(request))
+    if (access === 'user') return this.#parts.authenticate(request)
+    if (access === 'broadcaster') requireBroadcaster(request, broadcastSecret)
+    if (access === 'operator') requireOperator(request, metricsSecret)
+    return new Caller()
+  }
+
+  /** Undefined for a request that has no body, or whose body means nothing. */
+  #bodyRules(
+    { method }: IncomingMessage,
+    endpoint: Endpoint,
+    { caller, address, memory }: { caller: Caller; address: string; memory: Share },
+  ): BodyRules | undefined {
+    if (method !== 'POST') return undefined
+    const { uploads } = this.#parts
+    const textBytesMax = endpoint.textBytesMax ?? textBytesMaxFor(this.#options.messageLengthMax)
+    const beginFile = (form: Form) => {
+      const userId = caller.identity?.userId ?? form.optionalId('sender_id', 'from_user_id')
+      return this.#parts.limits.uploads.begin(userId, address)
+    }
+    return { textBytesMax, memory, uploads, beginFile: endpoint.takesFile ? beginFile : undefined }
   }
 
   async #requireMedia(request: IncomingMessage, path: string): Promise<void> {
@@ -235,6 +230,10 @@ export class ApiServer {
     if (this.#chat !== undefined) return this.#chat
     const message = 'The database is being opened. Please try again in a moment.'
     throw new ChatError('unavailable', message, { retryAfterSeconds: 2 })
+  }
+
+  #addressOf(request: IncomingMessage): string {
+    return clientAddress(request, this.#options.trustProxy)
   }
 
   #allowOrigin(request: IncomingMessage, response: ServerResponse): void {
@@ -252,13 +251,28 @@ export class ApiServer {
   }
 
   /** Refusals are the caller's business; a bug, or something that is down, is the operator's. */
-  #logError(request: IncomingMessage, error: unknown): void {
+  async #logError(request: IncomingMessage, error: unknown): Promise<void> {
     if (!(error instanceof ChatError)) {
-      this.#parts.log.error(`${whatOf(request)} failed`, error)
+      // A bug that one request shows a million do as well.
+      const isCounted = await this.#errorLines.count('').then(isTrue, isFalse)
+      if (isCounted) this.#parts.log.error(`${whatOf(request)} failed`, error)
     } else if (error.code === 'unavailable') {
       this.#availability.failed(whatOf(request), error)
+    } else if (AUDITED.includes(error.code)) {
+      const { audit } = this.#parts
+      await audit.note('refused', this.#addressOf(request), `${whatOf(request)}: ${error.message}`)
     }
   }
+}
+
+/** Refusals that an operator wants to hear of: somebody tries what they may not. */
+const AUDITED: string[] = ['forbidden', 'too_many']
+const isTrue = () => true
+const isFalse = () => false
+
+/** Bytes of the longest text body: a message in the longest way to write it, and what belongs to it. */
+function textBytesMaxFor(messageLengthMax: number): number {
+  return messageLengthMax * ENCODED_CHARACTER_BYTES + FORM_OVERHEAD_BYTES
 }
 
 /** For the log. Without the query: that may carry a token. */
@@ -283,24 +297,4 @@ function normalizedPath(path: string): string {
   } catch {
     throw notFound()
   }
-}
-
-function allowed(methods: readonly string[]): string {
-  const head = methods.includes('GET') ? ['HEAD'] : []
-  return [...methods, ...head, 'OPTIONS'].join(', ')
-}
-
-function answerPreflight(
-  request: IncomingMessage,
-  response: ServerResponse,
-  methods: readonly string[],
-): void {
-  const headers = request.headers['access-control-request-headers']
-  response.writeHead(204, {
-    Allow: allowed(methods),
-    'Access-Control-Allow-Methods': allowed(methods),
-    'Access-Control-Allow-Headers': headers ?? 'Content-Type, Authorization',
-    'Access-Control-Max-Age': PREFLIGHT_MAX_AGE_SECONDS,
-  })
-  response.end()
 }

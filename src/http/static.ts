@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, resolve as resolvePath, sep } from 'node:path'
 import send from 'send'
-import { ChatError } from '../errors.ts'
+import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
 
 /** Media never changes under its name. */
 const MEDIA_MAX_AGE_SECONDS = 365 * 24 * 60 * 60
@@ -97,15 +97,27 @@ export function sendFile(
     stream.on('directory', () => reject(notFound()))
     stream.on('error', (error: Error & { status: number }) => {
       if (CONDITION_FAILED.includes(error.status)) answerWithoutBody(response, error.status)
-      else reject(error.status < 500 ? notFound() : error)
+      else reject(error.status < 500 ? notFound() : fileError(error))
     })
-    response.once('close', resolve)
+    // A file stays open for as long as there is somebody to read it, and no longer.
+    const socketOnClose = () => response.destroy()
+    request.socket.once('close', socketOnClose)
+    response.once('close', () => {
+      request.socket.off('close', socketOnClose)
+      resolve()
+    })
     stream.pipe(response)
   })
 }
 
 export function notFound(): ChatError {
   return new ChatError('not_found', 'There is nothing at this address')
+}
+
+function fileError(error: unknown): unknown {
+  if (!TOO_MANY_FILES.includes(systemCode(error))) return error
+  const message = 'The server cannot open a file right now. Please try again in a moment.'
+  return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 5 })
 }
 
 /** What was said of the file does not hold for this answer: it must not be kept for a year. */

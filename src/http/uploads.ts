@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileTypeFromFile } from 'file-type'
-import { ChatError, systemCode } from '../errors.ts'
+import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
 
 export type MediaKind = 'image' | 'voice'
 
@@ -48,9 +48,8 @@ const INCOMING = '.incoming'
 const NAME_BYTES = 16
 /** An upload that takes longer than this was abandoned. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000
-/** What the system says when nothing can be written, or opened, until somebody makes room. */
+/** What the system says when nothing can be written until somebody makes room. */
 const FULL_DISK = ['ENOSPC', 'EDQUOT']
-const TOO_MANY_FILES = ['EMFILE', 'ENFILE']
 
 /**
  * The uploads folder. A file passes through three states, and a crash in any of them leaves nothing

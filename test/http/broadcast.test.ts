@@ -150,7 +150,7 @@ test('the data of an event has at most 65,536 bytes of JSON', async () => {
 test('data is at most 1,000 levels deep', async () => {
   const { api, daemon } = await startChat()
   const anna = await connect(daemon.url, ANNA)
-  const bottomless = `{"event":"shop:news","data":{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`
+  const bottomless = `{"event":"shop:news","data":{"a":${'['.repeat(90_000)}${']'.repeat(90_000)}}}`
 
   const at = await broadcast(api.url, { event: 'shop:news', data: nested(1000) })
   const beyond = await broadcast(api.url, { event: 'shop:news', data: nested(1001) })

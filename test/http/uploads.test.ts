@@ -24,7 +24,7 @@ const MB = 1024 * 1024
 const IMAGE_BYTES_MAX = 10 * MB
 const VOICE_BYTES_MAX = 20 * MB
 /** What a body may be longer than the largest file. */
-const OVERHEAD_BYTES = MB
+const OVERHEAD_BYTES = 68_192
 const HOUR_MS = 60 * 60 * 1000
 const PEOPLE = fields({ sender_id: 1, receiver_id: 2 })
 
@@ -228,14 +228,14 @@ test('the limits of files are settings', async () => {
   expect(await settled(uploads)).toHaveLength(2)
 })
 
-test('a whole body may have 1 MB beside the largest file, and not a byte more', async () => {
+test('a whole body may have 68 KB beside the largest file, and not a byte more', async () => {
   const { endpoint, uploads } = await start({
     CHAT_MAX_IMAGE_BYTES: '2000',
     CHAT_MAX_VOICE_BYTES: '1000',
   })
   const bodyOf = (bytes: number) => {
     const parts = [...PEOPLE, file('image', jpegOf(2000))]
-    const padding = fields({ a: 'x'.repeat(300_000), b: 'x'.repeat(300_000), c: '' })
+    const padding = fields({ a: 'x'.repeat(30_000), b: 'x'.repeat(30_000), c: '' })
     const missing = bytes - body(...parts, ...padding).length
     return [...parts, ...padding.slice(0, 2), ...fields({ c: 'x'.repeat(missing) })]
   }
@@ -245,28 +245,14 @@ test('a whole body may have 1 MB beside the largest file, and not a byte more', 
   expect(await settled(uploads)).toHaveLength(1)
 })
 
-test('a form may have 50 fields of 512 KB each, and not one or a byte more', async () => {
+test('a form may have 50 fields, and not one more', async () => {
   const { endpoint, uploads } = await start()
   const image = file('image', jpeg())
   const many = (count: number) =>
     fields(Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 'x'])))
   expect((await sendFile(endpoint, image, ...many(48))).status).toBe(200)
   expect((await sendFile(endpoint, image, ...many(49))).status).toBe(413)
-  const long = (bytes: number) => fields({ long: 'x'.repeat(bytes) })
-  expect((await sendFile(endpoint, image, ...long(512 * 1024))).status).toBe(200)
-  expect((await sendFile(endpoint, image, ...long(512 * 1024 + 1))).status).toBe(413)
-  expect(await settled(uploads)).toHaveLength(2)
-})
-
-test('an urlencoded field may have 512 KB, and not a byte more', async () => {
-  const { endpoint } = await start()
-  const send = async (bytes: number) => {
-    const form = { sender_id: '1', receiver_id: '2', message: 'Hello', long: 'x'.repeat(bytes) }
-    const body = new URLSearchParams(form)
-    return (await fetch(endpoint, { method: 'POST', body })).status
-  }
-  expect(await send(512 * 1024)).toBe(200)
-  expect(await send(512 * 1024 + 1)).toBe(413)
+  expect(await settled(uploads)).toHaveLength(1)
 })
 
 test('empty, several and unexpected files are refused with 400, and leave no file', async () => {

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { Audit } from '../../src/audit.ts'
 import { Caller } from '../../src/auth.ts'
 import { createChat } from '../../src/chat/chat.ts'
 import { openDatabase } from '../../src/database.ts'
 import { ApiMetrics } from '../../src/http/api-metrics.ts'
 import { ApiServer } from '../../src/http/server.ts'
+import { UploadLimits } from '../../src/http/upload-limits.ts'
 import { Uploads } from '../../src/http/uploads.ts'
 import { limits } from '../../src/limits.ts'
 import { createLog } from '../../src/log.ts'
@@ -26,14 +28,21 @@ export async function serve(
     messageLengthMax: 5000,
     echoesToSender: false,
   })
+  const log = createLog('text', () => {})
   const unlimited = new RateLimit(limits.messages, 0)
   const server = new ApiServer(
     {
       chat,
       uploads: new Uploads(folders.uploadsDir, { image: 1000, voice: 1000 }),
-      log: createLog('text', () => {}),
+      log,
       authenticate: async () => new Caller(),
-      limits: { messages: unlimited, uploads: unlimited },
+      limits: {
+        messages: unlimited,
+        requests: unlimited,
+        blocks: unlimited,
+        uploads: new UploadLimits(0, 0),
+      },
+      audit: new Audit(log),
       metrics: new ApiMetrics(new Metrics(), {
         walBytes: () => 0,
         retriedCount: () => 0,
@@ -48,6 +57,7 @@ export async function serve(
       broadcastSecret: '',
       metricsSecret: '',
       mediaAuth: false,
+      trustProxy: false,
       certificate: undefined,
       publicWsUrl: '',
       wsPort: 8089,

@@ -12,6 +12,7 @@ const LEAVES: Part[] = [
   'errors',
   'integers',
   'limits',
+  'listener',
   'log',
   'metrics',
   'outage',
@@ -57,6 +58,7 @@ const IMPORTS: Record<Part, Part[]> = {
   audit: ['limits', 'log', 'rate-limits'],
   outage: ['errors', 'log'],
   tls: ['errors'],
+  listener: ['limits', 'rate-limits', 'tls'],
 }
 
 /** Where each package may be imported; one that is not here, nowhere. */

@@ -8,15 +8,20 @@ import { success } from '../response.ts'
  * unblock) → data.is_blocked. From then on neither can write to the other or sees whether they are
  * online or typing.
  */
-export const blockUnblockUser: Endpoint = async ({ form, chat, caller }) => {
-  const userId = caller.mustBe(form.id('user_id'))
-  const otherUserId = form.id('blocked_user_id')
-  const isBlocked = readIsBlocked(form)
-  await chat.blocks.set(userId, otherUserId, isBlocked)
-  const state = { blocked: isBlocked, is_blocked: isBlocked }
-  const message = isBlocked ? 'User blocked successfully' : 'User unblocked successfully'
-  const data = { user_id: userId, blocked_user_id: otherUserId, ...state }
-  return { ...success(message, data), ...state }
+export const blockUnblockUser: Endpoint = {
+  methods: ['POST'],
+  access: 'user',
+  handle: async ({ form, chat, caller, limits }) => {
+    const userId = caller.mustBe(form.id('user_id'))
+    const otherUserId = form.id('blocked_user_id')
+    const isBlocked = readIsBlocked(form)
+    await limits.blocks.count(userId)
+    await chat.blocks.set(userId, otherUserId, isBlocked)
+    const state = { blocked: isBlocked, is_blocked: isBlocked }
+    const message = isBlocked ? 'User blocked successfully' : 'User unblocked successfully'
+    const data = { user_id: userId, blocked_user_id: otherUserId, ...state }
+    return { ...success(message, data), ...state }
+  },
 }
 
 function readIsBlocked(form: Form): boolean {

@@ -1,33 +1,35 @@
-import { requireBroadcaster } from '../../auth.ts'
 import type { Chat } from '../../chat/chat.ts'
+import { EVENT_DATA_BYTES_MAX } from '../../chat/events.ts'
 import { ChatError } from '../../errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
+
+/** Any byte of the JSON takes three in a form (%7B), with room for what else belongs to an event. */
+const BODY_BYTES_MAX = 3 * EVENT_DATA_BYTES_MAX + 4 * 1024
 
 /**
  * POST /chat_websocket_broadcast.php: event, data (a JSON object), user_id or receiver_id (neither:
  * everybody connected) → data.event_id. For the shop's own programs.
  */
-export const chatWebsocketBroadcast: Endpoint = async ({
-  form,
-  chat,
-  request,
-  broadcastSecret,
-}) => {
-  requireBroadcaster(request, broadcastSecret)
-  const event = form.text('event')
-  if (event === '') throw new ChatError('invalid', 'event is required')
-  const userId = form.optionalId('user_id', 'receiver_id', 'to_user_id') ?? null
-  const data = form.object('data')
-  if (await isUnwanted(chat, event, userId, data)) {
-    return success('Not delivered: one has blocked the other', {
-      event_id: null,
-      event,
-      user_id: userId,
-    })
-  }
-  const eventId = await chat.events.broadcast(event, userId, data)
-  return success('Event queued for broadcast', { event_id: eventId, event, user_id: userId })
+export const chatWebsocketBroadcast: Endpoint = {
+  methods: ['POST'],
+  access: 'broadcaster',
+  textBytesMax: BODY_BYTES_MAX,
+  handle: async ({ form, chat }) => {
+    const event = form.text('event')
+    if (event === '') throw new ChatError('invalid', 'event is required')
+    const userId = form.optionalId('user_id', 'receiver_id', 'to_user_id') ?? null
+    const data = form.object('data')
+    if (await isUnwanted(chat, event, userId, data)) {
+      return success('Not delivered: one has blocked the other', {
+        event_id: null,
+        event,
+        user_id: userId,
+      })
+    }
+    const eventId = await chat.events.broadcast(event, userId, data)
+    return success('Event queued for broadcast', { event_id: eventId, event, user_id: userId })
+  },
 }
 
 /** A typing indicator that another program passes on stops at a block like one from a socket. */

@@ -5,15 +5,19 @@ import type { ClientConfig, Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
 /** GET /client_config.json: where a page connects, how its visitor signs in, and what may be sent. */
-export const clientConfig: Endpoint = async ({ chat, request, clientConfig: config }) =>
-  success('OK', {
-    websocket_url: await websocketUrl(chat, request, config),
-    auth: config.auth,
-    timezone: config.timezone,
-    message_length_max: config.messageLengthMax,
-    image_bytes_max: config.imageBytesMax,
-    voice_bytes_max: config.voiceBytesMax,
-  })
+export const clientConfig: Endpoint = {
+  methods: ['GET'],
+  access: 'public',
+  handle: async ({ chat, request, clientConfig: config }) =>
+    success('OK', {
+      websocket_url: await websocketUrl(chat, request, config),
+      auth: config.auth,
+      timezone: config.timezone,
+      message_length_max: config.messageLengthMax,
+      image_bytes_max: config.imageBytesMax,
+      voice_bytes_max: config.voiceBytesMax,
+    }),
+}
 
 /** The daemon's own address is no good elsewhere: 127.0.0.1 is another machine there. */
 async function websocketUrl(

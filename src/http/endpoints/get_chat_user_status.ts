@@ -8,26 +8,31 @@ import { success } from '../response.ts'
  * blocked the other, and whether the other is online. Clients read these at the top level, where
  * "status" has to stay "success": online or offline stands in data.status.
  */
-export const getChatUserStatus: Endpoint = async ({ form, chat, caller }) => {
-  const userId = caller.mustBe(form.id('user_id'))
-  const otherUserId = form.id('blocked_user_id', 'other_user_id')
-  const { isBlocked, isBlockedByOther } = await chat.blocks.find(userId, otherUserId)
-  const isVisible = !isBlocked && !isBlockedByOther
-  const isOnline = isVisible && (await chat.connections.isOnline(otherUserId))
-  const lastSeenAt = isVisible ? await chat.users.lastSeenAt(otherUserId) : undefined
-  const state = { blocked: isBlocked, is_blocked: isBlocked, is_online: isOnline }
-  return {
-    ...success('User status retrieved successfully', {
-      user_id: userId,
-      other_user_id: otherUserId,
-      other_user: chat.contract.user(
-        (await chat.users.find(otherUserId)) ?? anonymous(otherUserId),
-      ),
+export const getChatUserStatus: Endpoint = {
+  methods: ['GET', 'POST'],
+  access: 'user',
+  handle: async ({ form, chat, caller, limits }) => {
+    const userId = caller.mustBe(form.id('user_id'))
+    await limits.requests.count(userId)
+    const otherUserId = form.id('blocked_user_id', 'other_user_id')
+    const { isBlocked, isBlockedByOther } = await chat.blocks.find(userId, otherUserId)
+    const isVisible = !isBlocked && !isBlockedByOther
+    const isOnline = isVisible && (await chat.connections.isOnline(otherUserId))
+    const lastSeenAt = isVisible ? await chat.users.lastSeenAt(otherUserId) : undefined
+    const state = { blocked: isBlocked, is_blocked: isBlocked, is_online: isOnline }
+    return {
+      ...success('User status retrieved successfully', {
+        user_id: userId,
+        other_user_id: otherUserId,
+        other_user: chat.contract.user(
+          (await chat.users.find(otherUserId)) ?? anonymous(otherUserId),
+        ),
+        ...state,
+        is_blocked_by_other: isBlockedByOther,
+        status: onlineStatus(isOnline),
+        last_seen_at: lastSeenAt === undefined ? null : chat.clock.shown(lastSeenAt),
+      }),
       ...state,
-      is_blocked_by_other: isBlockedByOther,
-      status: onlineStatus(isOnline),
-      last_seen_at: lastSeenAt === undefined ? null : chat.clock.shown(lastSeenAt),
-    }),
-    ...state,
-  }
+    }
+  },
 }

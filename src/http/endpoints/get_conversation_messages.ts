@@ -11,24 +11,30 @@ import { success } from '../response.ts'
  * user_id); limit, offset, before_message_id → data.messages, a page counted from the newest message,
  * oldest first.
  */
-export const getConversationMessages: Endpoint = async ({ form, chat, caller }) => {
-  const conversationId = await findConversation(form, chat, caller)
-  // Clients that count from 0 mean the first page by it.
-  const beforeMessageId =
-    form.integer('before_message_id', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 }) ||
-    undefined
-  const page = { ...readPage(form), beforeMessageId }
-  const { messages, hasMore } =
-    conversationId === undefined
-      ? { messages: [], hasMore: false }
-      : await chat.messages.history(conversationId, page)
-  return success('Messages retrieved successfully', {
-    messages: messages.map((message) => chat.contract.message(message)),
-    conversation_id: conversationId ?? null,
-    limit: page.limit,
-    offset: page.offset,
-    has_more: hasMore,
-  })
+export const getConversationMessages: Endpoint = {
+  methods: ['GET', 'POST'],
+  access: 'user',
+  handle: async ({ form, chat, caller, limits, address }) => {
+    const userId = caller.identity?.userId ?? form.optionalId('user_id')
+    await limits.requests.count(userId ?? address)
+    const conversationId = await findConversation(form, chat, caller)
+    // Clients that count from 0 mean the first page by it.
+    const beforeMessageId =
+      form.integer('before_message_id', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 }) ||
+      undefined
+    const page = { ...readPage(form), beforeMessageId }
+    const { messages, hasMore } =
+      conversationId === undefined
+        ? { messages: [], hasMore: false }
+        : await chat.messages.history(conversationId, page)
+    return success('Messages retrieved successfully', {
+      messages: messages.map((message) => chat.contract.message(message)),
+      conversation_id: conversationId ?? null,
+      limit: page.limit,
+      offset: page.offset,
+      has_more: hasMore,
+    })
+  },
 }
 
 /** Undefined when the two people have not written to each other yet: an empty page, not an error. */

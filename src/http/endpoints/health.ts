@@ -10,17 +10,21 @@ import { success } from '../response.ts'
  * answered 503; data.connected_users says how many are online. The daemon's health is told in data.daemon, not in the status: this process takes
  * messages whether or not that one delivers them, and taking it out of service would only lose them.
  */
-export const health: Endpoint = async ({ chat, problem }) => {
-  const { state, daemon, userCount } = await read(chat)
-  const data = {
-    service: 'chat-api',
-    pid: process.pid,
-    daemon: state,
-    daemon_pid: daemon?.pid ?? null,
-    daemon_polled_at: daemon === undefined ? null : chat.clock.shown(daemon.polledAt),
-    connected_users: userCount,
-  }
-  return problem === undefined ? success('OK', data) : { status: 'error', message: problem, data }
+export const health: Endpoint = {
+  methods: ['GET'],
+  access: 'public',
+  handle: async ({ chat, problem }) => {
+    const { state, daemon, userCount } = await read(chat)
+    const data = {
+      service: 'chat-api',
+      pid: process.pid,
+      daemon: state,
+      daemon_pid: daemon?.pid ?? null,
+      daemon_polled_at: daemon === undefined ? null : chat.clock.shown(daemon.polledAt),
+      connected_users: userCount,
+    }
+    return problem === undefined ? success('OK', data) : { status: 'error', message: problem, data }
+  },
 }
 
 async function read({ watch, connections }: Chat): Promise<WatchedDaemon & { userCount: number }> {

@@ -7,15 +7,20 @@ import { success } from '../response.ts'
  * POST /mark_as_read.php: user_id and other_user_id, conversation_id or message_id (everything up to
  * it) → data.read_count. Emits chat:read to whoever sent what was read, and to the reader's devices.
  */
-export const markAsRead: Endpoint = async ({ form, chat, caller }) => {
-  const userId = caller.mustBe(form.id('user_id'))
-  const receipt = await chat.receipts.markRead(userId, readMark(form))
-  return success('Messages marked as read', {
-    read_count: receipt.readCount,
-    conversation_id: receipt.conversationId,
-    message_id: receipt.messageId,
-    read_at: receipt.readAt === null ? null : chat.clock.shown(receipt.readAt),
-  })
+export const markAsRead: Endpoint = {
+  methods: ['POST'],
+  access: 'user',
+  handle: async ({ form, chat, caller, limits }) => {
+    const userId = caller.mustBe(form.id('user_id'))
+    await limits.requests.count(userId)
+    const receipt = await chat.receipts.markRead(userId, readMark(form))
+    return success('Messages marked as read', {
+      read_count: receipt.readCount,
+      conversation_id: receipt.conversationId,
+      message_id: receipt.messageId,
+      read_at: receipt.readAt === null ? null : chat.clock.shown(receipt.readAt),
+    })
+  },
 }
 
 function readMark(form: Form): ReadMark {

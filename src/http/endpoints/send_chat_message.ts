@@ -12,23 +12,28 @@ const DURATION_SECONDS_MAX = 24 * 60 * 60
  * image or voice, duration of a voice; client_message_id → the message. Emits chat:message to the
  * receiver.
  */
-export const sendChatMessage: Endpoint = async (context) => {
-  const { form, chat, caller, uploads, limits, metrics } = context
-  const sent = metrics.sendSeconds.startTimer()
-  const draft = {
-    senderId: caller.mustBe(form.id('sender_id', 'from_user_id')),
-    receiverId: form.id('receiver_id', 'to_user_id'),
-    message: form.text('message'),
-    clientMessageId: form.text('client_message_id') || undefined,
-  }
-  await limits.messages.count(draft.senderId)
-  if (form.upload !== undefined) await limits.uploads.count(draft.senderId)
-  const { message, isNew } = await withMedia(form, uploads, async (media) =>
-    chat.messages.post({ ...draft, media }),
-  )
-  sent()
-  if (isNew) metrics.messages.inc({ type: message.messageType })
-  return success('Message sent successfully', chat.contract.message(message))
+export const sendChatMessage: Endpoint = {
+  methods: ['POST'],
+  access: 'user',
+  takesFile: true,
+  handle: async (context) => {
+    const { form, chat, caller, uploads, limits, metrics } = context
+    const sent = metrics.sendSeconds.startTimer()
+    const draft = {
+      senderId: caller.mustBe(form.id('sender_id', 'from_user_id')),
+      receiverId: form.id('receiver_id', 'to_user_id'),
+      message: form.text('message'),
+      clientMessageId: form.text('client_message_id') || undefined,
+    }
+    await limits.messages.count(draft.senderId)
+    if (form.upload !== undefined) await limits.uploads.count(draft.senderId, form.upload.bytes)
+    const { message, isNew } = await withMedia(form, uploads, async (media) =>
+      chat.messages.post({ ...draft, media }),
+    )
+    sent()
+    if (isNew) metrics.messages.inc({ type: message.messageType })
+    return success('Message sent successfully', chat.contract.message(message))
+  },
 }
 
 type Posted = Awaited<ReturnType<Messages['post']>>

@@ -1,36 +1,53 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import busboy, { type FileInfo } from 'busboy'
 import { ChatError } from '../errors.ts'
-import { FIELD_BYTES_MAX, FIELDS_MAX, Form, tooLarge } from './form.ts'
+import type { Share } from '../rate-limits.ts'
+import { FIELDS_MAX, Form, tooLarge } from './form.ts'
 import type { Uploads } from './uploads.ts'
 import { parseUrlencoded } from './urlencoded.ts'
 
-/**
- * A JSON or urlencoded body: the longest message that can be set, 100,000 characters of twelve bytes
- * (an emoji as \ud83d\ude00 or %F0%9F%98%80), with room for what else clients send.
- */
-const TEXT_BODY_BYTES_MAX = 2 * 1024 * 1024
-/** What a multipart body may be longer than the file in it. */
-const MULTIPART_OVERHEAD_BYTES = 1024 * 1024
 /** File inputs in a form, nearly all of them empty. */
 const FILES_MAX = FIELDS_MAX
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
+/** What a request may send. */
+export interface BodyRules {
+  /** Bytes of a JSON or urlencoded body, and of a multipart one beside its file. */
+  textBytesMax: number
+  /** What the body takes of the memory that all share; the caller releases it. */
+  memory: Share
+  /**
+   * Called when a file begins, with the fields before it and before any of it is kept. Resolves with
+   * the file's share, which is released when the file is there. Undefined where no file is taken.
+   */
+  beginFile: ((form: Form) => Promise<Share>) | undefined
+  uploads: Uploads
+}
+
 /**
- * Reads a request's parameters. Whatever comes of it, pass the form's upload to `uploads.discard`
- * in the end: that is a no-op for what was kept.
+ * Reads the parameters of a request's query and, unless `rules` is undefined, of its body. A body that
+ * is not read ends the connection, since nothing could follow it. Whatever comes of it, pass the
+ * form's upload to `uploads.discard` in the end: that is a no-op for what was kept.
  *
- * @throws ChatError `invalid`, `too_large` or `unsupported_type`; nothing is left on the disk then
+ * @throws ChatError `invalid`, `too_large`, `unsupported_type`, or as `beginFile` does; nothing is
+ *   left on the disk then
  */
 export async function readForm(
   request: IncomingMessage,
+  response: ServerResponse,
   query: string,
-  uploads: Uploads,
+  rules: BodyRules | undefined,
 ): Promise<Form> {
   const form = new Form(query === '' ? undefined : formOf(query))
-  if (request.method !== 'GET' && hasBody(request)) await readBody(request, form, uploads)
+  if (!hasBody(request)) return form
+  if (rules === undefined) {
+    response.setHeader('Connection', 'close')
+  } else {
+    if (request.headers.expect !== undefined) response.writeContinue()
+    await readBody(request, form, rules)
+  }
   return form
 }
 
@@ -45,18 +62,18 @@ function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || Number(length ?? 0) > 0
 }
 
-async function readBody(request: IncomingMessage, form: Form, uploads: Uploads): Promise<void> {
+async function readBody(request: IncomingMessage, form: Form, rules: BodyRules): Promise<void> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
   switch (type) {
     case 'multipart/form-data':
-      return readMultipart(request, form, uploads)
+      return readMultipart(request, form, rules)
     case 'application/x-www-form-urlencoded':
-      return readFields(request, form)
+      return readFields(request, form, rules)
     case 'application/json':
     // What fetch() says of a string when nobody tells it otherwise: in practice, JSON.
     case 'text/plain':
     case '':
-      return readJson(request, form)
+      return readJson(request, form, rules)
     default:
       throw new ChatError(
         'unsupported_type',
@@ -65,8 +82,8 @@ async function readBody(request: IncomingMessage, form: Form, uploads: Uploads):
   }
 }
 
-async function readJson(request: IncomingMessage, form: Form): Promise<void> {
-  const body = parseJson(await readText(request))
+async function readJson(request: IncomingMessage, form: Form, rules: BodyRules): Promise<void> {
+  const body = parseJson(await readText(request, rules))
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new ChatError('invalid', 'The body must be a JSON object')
   }
@@ -81,12 +98,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function readFields(request: IncomingMessage, form: Form): Promise<void> {
-  for (const [name, value] of parseUrlencoded(await readText(request))) form.set(name, value)
+async function readFields(request: IncomingMessage, form: Form, rules: BodyRules): Promise<void> {
+  for (const [name, value] of parseUrlencoded(await readText(request, rules))) form.set(name, value)
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
-  const bytes = await readBytes(request, TEXT_BODY_BYTES_MAX)
+async function readText(request: IncomingMessage, rules: BodyRules): Promise<string> {
+  const bytes = await readBytes(request, rules)
   try {
     return UTF8.decode(bytes)
   } catch {
@@ -95,16 +112,25 @@ async function readText(request: IncomingMessage): Promise<string> {
 }
 
 /** By events, not through a stream: it is what every send waits for, and most come in one piece. */
-function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+function readBytes(
+  request: IncomingMessage,
+  { textBytesMax: bytesMax, memory }: BodyRules,
+): Promise<Buffer> {
   refuseLonger(request, bytesMax)
   const chunks: Buffer[] = []
   let bytes = 0
   return new Promise((resolve, reject) => {
     const requestOnData = (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes <= bytesMax) return void chunks.push(chunk)
-      request.off('data', requestOnData)
-      reject(tooLong(bytesMax))
+      try {
+        bytes += chunk.length
+        if (bytes > bytesMax) throw tooLong(bytesMax)
+        memory.take(chunk.length)
+        chunks.push(chunk)
+      } catch (error) {
+        request.off('data', requestOnData)
+        chunks.length = 0
+        reject(error)
+      }
     }
     request.on('data', requestOnData)
     request.on('end', () => resolve(Buffer.concat(chunks)))
@@ -117,10 +143,13 @@ function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> 
 async function readMultipart(
   request: IncomingMessage,
   form: Form,
-  uploads: Uploads,
+  rules: BodyRules,
 ): Promise<void> {
-  const parser = createParser(request)
-  const problem = collectFields(parser, form)
+  const { uploads, beginFile, textBytesMax } = rules
+  const fileBytesMax = beginFile === undefined ? 0 : uploads.bytesMax
+  const bytesMax = fileBytesMax + textBytesMax
+  const parser = createParser(request, textBytesMax)
+  const problem = collectFields(parser, form, rules)
   const receipts: Promise<void>[] = []
   parser.on('file', (name: string, stream: Readable, info: FileInfo) => {
     // A file that breaks off breaks the form off too, which is where it is told: unheard, the error
@@ -132,7 +161,7 @@ async function readMultipart(
       problem.add(tooManyFiles())
       return void stream.resume()
     }
-    const receipt = receiveFile(name, stream, form, uploads).catch((error) => {
+    const receipt = receiveFile(name, stream, form, rules).catch((error) => {
       problem.add(error)
       // A stream that broke off would hold the parser up for ever; one not yet read has to be.
       if (stream.destroyed && !stream.readableEnded) parser.destroy()
@@ -142,7 +171,7 @@ async function readMultipart(
   })
   parser.on('filesLimit', () => problem.add(tooManyFiles()))
   try {
-    await parse(limited(request, uploads.bytesMax + MULTIPART_OVERHEAD_BYTES), parser)
+    await parse(limited(request, bytesMax), parser)
     await Promise.all(receipts)
     problem.throwIfAny()
   } catch (error) {
@@ -156,19 +185,25 @@ async function receiveFile(
   name: string,
   stream: Readable,
   form: Form,
-  uploads: Uploads,
+  { beginFile, uploads }: BodyRules,
 ): Promise<void> {
+  if (beginFile === undefined) throw new ChatError('invalid', 'No file is taken here')
   if (name !== 'image' && name !== 'voice') {
     throw new ChatError('invalid', 'A file must be sent as image or voice')
   }
-  form.upload = await uploads.receive(name, stream)
+  const share = await beginFile(form)
+  try {
+    form.upload = await uploads.receive(name, stream)
+  } finally {
+    share.release()
+  }
 }
 
 function tooManyFiles(): ChatError {
   return new ChatError('invalid', 'A message takes one file: image or voice')
 }
 
-function createParser(request: IncomingMessage): busboy.Busboy {
+function createParser(request: IncomingMessage, fieldBytesMax: number): busboy.Busboy {
   try {
     return busboy({
       headers: request.headers,
@@ -178,7 +213,7 @@ function createParser(request: IncomingMessage): busboy.Busboy {
       limits: {
         // One more than the form takes, so that it sees, and says, what is too much.
         fields: FIELDS_MAX + 1,
-        fieldSize: FIELD_BYTES_MAX + 1,
+        fieldSize: fieldBytesMax + 1,
         files: FILES_MAX,
       },
     })
@@ -211,13 +246,20 @@ class Problem {
   }
 }
 
-function collectFields(parser: busboy.Busboy, form: Form): Problem {
+function collectFields(parser: busboy.Busboy, form: Form, rules: BodyRules): Problem {
+  const { textBytesMax, memory } = rules
   const problem = new Problem()
+  let bytes = 0
   parser.on('field', (name: string | undefined, value: string | undefined) => {
     problem.catch(() => {
       if (name === undefined || value === undefined) {
         throw new ChatError('invalid', 'A parameter has no name, or an unknown charset')
       }
+      if (problem.first !== undefined) return
+      const fieldBytes = Buffer.byteLength(value)
+      bytes += fieldBytes
+      if (bytes > textBytesMax) throw tooLarge('The form', `${textBytesMax} bytes`)
+      memory.take(fieldBytes)
       form.set(name, value)
     })
   })

@@ -1,0 +1,43 @@
+import { limits } from '../limits.ts'
+import { Quota, RateLimit, Share } from '../rate-limits.ts'
+
+/** How many files may come in, and how much of them. */
+export class UploadLimits {
+  readonly #perMinute: RateLimit
+  readonly #bytesPerDay: RateLimit
+  readonly #ofUser = new Quota(limits.uploadsAtOnce)
+  readonly #ofAddress = new Quota(limits.uploadsAtOncePerAddress)
+  readonly #inAll = new Quota(limits.uploadsAtOnceInAll)
+
+  /**
+   * @param perMinute files of a user; 0 = no limit
+   * @param bytesPerDay bytes of a user's files; 0 = no limit
+   */
+  constructor(perMinute: number, bytesPerDay: number) {
+    this.#perMinute = new RateLimit(limits.uploads, perMinute)
+    this.#bytesPerDay = new RateLimit(limits.uploadBytes, bytesPerDay)
+  }
+
+  /**
+   * Call when a file begins, before any of it is kept; release the share when it is there.
+   *
+   * @param userId undefined while nobody has said who sends it
+   * @throws ChatError `too_many` for a user or address that sends too much, `unavailable` when all do
+   */
+  async begin(userId: number | undefined, address: string): Promise<Share> {
+    if (userId !== undefined) {
+      await this.#perMinute.check(userId)
+      await this.#bytesPerDay.check(userId)
+    }
+    const user = userId === undefined ? [] : [[this.#ofUser, userId] as const]
+    const share = new Share(...user, [this.#ofAddress, address], [this.#inAll, ''])
+    share.take()
+    return share
+  }
+
+  /** Counts a file that is there. @throws ChatError `too_many` */
+  async count(userId: number, bytes: number): Promise<void> {
+    await this.#perMinute.count(userId)
+    await this.#bytesPerDay.count(userId, bytes)
+  }
+}

@@ -1,0 +1,145 @@
+import { once } from 'node:events'
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { limits } from './limits.ts'
+import { Quota } from './rate-limits.ts'
+import type { Certificate } from './tls.ts'
+
+/** A client that takes this long to say what it wants is not a client. */
+const HEADERS_TIMEOUT_MS = 10_000
+const TIMEOUT_CHECK_INTERVAL_MS = 1_000
+
+export interface ListenerOptions {
+  /** Undefined for plain http. */
+  certificate: Certificate | undefined
+  /** Connections in all. */
+  connectionsMax: number
+  /** Connections of one address; 0 = no limit, for whoever trusts a proxy. */
+  connectionsPerAddressMax: number
+  /** How long a request may take in all, in ms. */
+  requestTimeoutMs: number
+}
+
+export interface ListenerHandlers {
+  onRequest: (request: IncomingMessage, response: ServerResponse) => void
+  /** Without it requests to upgrade are requests like any other. */
+  onUpgrade?: (request: IncomingMessage, stream: Duplex, head: Buffer) => void
+}
+
+/**
+ * A port that takes connections, within the limits that hold before anybody knows who asks. On each
+ * connection there is one request at a time: a second one that comes before the first is answered
+ * cuts it, since Node would hold every answer, with the files it is made of, until a peer that
+ * need not read takes the first.
+ */
+export class Listener {
+  readonly #server: HttpServer | HttpsServer
+  readonly #handlers: ListenerHandlers
+  readonly #addresses: Quota | undefined
+  /** Connections with a request that is not answered yet. */
+  readonly #busy = new WeakSet<Duplex>()
+
+  constructor(options: ListenerOptions, handlers: ListenerHandlers) {
+    const { certificate, connectionsMax, connectionsPerAddressMax: max } = options
+    this.#handlers = handlers
+    this.#addresses =
+      max === 0 ? undefined : new Quota({ ...limits.httpConnectionsPerAddress, max })
+    this.#server = createServer(certificate, {
+      handshakeTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: options.requestTimeoutMs,
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    } as ServerOptions)
+    this.#server.maxConnections = connectionsMax
+    this.#server.maxRequestsPerSocket = limits.requestsPerConnection.max
+    this.#server.on('connection', (socket) => this.#serverOnConnection(socket))
+    // Whoever does nothing gives way to whoever comes.
+    this.#server.on('drop', () => this.#server.closeIdleConnections())
+    const onRequest = this.#serverOnRequest.bind(this)
+    this.#server.on('request', onRequest)
+    // "Expect: 100-continue": the body is asked for when it is known whose it is.
+    this.#server.on('checkContinue', onRequest)
+    if (handlers.onUpgrade !== undefined) {
+      this.#server.on('upgrade', (request, stream, head) =>
+        this.#serverOnUpgrade(request, stream, head),
+      )
+    }
+  }
+
+  /**
+   * @param idleMs a connection on which nothing at all moves
+   * @param keepAliveMs between two requests
+   */
+  closeIdleAfter(idleMs: number, keepAliveMs: number): void {
+    this.#server.setTimeout(idleMs)
+    this.#server.keepAliveTimeout = keepAliveMs
+  }
+
+  /**
+   * Resolves with the port once connections are taken; rejects with the system's error (EADDRINUSE).
+   *
+   * @param port 0 picks a free one
+   */
+  async listen(port: number, host: string): Promise<number> {
+    this.#server.listen(port, host)
+    await once(this.#server, 'listening')
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Uses another certificate for the connections to come. */
+  useCertificate(certificate: Certificate): void {
+    if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
+  }
+
+  /** Takes no more connections; resolves when those there are have closed. Safe to call twice. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  /** Cuts every connection that is not a socket. */
+  closeAllConnections(): void {
+    this.#server.closeAllConnections()
+  }
+
+  #serverOnConnection(socket: Socket): void {
+    const address = socket.remoteAddress ?? ''
+    try {
+      this.#addresses?.take(address)
+    } catch {
+      socket.destroy()
+      return
+    }
+    socket.once('close', () => this.#addresses?.release(address))
+  }
+
+  #serverOnRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    if (this.#busy.has(socket)) return void socket.destroy()
+    this.#busy.add(socket)
+    response.once('close', () => this.#busy.delete(socket))
+    this.#handlers.onRequest(request, response)
+  }
+
+  #serverOnUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    if (this.#busy.has(stream)) return void stream.destroy()
+    this.#handlers.onUpgrade?.(request, stream, head)
+  }
+}
+
+function createServer(
+  certificate: Certificate | undefined,
+  options: ServerOptions,
+): HttpServer | HttpsServer {
+  if (certificate === undefined) return createHttpServer(options)
+  return createHttpsServer({ ...options, ...certificate })
+}
