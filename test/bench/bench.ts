@@ -1,5 +1,7 @@
 import { cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { checkOut } from './checkout.ts'
 import type { Figure } from './figure.ts'
 import { crowd } from './figures/crowd.ts'
 import { idle } from './figures/idle.ts'
@@ -15,19 +17,26 @@ import { startSocketIo } from './peers/socket-io.ts'
 import { Stage } from './stage.ts'
 import { markdownTable } from './table.ts'
 
-// `npm run bench -- [scenario …]`: one table of all figures. What goes on is told on stderr.
+// `npm run bench -- [scenario …] [--against COMMIT]`: one table of all figures; with --against, that
+// commit of this repository is one more contender. What goes on is told on stderr.
 
 const GB = 1024 ** 3
 
-type Scenario = (stage: Stage) => Promise<Figure[]>
+type Scenario = (stage: Stage, before: Before | undefined) => Promise<Figure[]>
+
+/** Another commit of this chat, built: its folder. */
+interface Before {
+  root: string
+}
 
 const SCENARIOS: Record<string, Scenario> = {
-  async traffic(stage) {
+  async traffic(stage, before) {
     const { chat, floor, 'socket.io': socketIo, ...php } = await startAll(stage)
+    const others = { ...php, ...(await startBefore(stage, before)) }
     return [
-      ...(await flatOut({ chat, floor, 'socket.io': socketIo, ...php } as Peers)),
-      ...(await steady({ chat, floor, ...php } as Peers)),
-      ...(await calm({ chat, floor, ...php } as Peers)),
+      ...(await flatOut({ chat, floor, 'socket.io': socketIo, ...others } as Peers)),
+      ...(await steady({ chat, floor, ...others } as Peers)),
+      ...(await calm({ chat, floor, ...others } as Peers)),
     ]
   },
 
@@ -37,17 +46,20 @@ const SCENARIOS: Record<string, Scenario> = {
     })
   },
 
-  async crowd(stage) {
-    return crowd({
+  async crowd(stage, before) {
+    const starters = {
       chat: () => startChatPeer(stage.folder()),
       floor: startFloor,
       'socket.io': startSocketIo,
-    })
+    }
+    if (before === undefined) return crowd(starters)
+    return crowd({ ...starters, before: () => startChatPeer(stage.folder(), {}, before.root) })
   },
 
-  async idle(stage) {
+  async idle(stage, before) {
     const chat = await stage.start(startChatPeer)
-    return idle({ chat, ...(await startPhpIfThere(stage)) })
+    const others = { ...(await startPhpIfThere(stage)), ...(await startBefore(stage, before)) }
+    return idle({ chat, ...others })
   },
 
   async size(stage) {
@@ -86,19 +98,24 @@ async function startPhpIfThere(stage: Stage): Promise<Peers> {
   return {}
 }
 
+async function startBefore(stage: Stage, before: Before | undefined): Promise<Peers> {
+  if (before === undefined) return {}
+  return { before: await stage.start((folder) => startChatPeer(folder, {}, before.root)) }
+}
+
 async function startFilled(stage: Stage, messages: number) {
   const database = join(stage.folder(), 'chat.db')
   await fillDatabase(database, messages)
   return stage.start((folder) => startChatPeer(folder, { CHAT_DATABASE: database }))
 }
 
-async function play(scenario: Scenario): Promise<Figure[]> {
+async function play(scenario: Scenario, before: Before | undefined): Promise<Figure[]> {
   const stage = new Stage()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => stage.clear().finally(() => process.exit(130)))
   }
   try {
-    return await scenario(stage)
+    return await scenario(stage, before)
   } finally {
     await stage.clear()
     for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
@@ -111,18 +128,31 @@ function machine(): string {
   return `${cpus().length} cores (${model}), ${memory}, Linux ${release()}, Node ${process.version}`
 }
 
-async function main(names: string[]): Promise<void> {
+async function main(args: string[]): Promise<void> {
+  const options = { against: { type: 'string' } } as const
+  const { positionals: names, values } = parseArgs({ args, options, allowPositionals: true })
   const unknown = names.filter((name) => !(name in SCENARIOS))
   if (unknown.length > 0)
     throw new Error(`No such scenario: ${unknown}. There are: ${Object.keys(SCENARIOS)}`)
+  const home = new Stage()
+  try {
+    const before = values.against && { root: checkOut(values.against, home.folder()) }
+    const figures = await playAll(names, before || undefined)
+    console.log(`${new Date().toISOString().slice(0, 10)}, ${machine()}\n`)
+    console.log(markdownTable(figures))
+  } finally {
+    await home.clear()
+  }
+}
+
+async function playAll(names: string[], before: Before | undefined): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
     if (names.length > 0 && !names.includes(name)) continue
     console.error(`${new Date().toTimeString().slice(0, 8)} ${name}`)
-    figures.push(...(await play(scenario)))
+    figures.push(...(await play(scenario, before)))
   }
-  console.log(`${new Date().toISOString().slice(0, 10)}, ${machine()}\n`)
-  console.log(markdownTable(figures))
+  return figures
 }
 
 await main(process.argv.slice(2))

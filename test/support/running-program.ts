@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { RunningProcess } from './running-process.ts'
 
-const BIN = fileURLToPath(new URL('../../bin/', import.meta.url))
+/** The checkout that these tests belong to. */
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 export type Program = 'chat-api' | 'chat-websocket'
 export type Environment = Record<string, string>
@@ -32,16 +33,23 @@ export function processEnvironment(folder: string, settings: Environment = {}): 
   return { ...Object.fromEntries(inherited), ...environment(folder, settings) }
 }
 
-/** The file that npm links as the command of this name. */
-export function executable(program: Program): string {
-  return join(BIN, `${program}.js`)
+/** The file that npm links as the command of this name, in a checkout. */
+export function executable(program: Program, root = ROOT): string {
+  return join(root, 'bin', `${program}.js`)
 }
 
 /** A real process of one of the two programs. */
 export class RunningProgram extends RunningProcess {
-  constructor(program: Program, args: string[], folder: string, settings: Environment) {
+  /** @param root another checkout, to run its program */
+  constructor(
+    program: Program,
+    args: string[],
+    folder: string,
+    settings: Environment,
+    root?: string,
+  ) {
     const options = { cwd: folder, env: processEnvironment(folder, settings) }
-    super(process.execPath, [executable(program), ...args], options)
+    super(process.execPath, [executable(program, root), ...args], options)
   }
 }
 

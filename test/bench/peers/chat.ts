@@ -14,10 +14,17 @@ const PACKAGE_FILE = new URL('../../../package.json', import.meta.url)
  * This chat: both of its processes on one database in `folder`, with no presence events.
  *
  * @param settings what else to set: CHAT_WAKE, or CHAT_DATABASE for a file that is there already
+ * @param root another checkout, whose programs are run
  */
-export async function startChatPeer(folder: string, settings: Environment = {}): Promise<Peer> {
-  const start = (program: Program, more: Environment = {}) =>
-    new RunningProgram(program, ['start'], folder, { CHAT_PRESENCE: 'off', ...settings, ...more })
+export async function startChatPeer(
+  folder: string,
+  settings: Environment = {},
+  root?: string,
+): Promise<Peer> {
+  const start = (program: Program, more: Environment = {}) => {
+    const environment = { CHAT_PRESENCE: 'off', ...settings, ...more }
+    return new RunningProgram(program, ['start'], folder, environment, root)
+  }
   const api = start('chat-api')
   const daemon = start('chat-websocket', { NODE_OPTIONS: daemonNodeOptions() })
   const stop = async () => void (await Promise.all([api.stop(), daemon.stop()]))
