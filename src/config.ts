@@ -42,11 +42,7 @@ export const settings = {
   ),
   uploadsDir: path('CHAT_UPLOADS_DIR', 'public/uploads', 'where media is kept; served at /uploads'),
   pollIntervalMs: integer('CHAT_POLL_INTERVAL_MS', '10', 'the tick, in ms', 1, 60_000),
-  wake: toggle(
-    'CHAT_WAKE',
-    'on',
-    'also poll when the WAL file changes, and seldom while it does not: on, off',
-  ),
+  wake: toggle('CHAT_WAKE', 'on', 'also poll as soon as another program has written: on, off'),
   auth: choice<AuthMode>(
     'CHAT_AUTH',
     'none',

@@ -11,6 +11,7 @@ import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
+import { WalWatcher } from '../sqlite/wal-watcher.ts'
 import { readCertificate } from '../tls.ts'
 import { CLOSE, type Close } from '../websocket/connection.ts'
 import { Daemon, type DaemonOptions, type DaemonParts } from '../websocket/daemon.ts'
@@ -105,10 +106,10 @@ async function serve(
 ): Promise<Serving> {
   const connects = new RateLimit(limits.connects, config.connectRateLimit)
   const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
-  const walFile = config.wake ? `${config.database}-wal` : undefined
+  const doorbell = config.wake ? new WalWatcher(config.database, parts.log) : undefined
   const onLost = () => process.kill(process.pid, 'SIGTERM')
-  const options = { ...config, walFile, onLost }
-  const daemon = new Daemon({ ...parts, connects, metrics }, options)
+  const options = { ...config, onLost }
+  const daemon = new Daemon({ ...parts, connects, metrics, doorbell }, options)
   const boundPort = await startDaemon(daemon, config).catch(async (error) => {
     await database.close()
     throw error

@@ -16,7 +16,7 @@ import type { DaemonMetrics } from './daemon-metrics.ts'
 import { Door, type DoorOptions, type Visitor } from './door.ts'
 import { Hub } from './hub.ts'
 import { createPlainHttp } from './plain-http.ts'
-import { Poller } from './poller.ts'
+import { type Doorbell, Poller } from './poller.ts'
 import { Presence } from './presence.ts'
 import { Roster } from './roster.ts'
 
@@ -34,13 +34,13 @@ export interface DaemonParts {
   /** How many sockets an address may open. */
   connects: RateLimit
   metrics: DaemonMetrics
+  /** What brings polls forward; undefined to rely on the tick alone. */
+  doorbell: Doorbell | undefined
 }
 
 export interface DaemonOptions extends DoorOptions {
   metricsSecret: string
   pollIntervalMs: number
-  /** The file whose changes announce commits; undefined to rely on the tick alone. */
-  walFile: string | undefined
   connectionsMax: number
   connectionsPerUserMax: number
   /** Who hears when somebody comes online or goes. */
@@ -84,15 +84,15 @@ export class Daemon {
   constructor(parts: DaemonParts, options: DaemonOptions) {
     this.#parts = parts
     this.#options = options
-    const { chat, log } = parts
-    const { pollIntervalMs: intervalMs, walFile, presence: audience, offlineDelayMs } = options
+    const { chat, log, doorbell } = parts
+    const { pollIntervalMs: intervalMs, presence: audience, offlineDelayMs } = options
     const hub = this.#hub
     this.#roster = new Roster(chat.connections, log)
     const onOffline = this.#roster.remove.bind(this.#roster)
     this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, onOffline })
     const deliver = (event: PendingEvent) => this.#deliver(event)
     const onPolled = (seconds: number) => this.#pollerOnPolled(seconds)
-    this.#poller = new Poller({ events: chat.events, deliver, log, intervalMs, walFile, onPolled })
+    this.#poller = new Poller({ events: chat.events, deliver, log, intervalMs, doorbell, onPolled })
     const onVisitor = (visitor: Visitor) => this.#doorOnVisitor(visitor)
     const onPlainHttp = createPlainHttp({
       metrics: parts.metrics.registry,

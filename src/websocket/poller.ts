@@ -1,6 +1,6 @@
-import { type FSWatcher, watch } from 'node:fs'
 import type { Events, PendingEvent, QueuedEvent } from '../chat/events.ts'
 import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
 
 /** Events read at once: what a tick may keep the sockets waiting for. */
 const BATCH_EVENTS_MAX = 500
@@ -8,17 +8,12 @@ const BATCH_EVENTS_MAX = 500
 const DATA_IN_ONE_GO = 256 * 1024
 /** Failing polls are tried again ever more slowly, up to this. */
 const BACKOFF_MS_MAX = 1_000
-/**
- * The WAL file changes before a commit is visible: first its pages are written, then the disk is
- * waited for. This chat's programs touch it once more when the commit is there (Database.write);
- * others do not. So a wake-up that finds nothing looks again after 1, 2, 4, 8 and 16 ms.
- */
-const WAKE_RETRY_MS_MIN = 1
-const WAKE_RETRY_MS_MAX = 16
-/** After so long without an event, where changes are known to be announced, the tick rests: */
-const REST_AFTER_MS = 1_000
-/** it comes this seldom, until there is an event. */
-const RESTING_INTERVAL_MS = 250
+
+/** Something that can tell that there may be events before the next tick. */
+export interface Doorbell {
+  start(ring: () => void): void
+  stop(): void
+}
 
 export interface PollerOptions {
   events: Events
@@ -26,8 +21,8 @@ export interface PollerOptions {
   deliver: (event: PendingEvent) => void
   log: Log
   intervalMs: number
-  /** The file whose changes announce commits; undefined to rely on the tick alone. */
-  walFile: string | undefined
+  /** Undefined to rely on the tick alone. */
+  doorbell: Doorbell | undefined
   /** Called after each good poll, with how long it took. */
   onPolled?: (seconds: number) => void
 }
@@ -35,27 +30,20 @@ export interface PollerOptions {
 /**
  * Reads pending_events in order, forever, and hands each event on exactly once.
  *
- * The tick is the guarantee: a self-scheduling timer, so that polls never overlap and none is lost to
- * an error. The wake-up is an accelerator on top of it: it makes the next poll come sooner. When all
- * is quiet the tick leaves the watching to it, for as long as experience says that it can.
+ * The tick is the guarantee: a self-scheduling timer, every intervalMs, busy or idle, so that polls
+ * never overlap and none is lost to an error. A doorbell brings the next poll forward.
  */
 export class Poller {
   readonly #options: PollerOptions
+  readonly #outage: Outage
   #cursor = 0
   /** Of the database, when there was nothing after the cursor. */
   #emptyVersion: string | undefined
   #timer: NodeJS.Timeout | undefined
   /** When the next tick is due, by performance.now(). */
   #dueAt = 0
-  #watcher: FSWatcher | undefined
-  /** How long until a wake-up that found nothing looks again; 0 when none is to. */
-  #wakeRetryMs = 0
-  /** A wake-up is about to poll. */
-  #isWoken = false
-  /** Whether changes are announced, as far as experience goes; undefined while there is none. */
-  #isWakeProven: boolean | undefined
-  /** When there last was an event, by performance.now(). */
-  #busyAt = 0
+  /** The doorbell has rung, and a poll is about to begin. */
+  #isRung = false
   #failures = 0
   /** By performance.now(), which nobody can set. */
   #lastGoodPollAt = performance.now()
@@ -65,6 +53,7 @@ export class Poller {
 
   constructor(options: PollerOptions) {
     this.#options = options
+    this.#outage = new Outage(options.log, 'Polling failed; trying again', 'Polling works again')
   }
 
   /** The newest event that was handed on; everything up to it may be deleted. */
@@ -80,14 +69,14 @@ export class Poller {
   /** Resolves after the first poll: whatever was pending has been handed on by then. */
   async start(): Promise<void> {
     this.#isRunning = true
-    this.#watchWal()
+    this.#options.doorbell?.start(() => this.#ring())
     await this.#tick()
   }
 
   /** Resolves when no poll is under way, and none will be. */
   async stop(): Promise<void> {
     this.#isRunning = false
-    this.#watcher?.close()
+    this.#options.doorbell?.stop()
     clearTimeout(this.#timer)
     await this.#poll
   }
@@ -97,7 +86,7 @@ export class Poller {
     this.#isPolling = true
     this.#poll = this.#pollAll().finally(() => {
       this.#isPolling = false
-      if (this.#isRunning) this.#schedule(this.#nextDelay())
+      if (this.#isRunning) this.#schedule()
     })
     return this.#poll
   }
@@ -108,12 +97,12 @@ export class Poller {
     try {
       while (await this.#pollOnce()) await new Promise(setImmediate)
       this.#lastGoodPollAt = performance.now()
-      this.#options.onPolled?.((performance.now() - startedAt) / 1000)
-      if (this.#failures > 0) this.#options.log.info('Polling works again')
       this.#failures = 0
+      this.#outage.worked()
+      this.#options.onPolled?.((this.#lastGoodPollAt - startedAt) / 1000)
     } catch (error) {
-      if (this.#failures === 0) this.#options.log.error('Polling failed; trying again', error)
       this.#failures += 1
+      this.#outage.failed(error)
     }
   }
 
@@ -123,7 +112,6 @@ export class Poller {
     const version = this.#options.events.version()
     if (version === this.#emptyVersion) return false
     const events = await this.#options.events.after(this.#cursor, BATCH_EVENTS_MAX)
-    if (events.length > 0) this.#found()
     let dataLength = 0
     for (const event of events) {
       this.#deliver(event)
@@ -135,14 +123,6 @@ export class Poller {
     }
     this.#emptyVersion = events.length < BATCH_EVENTS_MAX ? version : undefined
     return events.length === BATCH_EVENTS_MAX && this.#isRunning
-  }
-
-  #found(): void {
-    const wasAnnounced = this.#wakeRetryMs > 0
-    this.#wakeRetryMs = 0
-    if (wasAnnounced) this.#isWakeProven = true
-    else if (this.#isResting) this.#isWakeProven = false
-    this.#busyAt = performance.now()
   }
 
   #deliver({ data, ...event }: QueuedEvent): void {
@@ -160,54 +140,25 @@ export class Poller {
     }
   }
 
-  #nextDelay(): number {
-    const { intervalMs } = this.#options
-    if (this.#failures > 0) return Math.min(intervalMs * 2 ** this.#failures, BACKOFF_MS_MAX)
-    const retryMs = this.#wakeRetryMs
-    if (retryMs === 0) return this.#untilNextTick()
-    this.#wakeRetryMs = retryMs < WAKE_RETRY_MS_MAX ? retryMs * 2 : 0
-    return Math.min(retryMs, intervalMs)
+  #schedule(): void {
+    this.#timer = setTimeout(() => this.#tick(), this.#nextDelay())
   }
 
   /** Ticks keep to their beat: what a poll took, or a timer was late, is no part of the next wait. */
-  #untilNextTick(): number {
+  #nextDelay(): number {
     const { intervalMs } = this.#options
+    if (this.#failures > 0) return Math.min(intervalMs * 2 ** this.#failures, BACKOFF_MS_MAX)
     const now = performance.now()
-    const step = this.#isResting ? Math.max(RESTING_INTERVAL_MS, intervalMs) : intervalMs
-    this.#dueAt = Math.min(Math.max(this.#dueAt + step, now), now + step)
+    this.#dueAt = Math.min(Math.max(this.#dueAt + intervalMs, now), now + intervalMs)
     return this.#dueAt - now
   }
 
-  get #isResting(): boolean {
-    return this.#isWakeProven === true && performance.now() - this.#busyAt > REST_AFTER_MS
-  }
-
-  #schedule(delayMs: number): void {
-    this.#timer = setTimeout(() => this.#tick(), delayMs)
-  }
-
-  #watchWal(): void {
-    const { walFile, log } = this.#options
-    if (walFile === undefined) return
-    try {
-      this.#watcher = watch(walFile, { persistent: false }, () => this.#wake())
-      this.#watcher.on('error', (error) => log.warn(`Wake-up lost, the tick goes on: ${error}`))
-    } catch (error) {
-      log.warn(`No wake-up on this file system, the tick does it alone: ${error}`)
-    }
-  }
-
-  #wake(): void {
-    const isBackingOff = this.#failures > 0
-    if (!this.#isRunning || isBackingOff) return
-    this.#wakeRetryMs = WAKE_RETRY_MS_MIN
-    // The daemon's own writes wake it too: they do for a beginning, but not against an event's word.
-    this.#isWakeProven ??= true
-    if (this.#isWoken) return
-    this.#isWoken = true
-    // One commit changes the file several times: what is told in one turn is looked at once.
+  /** Several rings in one turn of the event loop are one. A poll that fails keeps to its backoff. */
+  #ring(): void {
+    if (this.#isRung || this.#failures > 0) return
+    this.#isRung = true
     setImmediate(() => {
-      this.#isWoken = false
+      this.#isRung = false
       if (this.#isRunning && !this.#isPolling) void this.#tick()
     })
   }

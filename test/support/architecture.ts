@@ -33,6 +33,7 @@ const IMPORTS: Record<Part, Part[]> = {
     'database-probe',
     'housekeeping',
     'migrations',
+    'sqlite',
     ...LEAVES,
   ],
   http: ['auth', 'chat', 'housekeeping', ...LEAVES],
@@ -43,7 +44,8 @@ const IMPORTS: Record<Part, Part[]> = {
 
   housekeeping: ['database', 'errors', 'log', 'checkpoint-worker'],
   'checkpoint-worker': ['database'],
-  database: ['database-files', 'errors', 'migrations'],
+  database: ['database-files', 'errors', 'migrations', 'sqlite'],
+  sqlite: ['log'],
   'database-files': [],
   'database-probe': ['database', 'migrations'],
   migrations: [],

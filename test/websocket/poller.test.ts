@@ -1,16 +1,16 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { Events, type PendingEvent } from '../../src/chat/events.ts'
 import { openDatabase } from '../../src/database.ts'
 import { createLog } from '../../src/log.ts'
+import { WalWatcher } from '../../src/sqlite/wal-watcher.ts'
 import { Poller } from '../../src/websocket/poller.ts'
 import { temporaryFolder } from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** A poller over a real database, and another program that writes to it. */
-async function setUp(options: { intervalMs?: number; wakes?: boolean; watched?: string } = {}) {
+async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {}) {
   const path = join(temporaryFolder(), 'chat.db')
   const database = await openDatabase(path, { durable: false })
   const events = new Events(database)
@@ -18,13 +18,14 @@ async function setUp(options: { intervalMs?: number; wakes?: boolean; watched?: 
   const delivered: PendingEvent[] = []
   const lines: string[] = []
   const polledAt: number[] = []
+  const log = createLog('text', (line) => void lines.push(line))
   const state = { deliver: (event: PendingEvent) => void delivered.push(event) }
   const poller = new Poller({
     events,
     deliver: (event) => state.deliver(event),
-    log: createLog('text', (line) => void lines.push(line)),
+    log,
     intervalMs: options.intervalMs ?? 5,
-    walFile: options.wakes ? `${path}-wal` : options.watched,
+    doorbell: options.isWatched ? new WalWatcher(path, log) : undefined,
     onPolled: () => void polledAt.push(performance.now()),
   })
   onTestFinished(async () => {
@@ -119,57 +120,23 @@ test('polling survives errors, says so once, and says when it works again', asyn
 })
 
 test('a change of the WAL wakes it long before the tick', async () => {
-  const { poller, insert, delivered } = await setUp({ intervalMs: 60_000, wakes: true })
+  const { poller, insert, delivered } = await setUp({ intervalMs: 60_000, isWatched: true })
   await poller.start()
   insert('woken')
   await waitFor(() => delivered.length === 1, 'the event')
 })
 
-/** Resolves once the last of the polls is so long ago: with an interval of 5 ms it must be resting. */
-async function rests(polledAt: number[]): Promise<void> {
-  await waitFor(() => performance.now() - (polledAt.at(-1) as number) > 150, 'the tick to rest')
-}
-
-test('a tick that is woken rests when nothing happens, and an event is there at once', async () => {
-  const { poller, insert, delivered, polledAt } = await setUp({ wakes: true })
-  await poller.start()
-  insert('first')
-  await waitFor(() => delivered.length === 1, 'the event')
-  await rests(polledAt)
-  insert('second')
-  await waitFor(() => delivered.length === 2, 'the event')
-  const pollCount = polledAt.length
-  await waitFor(() => polledAt.length > pollCount + 20, 'ticks of 5 ms', 1_000)
-})
-
-test('a tick that rests finds what was not announced, and rests no more', async () => {
-  const watched = join(temporaryFolder(), 'watched')
-  writeFileSync(watched, '')
-  const { poller, insert, delivered, polledAt } = await setUp({ watched })
-  await poller.start()
-  writeFileSync(watched, 'changed')
-  await rests(polledAt)
-  insert('unannounced')
-  await waitFor(() => delivered.length === 1, 'the event', 1_000)
-  // A change that brings no event, like the daemon's own heartbeat, proves nothing after that.
-  writeFileSync(watched, 'changed again')
-  const since = performance.now()
-  const pollCount = polledAt.length
-  // As many as a tick that rests after a second would take ten seconds for.
-  await waitFor(() => polledAt.length > pollCount + 250, 'ticks of 5 ms')
-  expect(performance.now() - since).toBeLessThan(4_000)
-})
-
-test('a tick that was never woken never rests', async () => {
-  const { poller, polledAt } = await setUp()
+test('the tick goes on every intervalMs, whether or not there is a doorbell or an event', async () => {
+  const { poller, polledAt } = await setUp({ isWatched: true })
   await poller.start()
   const since = performance.now()
   await waitFor(() => polledAt.length > 250, 'ticks of 5 ms')
+  // A quarter of the beat is what two busy cores may cost.
   expect(performance.now() - since).toBeLessThan(4_000)
 })
 
 test('without the wake-up the tick does it alone', async () => {
-  const { poller, insert, delivered } = await setUp({ intervalMs: 20, wakes: false })
+  const { poller, insert, delivered } = await setUp({ intervalMs: 20, isWatched: false })
   await poller.start()
   insert('ticked')
   await waitFor(() => delivered.length === 1, 'the event')
@@ -195,7 +162,7 @@ test('stop in the middle of a backlog waits for the batch under way and leaves t
 })
 
 test('after stop nothing is handed on', async () => {
-  const { poller, insert, delivered, events } = await setUp({ wakes: true })
+  const { poller, insert, delivered, events } = await setUp({ isWatched: true })
   await poller.start()
   await poller.stop()
   await poller.stop()
