@@ -2,9 +2,10 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
-import { DatabaseFiles, type Displacement, fileIdentity } from './database-files.ts'
 import { ChatError, systemCode } from './errors.ts'
 import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
+import { fileIdentity, OpenedFiles } from './sqlite/opened-files.ts'
+import { announceCommit } from './sqlite/wal-watcher.ts'
 
 /** `PRAGMA application_id`: "Chat" in ASCII, so that no other program's database is taken for ours. */
 export const APPLICATION_ID = 0x43686174
@@ -33,6 +34,11 @@ const WAL_RESTARTED_BYTES_MIN = 16 * 1024 * 1024
 /** A file that has grown beyond this, while somebody kept a read open, gives its room back. */
 const WAL_TRUNCATED_BYTES_MIN = 128 * 1024 * 1024
 
+/** What clients are told of writes to a database that was moved, deleted or replaced. */
+export const OUT_OF_PLACE = 'The database is not in its place: nothing can be stored.'
+/** It takes an operator to put it there. */
+const OUT_OF_PLACE_RETRY_SECONDS = 30
+
 export type Statement<Parameters extends unknown[] | object, Row = unknown> = Sqlite.Statement<
   Parameters extends unknown[] ? Parameters : [Parameters],
   Row
@@ -56,7 +62,7 @@ export class Database {
   readonly #runApart: Sqlite.Transaction<(batch: Write[]) => (() => void)[]>
   readonly #runAlone: Sqlite.Transaction<(run: () => unknown) => unknown>
   readonly #dataVersion: Statement<[], number>
-  readonly #files: DatabaseFiles
+  readonly #files: OpenedFiles
   #queue: Write[] = []
   #flushScheduled = false
   #ownCommits = 0
@@ -65,7 +71,7 @@ export class Database {
   constructor(path: string, sqlite: Sqlite.Database) {
     this.path = path
     this.#sqlite = sqlite
-    this.#files = new DatabaseFiles(path)
+    this.#files = new OpenedFiles(path)
     this.#dataVersion = this.prepare<[], number>('PRAGMA data_version').pluck()
     this.#runTogether = sqlite.transaction((batch) => batch.map(answerTo))
     this.#runApart = sqlite.transaction((batch) => batch.map((write) => this.#settle(write)))
@@ -122,22 +128,15 @@ export class Database {
     return this.#files.identity
   }
 
-  /** What has become of the open files behind the process's back; undefined while nothing has. */
-  displacement(): Displacement | undefined {
-    return this.#files.displacement()
+  /** Whether the files that are open still have their names. Nothing is written while they do not. */
+  isInPlace(): boolean {
+    return this.#files.areInPlace()
   }
 
-  /** Writes all that this process sees into a file of its own, also when the database's own is gone. */
-  async copyTo(path: string): Promise<void> {
-    await this.#sqlite.backup(path)
-  }
-
-  /**
-   * Call before another file gets this one's name: SQLite would take what it kept beside the old one
-   * for a part of the new one.
-   */
-  removeCompanions(): void {
-    this.#files.removeCompanions()
+  /** What an operator is to do whose database was moved, deleted or replaced under this process. */
+  rescueAdvice(): string {
+    const copy = this.#files.copyCommands(`${this.path}.saved`).join(' && ')
+    return `Save what is open: ${copy}; put it in the place of ${this.path}, and restart both programs`
   }
 
   /** Commits what is queued, then closes the file. Safe to call twice. */
@@ -157,22 +156,21 @@ export class Database {
     const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
     if (this.#queue.length > 0) this.#scheduleFlush()
     try {
-      this.#refuseWhen(this.displacement() !== undefined)
+      this.#refuseOutOfPlace()
       const answers = this.#commit(batch)
-      this.#files.announceCommit()
-      // Not where the file is gone: it will be put back with what was just committed.
-      this.#refuseWhen(this.#files.ownDisplacement() === 'replaced')
+      announceCommit(this.path)
       for (const answer of answers) answer()
     } catch (error) {
       this.#batchFailed(batch, error)
     }
   }
 
-  /** Nothing is acknowledged into a file that is not there any more: see cli/database-keeper.ts. */
-  #refuseWhen(isOutOfPlace: boolean): void {
-    if (this.#sqlite.open && !isOutOfPlace) return
-    const message = 'The database is out of place for a moment. Please try again.'
-    throw new ChatError('unavailable', message, { retryAfterSeconds: 2 })
+  /** Nothing is acknowledged into a file that is not there any more. */
+  #refuseOutOfPlace(): void {
+    if (this.isInPlace()) return
+    throw new ChatError('unavailable', OUT_OF_PLACE, {
+      retryAfterSeconds: OUT_OF_PLACE_RETRY_SECONDS,
+    })
   }
 
   /**

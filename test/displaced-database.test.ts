@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { connect, get, post, sendText } from './support/clients.ts'
+import { connect, get, post } from './support/clients.ts'
 import { Device } from './support/device.ts'
-import { startChat, startDaemon, temporaryFolder } from './support/processes.ts'
+import { startApi, startChat, startDaemon, temporaryFolder } from './support/processes.ts'
 import { waitFor } from './support/wait.ts'
 
 const TIMEOUT_MS = 60_000
@@ -66,104 +67,96 @@ async function startLoad() {
 
 type Load = Awaited<ReturnType<typeof startLoad>>
 
-/** Resolves when a message that is sent now reaches a socket again, and both say that they are well. */
-async function isWell({ api, daemon, sender }: Load): Promise<void> {
-  await api.program.printed(/works again: .*/)
-  await daemon.program.printed(/works again: .*/)
-  await sender.succeeds()
+const OUT_OF_PLACE = 'The database is not in its place: nothing can be stored.'
+/** What stands in the log: the command that saves the open database. */
+const SAID = /was moved, deleted or replaced: nothing is stored any more: Save what is open: (.*?);/
+
+/** Resolves, when sends are refused and both say so, with what the API's log tells an operator to do. */
+async function isRefused({ api, daemon, sender }: Load): Promise<string> {
+  await waitFor(() => sender.refusals.length > 1, 'sends to be refused')
+  await daemon.program.printed(SAID)
+  const command = await api.program.printed(SAID)
+  for (const url of [api.url, daemon.url.replace('ws', 'http')]) {
+    expect(await get(`${url}/health`)).toMatchObject({
+      status: 503,
+      body: { message: OUT_OF_PLACE },
+    })
+  }
   await sender.stop()
-  expect(new Set(sender.refusals)).toEqual(new Set(['503 2']))
-  expect((await get(`${api.url}/health`)).body.data.daemon).toBe('running')
+  expect(new Set(sender.refusals)).toEqual(new Set(['503 30']))
+  return command
 }
 
-/** A chore that was under way may say besides that it failed. */
 function saysSoOnce(output: string): void {
-  expect(output.match(/ was moved or deleted: nothing is stored for now$/gm)).toHaveLength(1)
-  expect(output.match(/^.* info {2}Database .* works again: .*$/gm)).toHaveLength(1)
-}
-
-async function everythingReaches({ daemon, device, sender }: Load): Promise<void> {
-  if (!device.isConnected) await device.connect(daemon.url)
-  const ids = [...sender.acknowledged.keys()]
-  await waitFor(() => device.messageIds.length >= ids.length, 'every message')
-  expect(device.messageIds).toEqual(ids)
+  expect(output.match(new RegExp(SAID, 'g'))).toHaveLength(1)
+  expect(output).not.toMatch(/^ +at /m)
 }
 
 test.for([
   ['the file', ['']],
   ['the file with its log', ['', '-wal', '-shm']],
+  ['the log alone', ['-wal']],
 ] as [string, string[]][])(
-  'when %s is deleted nothing acknowledged is lost, and all goes on',
+  'when %s is deleted sends are refused, and the open files hold all that was acknowledged',
   { timeout: TIMEOUT_MS },
   async ([, suffixes]) => {
     const load = await startLoad()
-    const { path, sender, api, daemon } = load
+    const { path, sender, api, daemon, device, folder } = load
     for (const suffix of suffixes) rmSync(path + suffix)
-    await isWell(load)
 
-    expect(messagesIn(path)).toEqual(sender.acknowledged)
-    await everythingReaches(load)
+    const command = await isRefused(load)
+    execFileSync('sh', ['-c', command])
+    await Promise.all([api.program.stop(), daemon.program.stop()])
+
+    expect(messagesIn(`${path}.saved`)).toEqual(sender.acknowledged)
     saysSoOnce(api.program.output)
     saysSoOnce(daemon.program.output)
-    expect(readdirSync(load.folder).filter((name) => name.includes('copy'))).toEqual([])
+    // As the log says: put it in its place, and restart.
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
+    renameSync(`${path}.saved`, path)
+    const [, restarted] = await Promise.all([startApi(folder), startDaemon(folder)])
+    await device.connect(restarted.url)
+    const ids = [...sender.acknowledged.keys()]
+    await waitFor(() => device.messageIds.length >= ids.length, 'every message')
+    expect(device.messageIds).toEqual(ids)
   },
 )
 
-test('when the log alone is deleted nothing is lost', { timeout: TIMEOUT_MS }, async () => {
+test('when another file takes its place nothing is acknowledged into either', {
+  timeout: TIMEOUT_MS,
+}, async () => {
   const load = await startLoad()
-  rmSync(`${load.path}-wal`)
-  await isWell(load)
-  await load.api.program.stop()
-  await load.daemon.program.stop()
-
-  expect(messagesIn(load.path)).toEqual(load.sender.acknowledged)
-})
-
-test('a backup that takes the place of the file is used', { timeout: TIMEOUT_MS }, async () => {
-  const load = await startLoad()
-  const { path, sender, folder } = load
+  const { path, sender, api, daemon, folder } = load
   const backup = join(folder, 'backup.db')
   const sqlite = new Sqlite(path)
   await sqlite.backup(backup)
   sqlite.close()
-  const before = messagesIn(backup)
+  copyFileSync(backup, `${backup}-before`)
   await sender.succeeds()
-  const acknowledged = new Map(sender.acknowledged)
   renameSync(backup, path)
-  await isWell(load)
 
-  const restored = messagesIn(path)
-  for (const [id, message] of before) expect(restored.get(id)).toBe(message)
-  const newest = [...sender.acknowledged].at(-1) as [number, string]
-  expect(restored.get(newest[0])).toBe(newest[1])
-  const [rescued] = readdirSync(folder).filter((name) => /rescued-\d+T\d+$/.test(name))
-  const saved = messagesIn(join(folder, rescued as string))
-  for (const [id, message] of acknowledged) expect(saved.get(id)).toBe(message)
+  const command = await isRefused(load)
+  execFileSync('sh', ['-c', command])
+  await Promise.all([api.program.stop(), daemon.program.stop()])
+
+  expect(messagesIn(`${path}.saved`)).toEqual(sender.acknowledged)
+  for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true })
+  expect(messagesIn(path)).toEqual(messagesIn(`${backup}-before`))
 })
 
-test('a daemon alone puts the file back too', { timeout: TIMEOUT_MS }, async () => {
-  const { folder, api, daemon } = await startChat()
-  const { message_id } = await sendText(api.url, 1, 2, 'Hello')
-  await api.program.kill()
-  for (const suffix of ['', '-wal', '-shm']) rmSync(join(folder, `chat.db${suffix}`))
-  await daemon.program.printed(/works again: it was put back/)
-
-  expect(messagesIn(join(folder, 'chat.db'))).toEqual(new Map([[message_id, 'Hello']]))
-  await connect(daemon.url, 2)
-})
-
-test('a file that comes back by itself is noticed, and nothing else', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+test('a file that is moved back is written to again', { timeout: TIMEOUT_MS }, async () => {
   const folder = temporaryFolder()
   const daemon = await startDaemon(folder)
+  const api = await startApi(folder)
   const path = join(folder, 'chat.db')
   const socket = await connect(daemon.url, 1)
   renameSync(path, `${path}.away`)
-  await daemon.program.printed(/was moved or deleted/)
+  await daemon.program.printed(SAID)
   renameSync(`${path}.away`, path)
-  await daemon.program.printed(/works again: the file is back/)
+  await daemon.program.printed(/is in its place again/)
 
   await socket.settled()
-  expect(existsSync(`${path}.away`)).toBe(false)
+  const draft = { sender_id: 2, receiver_id: 1, message: 'Back' }
+  expect((await post(`${api.url}/send_chat_message.php`, draft)).status).toBe(200)
+  expect(await socket.event('chat:message')).toMatchObject({ message: 'Back' })
 })

@@ -4,7 +4,7 @@ import { Audit } from '../audit.ts'
 import { createAuthenticator } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
-import { walBytes } from '../database.ts'
+import { OUT_OF_PLACE, walBytes } from '../database.ts'
 import { ApiMetrics } from '../http/api-metrics.ts'
 import type { Limits } from '../http/endpoint.ts'
 import { ApiServer } from '../http/server.ts'
@@ -17,7 +17,6 @@ import { RateLimit } from '../rate-limits.ts'
 import { readCertificate } from '../tls.ts'
 import { healthLine } from './ask-health.ts'
 import { askApi } from './checks/api.ts'
-import { DatabaseKeeper } from './database-keeper.ts'
 import {
   listenError,
   openParts,
@@ -40,18 +39,18 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat API...')
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const authenticate = createAuthenticator(config)
-  let opened = await openParts(config, log, { durable: true })
+  const { database, chat } = await openParts(config, log, { durable: true })
   log.plain('Database connection established')
   const uploads = new Uploads(config.uploadsDir, {
     image: config.imageBytesMax,
     voice: config.voiceBytesMax,
   })
   await uploads.prepare()
-  const chat = () => opened.chat
-  const metrics = createMetrics(() => opened, config)
+  const metrics = createMetrics({ database, chat }, config)
   const audit = new Audit(log)
   const parts = {
-    chat: chat(),
+    chat,
+    databaseProblem: () => (database.isInPlace() ? undefined : OUT_OF_PLACE),
     uploads,
     log,
     authenticate,
@@ -63,36 +62,26 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const server = new ApiServer(parts, { ...config, port, pagesDir: PAGES_DIR, certificate })
   const boundPort = await startServer(server, config)
   const chores = [
-    { name: 'Sweeping uploads', schedule: '*/10 * * * *', run: () => sweep(chat(), uploads) },
+    { name: 'Sweeping uploads', schedule: '*/10 * * * *', run: () => sweep(chat, uploads) },
   ]
-  const database = () => opened.database
   const housekeeping = startHousekeeping(database, chores, log)
-  const reopen = async () => {
-    server.useChat(undefined)
-    await opened.database.close()
-    opened = await openParts(config, log, { durable: true })
-    server.useChat(opened.chat)
-  }
-  const keeper = new DatabaseKeeper({ database, log, role: 'owner', reopen })
   const scheme = certificate === undefined ? 'http' : 'https'
   log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${boundPort}`)
   return {
     reload: () => reloadCertificate(config, log, (renewed) => server.useCertificate(renewed)),
     stop: async () => {
-      await keeper.stop()
       await server.stop()
       await housekeeping.stop()
-      await opened.database.close()
+      await database.close()
     },
   }
 }
 
-function createMetrics(parts: () => Parts, config: Config): ApiMetrics {
-  const watch = () => parts().chat.watch
+function createMetrics({ database, chat: { watch } }: Parts, config: Config): ApiMetrics {
   return new ApiMetrics(new Metrics(), {
     walBytes: () => walBytes(config.database),
-    retriedCount: () => parts().database.retriedCount,
-    lagSeconds: async () => watch().lagSeconds(await watch().daemon(hostname())),
+    retriedCount: () => database.retriedCount,
+    lagSeconds: async () => watch.lagSeconds(await watch.daemon(hostname())),
   })
 }
 

@@ -4,7 +4,7 @@ import { mintToken } from '../auth-jwt.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { ConnectionRow } from '../chat/connections.ts'
 import type { Config } from '../config.ts'
-import { type Database, openError, walBytes } from '../database.ts'
+import { OUT_OF_PLACE, openError, walBytes } from '../database.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
 import { limits } from '../limits.ts'
@@ -13,11 +13,10 @@ import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
 import { WalWatcher } from '../sqlite/wal-watcher.ts'
 import { readCertificate } from '../tls.ts'
-import { CLOSE, type Close } from '../websocket/connection.ts'
+import { CLOSE } from '../websocket/connection.ts'
 import { Daemon, type DaemonOptions, type DaemonParts } from '../websocket/daemon.ts'
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
 import { askHealth, healthLine } from './ask-health.ts'
-import { DatabaseKeeper } from './database-keeper.ts'
 import { doctor } from './doctor.ts'
 import {
   listenError,
@@ -65,73 +64,37 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const authenticate = createAuthenticator(config)
   const opened = await openParts(config, log, { durable: false })
   log.plain('Database connection established')
-  const shared = { log, authenticate }
-  let serving = await serve(
-    { ...opened, ...shared },
-    { ...config, port: config.wsPort, certificate },
-  )
-  printStarted(log, config, serving.port)
-  const reopen = async () => {
-    await serving.stop(CLOSE.restarting)
-    const reopened = await openParts(config, log, { durable: false })
-    await leaveOwnLease(reopened)
-    // The one that SIGHUP may have read since the start.
-    const renewed = readCertificate(config.tlsCert, config.tlsKey)
-    const options = { ...config, port: serving.port, certificate: renewed }
-    serving = await serve({ ...reopened, ...shared }, options)
-  }
-  const database = () => serving.database
-  const keeper = new DatabaseKeeper({ database, log, role: 'guest', reopen })
-  return {
-    reload: () =>
-      reloadCertificate(config, log, (renewed) => serving.daemon.useCertificate(renewed)),
-    stop: async (isRestart) => {
-      await keeper.stop()
-      await serving.stop(isRestart ? CLOSE.restarting : CLOSE.stopping)
-    },
-  }
-}
-
-interface Serving {
-  database: Database
-  daemon: Daemon
-  port: number
-  stop(close: Close): Promise<void>
-}
-
-/** Serves from this database until it is stopped, and then closes it. */
-async function serve(
-  { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'authenticate'>,
-  config: Config & Pick<DaemonOptions, 'port' | 'certificate'>,
-): Promise<Serving> {
-  const connects = new RateLimit(limits.connects, config.connectRateLimit)
-  const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
-  const doorbell = config.wake ? new WalWatcher(config.database, parts.log) : undefined
-  const onLost = () => process.kill(process.pid, 'SIGTERM')
-  const options = { ...config, onLost }
-  const daemon = new Daemon({ ...parts, connects, metrics, doorbell }, options)
-  const boundPort = await startDaemon(daemon, config).catch(async (error) => {
+  const { database } = opened
+  const daemon = createDaemon({ ...opened, log, authenticate }, { ...config, certificate })
+  const port = await startDaemon(daemon, config).catch(async (error) => {
     await database.close()
     throw error
   })
-  const housekeeping = startHousekeeping(() => database, daemon.chores(), parts.log)
+  const housekeeping = startHousekeeping(database, daemon.chores(), log)
+  printStarted(log, config, port)
   return {
-    database,
-    daemon,
-    port: boundPort,
-    stop: async (close) => {
+    reload: () => reloadCertificate(config, log, (renewed) => daemon.useCertificate(renewed)),
+    stop: async (isRestart) => {
       await housekeeping.stop()
-      const isThere = database.displacement() === undefined
-      await (isThere ? daemon.stop(close) : daemon.abandon(close))
+      await daemon.stop(isRestart ? CLOSE.restarting : CLOSE.stopping)
       await database.close()
     },
   }
 }
 
-/** A file that is put back, or restored, may still say that this very process serves it. */
-async function leaveOwnLease({ chat }: Parts): Promise<void> {
-  const holder = await chat.daemons.find(hostname())
-  if (holder?.pid === process.pid) await chat.daemons.release(holder.daemonId)
+function createDaemon(
+  { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'authenticate'>,
+  config: Config & Pick<DaemonOptions, 'certificate'>,
+): Daemon {
+  const connects = new RateLimit(limits.connects, config.connectRateLimit)
+  const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
+  const doorbell = config.wake ? new WalWatcher(config.database, parts.log) : undefined
+  const databaseProblem = () => (database.isInPlace() ? undefined : OUT_OF_PLACE)
+  const onLost = () => process.kill(process.pid, 'SIGTERM')
+  return new Daemon(
+    { ...parts, connects, metrics, doorbell, databaseProblem },
+    { ...config, port: config.wsPort, onLost },
+  )
 }
 
 async function startDaemon(daemon: Daemon, config: Config): Promise<number> {

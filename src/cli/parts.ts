@@ -6,6 +6,7 @@ import { type Database, type OpenOptions, openDatabase } from '../database.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { Checkpointer, type Chore, Housekeeping } from '../housekeeping.ts'
 import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
 import { type Certificate, readCertificate } from '../tls.ts'
 
 /** What both services are built on. */
@@ -34,23 +35,32 @@ async function open(config: Config, options: OpenOptions): Promise<Parts> {
 
 /** Runs a service's chores and those of its database; `stop` resolves when none runs any more. */
 export function startHousekeeping(
-  database: () => Database,
+  database: Database,
   chores: Chore[],
   log: Log,
 ): { stop(): Promise<void> } {
-  const checkpointer = new Checkpointer(database().path, log)
+  const checkpointer = new Checkpointer(database.path, log)
   const allChores: Chore[] = [
     ...chores,
     {
       name: 'Checkpointing',
       schedule: '* * * * * *',
-      run: () => checkpointer.run(database().identity),
+      run: () => checkpointer.run(database.identity),
     },
     { name: 'Opening files', schedule: '* * * * * *', run: openAFile },
-    { name: 'Optimizing', schedule: '17 * * * *', run: () => database().optimize() },
+    { name: 'Optimizing', schedule: '17 * * * *', run: () => database.optimize() },
   ]
-  // Nothing is tidied up in files that are about to be left: the keeper has the word then.
-  const isPaused = () => database().displacement() !== undefined
+  const outage = new Outage(
+    log,
+    `Database ${database.path} was moved, deleted or replaced: nothing is stored any more`,
+    `Database ${database.path} is in its place again`,
+  )
+  // Nothing is tidied up in files that nobody will see again.
+  const isPaused = () => {
+    if (database.isInPlace()) outage.worked()
+    else outage.failed(new ChatError('unavailable', database.rescueAdvice()))
+    return outage.isOn
+  }
   const housekeeping = new Housekeeping(allChores, log, isPaused)
   return {
     stop: async () => {

@@ -50,6 +50,8 @@ const STOP_GRACE_MS = 5_000
 
 export interface ApiParts {
   chat: Chat
+  /** Why nothing can be stored; undefined while it can, as far as one look tells. */
+  databaseProblem: () => string | undefined
   uploads: Uploads
   log: Log
   authenticate: Authenticate
@@ -87,12 +89,10 @@ export class ApiServer {
   readonly #memory = new Quota(limits.bytesUnderWay)
   readonly #errorLines = new RateLimit(limits.errorLines)
   readonly #availability: Availability
-  #chat: Chat | undefined
   #isStopping = false
 
   constructor(parts: ApiParts, options: ApiOptions) {
     this.#parts = parts
-    this.#chat = parts.chat
     this.#options = options
     this.#availability = new Availability(parts.log)
     this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
@@ -117,11 +117,6 @@ export class ApiServer {
   /** Uses another certificate for the connections to come. */
   useCertificate(certificate: Certificate): void {
     this.#listener.useCertificate(certificate)
-  }
-
-  /** Answers from another database from now on; undefined while there is none: 503. */
-  useChat(chat: Chat | undefined): void {
-    this.#chat = chat
   }
 
   /** Takes no more requests; resolves when those under way are answered, or cut off for taking long. */
@@ -169,7 +164,7 @@ export class ApiServer {
     endpoint: Endpoint,
   ): Promise<void> {
     const caller = await this.#authorize(request, endpoint)
-    const { uploads, metrics } = this.#parts
+    const { chat, uploads, metrics, databaseProblem } = this.#parts
     const { broadcastSecret, metricsSecret } = this.#options
     const address = this.#addressOf(request)
     const memory = new Share([this.#memoryOfAddress, address], [this.#memory, ''])
@@ -177,9 +172,7 @@ export class ApiServer {
       const rules = this.#bodyRules(request, endpoint, { caller, address, memory })
       const form = await readForm(request, response, queryOf(request), rules)
       const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
-      // Only now: while the body came in, the database may have been opened anew.
-      const chat = this.#openChat()
-      const { problem } = this.#availability
+      const problem = databaseProblem() ?? this.#availability.problem
       const parts = { chat, uploads, metrics, problem, limits: this.#parts.limits, ...settings }
       const answering = endpoint.handle({ form, caller, request, address, ...parts })
       const answer = await answering.finally(() => uploads.discard(form.upload))
@@ -223,13 +216,7 @@ export class ApiServer {
     const mediaPath = normalizedPath(path)
     if (!mediaPath.toLowerCase().startsWith(PRIVATE_MEDIA)) return
     const caller = await this.#parts.authenticate(request)
-    caller.mustBeOneOf(await this.#openChat().messages.peopleOfMedia(mediaPath))
-  }
-
-  #openChat(): Chat {
-    if (this.#chat !== undefined) return this.#chat
-    const message = 'The database is being opened. Please try again in a moment.'
-    throw new ChatError('unavailable', message, { retryAfterSeconds: 2 })
+    caller.mustBeOneOf(await this.#parts.chat.messages.peopleOfMedia(mediaPath))
   }
 
   #addressOf(request: IncomingMessage): string {

@@ -3,6 +3,7 @@ import type { Authenticate } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/events.ts'
 import type { Presence as Audience } from '../config.ts'
+import { ChatError } from '../errors.ts'
 import type { Chore } from '../housekeeping.ts'
 import type { Log } from '../log.ts'
 import { processStartedAt } from '../process-identity.ts'
@@ -36,6 +37,8 @@ export interface DaemonParts {
   metrics: DaemonMetrics
   /** What brings polls forward; undefined to rely on the tick alone. */
   doorbell: Doorbell | undefined
+  /** Why nothing can be stored; undefined while it can, as far as one look tells. */
+  databaseProblem: () => string | undefined
 }
 
 export interface DaemonOptions extends DoorOptions {
@@ -97,6 +100,7 @@ export class Daemon {
     const onPlainHttp = createPlainHttp({
       metrics: parts.metrics.registry,
       metricsSecret: options.metricsSecret,
+      databaseProblem: parts.databaseProblem,
       pollAgeMs: () => (this.#isAccepting ? this.#poller.pollAgeMs : undefined),
     })
     this.#door = new Door({ ...parts, users: chat.users, onVisitor, onPlainHttp }, options)
@@ -139,16 +143,20 @@ export class Daemon {
     this.#door.closeAllConnections()
     await this.#presence.stop()
     await this.#roster.settled()
-    if (this.#daemonId === undefined) return
-    await this.#deleteDelivered()
-    await this.#parts.chat.daemons.release(this.#daemonId)
-    this.#daemonId = undefined
+    await this.#leave()
   }
 
-  /** As `stop`, when the database is not there any more: nothing is left behind in it. */
-  async abandon(close: Close): Promise<void> {
-    this.#daemonId = undefined
-    await this.stop(close)
+  /** What cannot be written now a successor copes with: events that were sent, the lease of the dead. */
+  async #leave(): Promise<void> {
+    if (this.#daemonId === undefined) return
+    try {
+      await this.#deleteDelivered()
+      await this.#parts.chat.daemons.release(this.#daemonId)
+      this.#daemonId = undefined
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error
+      this.#parts.log.warn(`The lease could not be released: ${error.message}`)
+    }
   }
 
   /** What has to be done now and then while the daemon runs. */

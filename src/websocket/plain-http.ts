@@ -6,10 +6,15 @@ import type { Metrics } from '../metrics.ts'
 /** A daemon that has not polled for longer is in trouble: 500 ticks came to nothing. */
 export const POLL_OLD_MS = 5_000
 
+/** When to look again whether what is wrong is over. */
+const UNHEALTHY_RETRY_SECONDS = '5'
+
 export interface PlainHttpParts {
   metrics: Metrics
   /** '' = nobody but this machine may read the metrics. */
   metricsSecret: string
+  /** Why nothing can be stored; undefined while it can. */
+  databaseProblem: () => string | undefined
   /** Ms since the last good poll; undefined while the daemon starts or stops. */
   pollAgeMs: () => number | undefined
 }
@@ -41,7 +46,9 @@ async function answer(request: IncomingMessage, parts: PlainHttpParts): Promise<
   const path = (request.url ?? '/').split('?', 1)[0]
   if (path !== '/health' && path !== '/metrics') return WEBSOCKET_ONLY
   if (request.method !== 'GET' && request.method !== 'HEAD') return GET_ONLY
-  return path === '/health' ? health(parts.pollAgeMs()) : metrics(request, parts)
+  return path === '/health'
+    ? health(parts.pollAgeMs(), parts.databaseProblem())
+    : metrics(request, parts)
 }
 
 const WEBSOCKET_ONLY: HttpAnswer = {
@@ -62,17 +69,24 @@ function forbidden(error: unknown): HttpAnswer {
   return { status: error instanceof ChatError ? 403 : 500, body: { status: 'error', message } }
 }
 
-/** 200 while the daemon polls, 503 from POLL_OLD_MS after its last good poll. */
-export function health(pollAgeMs: number | undefined): HttpAnswer {
+/** 200 while the daemon polls its database, 503 from POLL_OLD_MS after its last good poll. */
+export function health(
+  pollAgeMs: number | undefined,
+  databaseProblem: string | undefined,
+): HttpAnswer {
   const data = { service: 'chat-websocket', pid: process.pid, poll_age_ms: pollAgeMs ?? null }
-  if (pollAgeMs !== undefined && pollAgeMs <= POLL_OLD_MS) {
+  const message = problemOf(pollAgeMs) ?? databaseProblem
+  if (message === undefined) {
     return { status: 200, body: { status: 'success', message: 'OK', data } }
   }
-  const message =
-    pollAgeMs === undefined
-      ? 'The daemon is starting or stopping'
-      : `The last good poll was ${Math.round(pollAgeMs / 1000)} s ago: see the log`
-  return { status: 503, body: { status: 'error', message, data } }
+  const headers = { 'Retry-After': UNHEALTHY_RETRY_SECONDS }
+  return { status: 503, body: { status: 'error', message, data }, headers }
+}
+
+function problemOf(pollAgeMs: number | undefined): string | undefined {
+  if (pollAgeMs === undefined) return 'The daemon is starting or stopping'
+  if (pollAgeMs <= POLL_OLD_MS) return undefined
+  return `The last good poll was ${Math.round(pollAgeMs / 1000)} s ago: see the log`
 }
 
 async function metrics(request: IncomingMessage, parts: PlainHttpParts): Promise<HttpAnswer> {

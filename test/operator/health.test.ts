@@ -32,9 +32,9 @@ test('the daemon is healthy while it polls, and 503 while its polls fail', async
 })
 
 test('a poll is old after 5 s, and not before', () => {
-  expect(health(POLL_OLD_MS).status).toBe(200)
-  expect(health(POLL_OLD_MS + 1).status).toBe(503)
-  expect(health(undefined).status).toBe(503)
+  expect(health(POLL_OLD_MS, undefined).status).toBe(200)
+  expect(health(POLL_OLD_MS + 1, undefined).status).toBe(503)
+  expect(health(undefined, undefined).status).toBe(503)
   expect(POLL_OLD_MS).toBe(5_000)
 })
 

@@ -33,6 +33,7 @@ export async function serve(
   const server = new ApiServer(
     {
       chat,
+      databaseProblem: () => undefined,
       uploads: new Uploads(folders.uploadsDir, { image: 1000, voice: 1000 }),
       log,
       authenticate: async () => new Caller(),

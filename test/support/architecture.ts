@@ -29,7 +29,6 @@ const IMPORTS: Record<Part, Part[]> = {
     'auth',
     'chat',
     'database',
-    'database-files',
     'database-probe',
     'housekeeping',
     'migrations',
@@ -44,9 +43,8 @@ const IMPORTS: Record<Part, Part[]> = {
 
   housekeeping: ['database', 'errors', 'log', 'checkpoint-worker'],
   'checkpoint-worker': ['database'],
-  database: ['database-files', 'errors', 'migrations', 'sqlite'],
+  database: ['errors', 'migrations', 'sqlite'],
   sqlite: ['log'],
-  'database-files': [],
   'database-probe': ['database', 'migrations'],
   migrations: [],
   config: ['errors', 'log'],

@@ -27,6 +27,7 @@ async function setUp(options: { backlogMs: number }) {
       authenticate: createAuthenticator(config),
       connects: new RateLimit(limits.connects, 0),
       doorbell: undefined,
+      databaseProblem: () => undefined,
       metrics: new DaemonMetrics(new Metrics(), () => 0),
     },
     {
