@@ -4,7 +4,7 @@ import type { Database, Statement } from '../database.ts'
 export interface Profile {
   username: string
   name: string
-  /** An http(s) URL, or a path below CHAT_PUBLIC_URL. */
+  /** An http(s) URL, or a path below CHAT_PUBLIC_URL: what clients say, below its /uploads/. */
   profileUrl: string
 }
 
@@ -80,7 +80,12 @@ export class Users {
 
   /** For use inside `database.write`: as `ensure`, where nothing is to be known of the user. */
   add(userId: number): void {
-    if (this.#selectExists.get(userId) === undefined) this.#insertUser.run(userId)
+    if (!this.exists(userId)) this.#insertUser.run(userId)
+  }
+
+  /** For use inside `database.write`: whether they ever connected, wrote or were written to. */
+  exists(userId: number): boolean {
+    return this.#selectExists.get(userId) !== undefined
   }
 }
 
@@ -101,22 +106,54 @@ export function anonymous(userId: number): User {
 
 /** Keeps of a profile what can be shown: clients in the field pass along whatever they have. */
 function presentable(known: Partial<Profile>): Partial<Profile> {
-  const kept: Partial<Profile> = {}
-  if (known.username) kept.username = firstCharacters(plain(known.username), NAME_LENGTH_MAX)
-  if (known.name) kept.name = firstCharacters(plain(known.name), NAME_LENGTH_MAX)
-  if (known.profileUrl && isPicture(known.profileUrl)) kept.profileUrl = known.profileUrl
-  return kept
+  const username = presentableName(known.username)
+  const name = presentableName(known.name)
+  const profileUrl = pictureUrl(known.profileUrl ?? '')
+  return {
+    ...(username === '' ? {} : { username }),
+    ...(name === '' ? {} : { name }),
+    ...(profileUrl === undefined ? {} : { profileUrl }),
+  }
 }
 
-/** An http(s) URL or a plain path. Not `javascript:`, `data:` or `file:`: others' pages show it. */
-function isPicture(url: string): boolean {
-  if (url.length > PROFILE_URL_LENGTH_MAX || !URL.canParse(url, 'http://base/')) return false
-  return ['http:', 'https:'].includes(new URL(url, 'http://base/').protocol)
+/**
+ * A name must not break out of its line, reorder what stands beside it or look like another's: control
+ * characters, line separators, bidirectional and invisible formatting. The joiners U+200C and U+200D
+ * stay: Persian, Indic scripts and emoji need them. Lone surrogates cannot be stored.
+ */
+const UNPRESENTABLE =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu
+
+function presentableName(name = ''): string {
+  return firstCharacters(name.replace(UNPRESENTABLE, '').trim(), NAME_LENGTH_MAX)
 }
 
-/** NUL ends a string in half the programs that will read it; lone surrogates cannot be stored. */
-function plain(text: string): string {
-  return text.replace(/\0|\p{Surrogate}/gu, '')
+/**
+ * An http(s) URL or a path below /uploads/, as a browser would resolve it; undefined for anything else.
+ * Others' pages show it: `javascript:` and `data:` would run there, and any other path of this server
+ * would be asked for in the name of whoever looks at it.
+ */
+function pictureUrl(given: string): string | undefined {
+  if (given.length > PROFILE_URL_LENGTH_MAX) return undefined
+  const url = URL.canParse(given) ? webUrl(given) : uploadsPath(given)
+  return (url?.length ?? 0) > PROFILE_URL_LENGTH_MAX ? undefined : url
+}
+
+function webUrl(given: string): string | undefined {
+  const { protocol, href } = new URL(given)
+  return ['http:', 'https:'].includes(protocol) ? href : undefined
+}
+
+/** Where a path leads is seen from a server of this name, which does not exist. */
+const ANY_SERVER = 'http://uploads.invalid'
+/** A slash, backslash, percent sign or control character that only the server behind would see. */
+const HIDDEN_SPELLING = /%(2f|5c|25|[01][0-9a-f]|7f)/i
+
+function uploadsPath(given: string): string | undefined {
+  if (!URL.canParse(given, ANY_SERVER)) return undefined
+  const { origin, pathname, search } = new URL(given, ANY_SERVER)
+  const isBelowUploads = origin === ANY_SERVER && /^\/uploads\/./.test(pathname)
+  return isBelowUploads && !HIDDEN_SPELLING.test(pathname) ? pathname + search : undefined
 }
 
 function firstCharacters(text: string, count: number): string {

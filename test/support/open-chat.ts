@@ -1,0 +1,35 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { onTestFinished } from 'vitest'
+import { type ChatOptions, createChat } from '../../src/chat/chat.ts'
+import { openDatabase } from '../../src/database.ts'
+import { temporaryFolder } from './processes.ts'
+
+/** An empty chat without its services, and its file as another program has it open. */
+export async function openChat(options: Partial<ChatOptions> = {}) {
+  const path = join(temporaryFolder(), 'chat.db')
+  const database = await openDatabase(path, { durable: false })
+  const beside = new Sqlite(path)
+  onTestFinished(async () => {
+    beside.close()
+    await database.close()
+  })
+  const chat = createChat(database, {
+    publicUrl: 'http://localhost:8080',
+    timezone: 'UTC',
+    messageLengthMax: 5_000,
+    echoesToSender: false,
+    ...options,
+  })
+  return { chat, database, beside }
+}
+
+/** Inserts users 1 to `count`. */
+export function insertUsers(beside: Sqlite.Database, count: number): void {
+  beside
+    .prepare(`
+      WITH RECURSIVE number (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM number WHERE id < ?)
+      INSERT INTO users (user_id) SELECT id FROM number
+    `)
+    .run(count)
+}
