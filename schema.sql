@@ -28,7 +28,7 @@ CREATE TABLE users (
   user_id      INTEGER PRIMARY KEY CHECK (user_id > 0),
   username     TEXT NOT NULL DEFAULT '',   -- '' = not known yet
   name         TEXT NOT NULL DEFAULT '',   -- '' = not known yet; shown as the username then
-  profile_url  TEXT NOT NULL DEFAULT '',   -- http(s) URL, or a path below CHAT_PUBLIC_URL
+  profile_url  TEXT NOT NULL DEFAULT '',   -- http(s) URL, or a path below CHAT_PUBLIC_URL; a client's below /uploads/
   last_seen_at TEXT                        -- when the last of the user's sockets closed; NULL = never seen
 ) STRICT;
 
@@ -73,8 +73,9 @@ CREATE TABLE messages (
 ) STRICT;
 
 -- SQLite appends the primary key to every index, so each of these is ordered by message_id within its
--- columns: that is what makes a page of history O(limit).
-CREATE INDEX messages_of_conversation ON messages (conversation_id);
+-- columns. A page of history merges what each of the two was sent: O(limit). What one of them missed or
+-- has not read is found without walking over what they sent themselves.
+CREATE INDEX messages_of_conversation ON messages (conversation_id, receiver_id);
 -- A retried send finds its first try.
 CREATE UNIQUE INDEX messages_by_client_id ON messages (sender_id, client_message_id)
   WHERE client_message_id IS NOT NULL;

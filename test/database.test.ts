@@ -561,6 +561,25 @@ test('conversations, history and events come sorted from an index, page by page'
   }
 })
 
+test('what somebody was sent is looked up by receiver, from a message on', async () => {
+  const plans = await queryPlans()
+  const lookups = [
+    { part: 'messages.message_id > @messageId\n   LIMIT @limit', count: 2 },
+    { part: 'ORDER BY messages.message_id\n        LIMIT @limit', count: 2 },
+    { part: 'SELECT count(*) AS count, max(message_id)', count: 1 },
+    { part: 'UPDATE messages SET read_at', count: 1 },
+  ]
+  for (const { part, count } of lookups) {
+    const [found, ...others] = plans.filter(({ sql }) => sql.includes(part))
+    expect([part, others]).toEqual([part, []])
+    const steps = found?.plan.filter((step) => step.includes('messages_of_conversation')) ?? []
+    const ranges = steps.filter((step) =>
+      /\(conversation_id=\? AND receiver_id=\? AND rowid>/.test(step),
+    )
+    expect([part, ranges.length]).toEqual([part, count])
+  }
+})
+
 /** How SQLite answers each query of the chat, in a database that is full and measured. */
 async function queryPlans(): Promise<{ sql: string; plan: string[] }[]> {
   const database = await open()

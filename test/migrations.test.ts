@@ -9,7 +9,8 @@ import { runDoctor } from './support/doctor.ts'
 import { runProgram, startApi, startDaemon, temporaryFolder } from './support/processes.ts'
 import { waitFor } from './support/wait.ts'
 
-const SCHEMA_1 = readFileSync(new URL('support/schema-1.sql', import.meta.url), 'utf8')
+/** The tables as programs of older versions made them. */
+const OLD_VERSIONS = [1, 2]
 const ROWS = `
   INSERT INTO users (user_id) VALUES (1), (2);
   INSERT INTO conversations (lower_user_id, higher_user_id) VALUES (1, 2);
@@ -18,21 +19,22 @@ const ROWS = `
   UPDATE conversations SET last_message_id = 2, higher_unread_count = 2;
 `
 
-/** The tables as a program of version 1 left them, with two messages that nobody has read. */
-function createOldFile(path: string): void {
+/** A file as a program of this version left it, with two messages that nobody has read. */
+function createOldFile(path: string, version: number): void {
+  const schema = new URL(`support/schema-${version}.sql`, import.meta.url)
   const sqlite = new Sqlite(path)
   sqlite.pragma('journal_mode = WAL')
-  sqlite.exec(SCHEMA_1)
+  sqlite.exec(readFileSync(schema, 'utf8'))
   sqlite.exec(ROWS)
   sqlite.pragma(`application_id = ${APPLICATION_ID}`)
-  sqlite.pragma('user_version = 1')
+  sqlite.pragma(`user_version = ${version}`)
   sqlite.close()
 }
 
-function oldFolder(): { folder: string; path: string } {
+function oldFolder(version = 1): { folder: string; path: string } {
   const folder = temporaryFolder()
   const path = join(folder, 'chat.db')
-  createOldFile(path)
+  createOldFile(path, version)
   return { folder, path }
 }
 
@@ -55,8 +57,8 @@ function contentOf(path: string) {
   }
 }
 
-test('an older file becomes what a new one is, and keeps its rows', async () => {
-  const { folder, path } = oldFolder()
+test.for(OLD_VERSIONS)('a file of version %i becomes what a new one is', async (version) => {
+  const { folder, path } = oldFolder(version)
   const before = contentOf(path)
   const fresh = join(folder, 'fresh.db')
   await (await openDatabase(fresh, { durable: true })).close()
@@ -66,13 +68,14 @@ test('an older file becomes what a new one is, and keeps its rows', async () => 
   await (await openDatabase(path, { durable: true, onMigrated })).close()
 
   const after = contentOf(path)
-  expect(before.version).toBe(1)
+  expect(before.version).toBe(version)
   expect(before.schema).not.toEqual(after.schema)
   expect(after).toEqual({ ...contentOf(fresh), messages: before.messages })
-  expect(migrations).toEqual([[1, SCHEMA_VERSION]])
+  expect(migrations).toEqual([[version, SCHEMA_VERSION]])
 })
 
-test('there is a migration from every version to the next', () => {
+test('there is a migration from every version to the next, and a file of each is tried', () => {
+  expect(OLD_VERSIONS).toHaveLength(SCHEMA_VERSION - 1)
   for (let version = 1; version <= SCHEMA_VERSION; version += 1) {
     expect(migrationsFrom(version)).toHaveLength(SCHEMA_VERSION - version)
   }

@@ -56,7 +56,7 @@ interface Parts {
 export class Messages {
   readonly #parts: Parts
   readonly #insert: Statement<(string | number | null)[]>
-  readonly #selectByClientId: Statement<[number, string], MessageRow>
+  readonly #selectByClientId: Statement<ClientIdParameters, MessageRow>
   readonly #selectPage: Statement<PageParameters, MessageRow>
   readonly #selectMediaPeople: Statement<[string], { senderId: number; receiverId: number }>
 
@@ -70,13 +70,12 @@ export class Messages {
     `)
     this.#selectByClientId = database.prepare(`
       ${SELECT_MESSAGE}
-      WHERE messages.sender_id = ? AND messages.client_message_id = ?
+      WHERE messages.sender_id = @viewerId AND messages.client_message_id = @clientMessageId
     `)
     this.#selectPage = database.prepare(`
       ${SELECT_MESSAGE}
-      WHERE messages.conversation_id = @conversationId AND messages.message_id < @beforeMessageId
+      WHERE messages.message_id IN (${PAGE})
       ORDER BY messages.message_id DESC
-      LIMIT @limit OFFSET @offset
     `)
     this.#selectMediaPeople = database.prepare(`
       SELECT sender_id AS senderId, receiver_id AS receiverId FROM messages WHERE media_path = ?
@@ -101,14 +100,18 @@ export class Messages {
     })
   }
 
-  /** A page of a conversation, oldest message first, and whether older ones follow. */
+  /**
+   * A page of a conversation as `viewerId` sees it (undefined: nobody knows who asks), oldest message
+   * first, and whether older ones follow.
+   */
   async history(
     conversationId: number,
     page: Page,
+    viewerId?: number,
   ): Promise<{ messages: Message[]; hasMore: boolean }> {
     const { limit, offset, beforeMessageId = Number.MAX_SAFE_INTEGER } = page
-    const parameters = { conversationId, beforeMessageId, limit: limit + 1, offset }
-    const rows = this.#selectPage.all(parameters)
+    const part = { conversationId, beforeMessageId, limit: limit + 1, offset }
+    const rows = this.#selectPage.all({ ...part, viewerId: viewerId ?? null })
     const messages = rows.slice(0, limit).reverse().map(messageFromRow)
     return { messages, hasMore: rows.length > limit }
   }
@@ -137,7 +140,8 @@ export class Messages {
 
   #firstTry(draft: Draft): Message | undefined {
     if (draft.clientMessageId === undefined) return undefined
-    const row = this.#selectByClientId.get(draft.senderId, draft.clientMessageId)
+    const { senderId: viewerId, clientMessageId } = draft
+    const row = this.#selectByClientId.get({ viewerId, clientMessageId })
     if (row === undefined) return undefined
     if (row.receiverId !== draft.receiverId) {
       throw new ChatError('invalid', 'client_message_id was used for a message to another user')
@@ -192,7 +196,32 @@ export class Messages {
   }
 }
 
+/** Each side of the UNION comes ordered from the index; SQLite merges them and stops at LIMIT. */
+const PAGE = `
+  SELECT message_id
+  FROM messages
+  WHERE conversation_id = @conversationId AND message_id < @beforeMessageId
+    AND receiver_id = (
+      SELECT lower_user_id FROM conversations WHERE conversation_id = @conversationId
+    )
+  UNION ALL
+  SELECT message_id
+  FROM messages
+  WHERE conversation_id = @conversationId AND message_id < @beforeMessageId
+    AND receiver_id = (
+      SELECT higher_user_id FROM conversations WHERE conversation_id = @conversationId
+    )
+  ORDER BY message_id DESC
+  LIMIT @limit OFFSET @offset
+`
+
+interface ClientIdParameters {
+  viewerId: number
+  clientMessageId: string
+}
+
 interface PageParameters {
+  viewerId: number | null
   conversationId: number
   beforeMessageId: number
   limit: number

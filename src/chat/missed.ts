@@ -4,6 +4,8 @@ import { type Message, type MessageRow, messageFromRow, SELECT_MESSAGE } from '.
 
 /** Messages read at once, so that a long absence does not keep the other sockets waiting. */
 const PAGE_MESSAGES_MAX = 100
+/** Conversations looked through for them: more are those of a program, and 2 ms of everybody's time. */
+export const CHANGED_CONVERSATIONS_MAX = 1_000
 
 export interface MissedPage {
   messages: Message[]
@@ -19,19 +21,24 @@ export interface MissedPage {
 export class Missed {
   readonly #database: Database
   readonly #events: Events
+  readonly #countChanged: Statement<MissedParameters, number>
   readonly #count: Statement<MissedParameters, number>
-  readonly #select: Statement<MissedParameters, MessageRow>
+  readonly #select: Statement<MissedParameters & { viewerId: number }, MessageRow>
   readonly #lastMessageId: Statement<[], number>
-  readonly #withOwn: 0 | 1
 
   /** @param withOwn whether what the user sent from another device counts too (CHAT_ECHO_TO_SENDER) */
   constructor(database: Database, events: Events, withOwn: boolean) {
     this.#database = database
     this.#events = events
-    this.#withOwn = withOwn ? 1 : 0
+    const missed = missedMessages(withOwn ? 'IN (@userId, changed.other_user_id)' : '= @userId')
+    this.#countChanged = database
+      .prepare<MissedParameters, number>(`
+        WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 FROM changed LIMIT @limit)
+      `)
+      .pluck()
     this.#count = database
       .prepare<MissedParameters, number>(`
-        SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${IS_MISSED} LIMIT @limit)
+        WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 ${missed} LIMIT @limit)
       `)
       .pluck()
     this.#lastMessageId = database
@@ -39,9 +46,13 @@ export class Missed {
       .pluck()
     this.#select = database.prepare(`
       ${SELECT_MESSAGE}
-      WHERE ${IS_MISSED}
+      WHERE messages.message_id IN (
+        WITH ${CHANGED}
+        SELECT messages.message_id ${missed}
+        ORDER BY messages.message_id
+        LIMIT @limit
+      )
       ORDER BY messages.message_id
-      LIMIT @limit
     `)
   }
 
@@ -50,42 +61,57 @@ export class Missed {
     return this.#lastMessageId.get() ?? 0
   }
 
-  /** How many messages came after `messageId`, counted up to `limit`. */
+  /**
+   * How many messages came after `messageId`, counted up to `limit`. Where so many conversations have
+   * changed that to look through them takes too long, it is `limit`.
+   */
   async count(userId: number, messageId: number, limit: number): Promise<number> {
-    const parameters = { userId, messageId, limit, withOwn: this.#withOwn }
-    return this.#count.get(parameters) ?? 0
+    const since = { userId, messageId }
+    const changedMax = Math.max(limit, CHANGED_CONVERSATIONS_MAX)
+    const changed = this.#countChanged.get({ ...since, limit: changedMax + 1 }) ?? 0
+    if (changed > changedMax) return limit
+    return this.#count.get({ ...since, limit }) ?? 0
   }
 
   /** The first messages that came after `messageId`, in order. */
   async after(userId: number, messageId: number): Promise<MissedPage> {
     const limit = PAGE_MESSAGES_MAX
-    const parameters = { userId, messageId, limit, withOwn: this.#withOwn }
     return this.#database.read(() => {
-      const messages = this.#select.all(parameters).map(messageFromRow)
-      return { messages, hasMore: messages.length === limit, lastEventId: this.#events.lastId() }
+      const rows = this.#select.all({ viewerId: userId, userId, messageId, limit })
+      const hasMore = rows.length === limit
+      return { messages: rows.map(messageFromRow), hasMore, lastEventId: this.#events.lastId() }
     })
   }
 }
 
 /**
- * Looks only at conversations in which something happened since: an index over the receivers of all
+ * The user's conversations in which something happened since: an index over the receivers of all
  * messages would answer too, but every send would pay for it.
  */
-const IS_MISSED = `
-  messages.message_id > @messageId
-  AND (messages.receiver_id = @userId OR @withOwn)
-  AND messages.conversation_id IN (
-    SELECT conversation_id FROM conversations
+const CHANGED = `
+  changed (conversation_id, other_user_id) AS (
+    SELECT conversation_id, higher_user_id
+    FROM conversations
     WHERE lower_user_id = @userId AND last_message_id > @messageId
     UNION ALL
-    SELECT conversation_id FROM conversations
+    SELECT conversation_id, lower_user_id
+    FROM conversations
     WHERE higher_user_id = @userId AND last_message_id > @messageId
   )
 `
+
+/** CROSS JOIN: one look into the index for each of these conversations, in this order. */
+function missedMessages(receiver: string): string {
+  return `
+    FROM changed
+    CROSS JOIN messages ON messages.conversation_id = changed.conversation_id
+      AND messages.receiver_id ${receiver}
+      AND messages.message_id > @messageId
+  `
+}
 
 interface MissedParameters {
   userId: number
   messageId: number
   limit: number
-  withOwn: 0 | 1
 }

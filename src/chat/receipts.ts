@@ -110,8 +110,9 @@ const NOTHING_READ: Receipt = {
 }
 
 /**
- * Whoever reads a message has read those before it, so what is unread are the newest: they are found
- * by walking back to the first that was read, and need no index that each send would pay for.
+ * Whoever reads a message has read those before it. So what is unread up to the marked one is found
+ * by walking back from there to the first that was read, and needs no index that each send would pay
+ * for: what it costs is what is marked.
  */
 const UNREAD = `
   FROM messages
@@ -121,6 +122,7 @@ const UNREAD = `
       SELECT message_id
       FROM messages
       WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NOT NULL
+        AND message_id <= @throughMessageId
       ORDER BY message_id DESC
       LIMIT 1
     ), 0)

@@ -95,6 +95,31 @@ test('before_message_id walks through all messages, each once, to the oldest', a
   expect(idsOf(end)).toEqual([])
 })
 
+test('pages are one list, whoever of the two wrote what', async () => {
+  const api = await startApi(temporaryFolder())
+  const ids: number[] = []
+  for (let index = 0; index < 40; index += 1) {
+    // Several of one in a row, then turns, then several of the other.
+    const isAnna = index < 15 || (index < 25 && index % 2 === 0)
+    const [from, to] = isAnna ? [ANNA, BILAL] : [BILAL, ANNA]
+    ids.push((await sendText(api.url, from as number, to as number, 'Hello')).message_id)
+    await sendText(api.url, ANNA, 33, 'To somebody else')
+  }
+
+  for (let offset = 0; offset <= 40; offset += 7) {
+    const page = await messages(api.url, { limit: 10, offset })
+    expect(idsOf(page)).toEqual(ids.slice(Math.max(0, 30 - offset), 40 - offset))
+    const beforeId = ids[39 - (offset % 40)] as number
+    const before = await messages(api.url, { limit: 10, before_message_id: beforeId, offset: 3 })
+    expect(idsOf(before)).toEqual(
+      ids
+        .filter((id) => id < beforeId)
+        .slice(0, -3)
+        .slice(-10),
+    )
+  }
+})
+
 test('before_message_id walks on undisturbed while new messages arrive', async () => {
   const api = await startApi(temporaryFolder())
   const first = await sendText(api.url, ANNA, BILAL, 'First')
