@@ -25,16 +25,16 @@ test('at every endpoint callers act as themselves alone', async () => {
   const { url } = await startApi(temporaryFolder(), SETTINGS)
   const { conversation_id, message_id } = await foreignConversation(url)
   const notYou = '403 You are user 5, not 6'
-  const noPart = '403 You take no part in this conversation'
+  const noSuch = '404 There is no such conversation'
   const notYours = '404 You have no such conversation or message'
   const attempts: [string, Record<string, unknown>, string][] = [
     ['send_chat_message', { sender_id: 6, receiver_id: 7, message: 'x' }, notYou],
     ['send_chat_message', { from_user_id: 6, to_user_id: 7, message: 'x' }, notYou],
     ['get_conversations', { user_id: 6 }, notYou],
     ['get_conversation_messages', { user_id: 6, other_user_id: 7 }, notYou],
-    ['get_conversation_messages', { conversation_id }, noPart],
-    ['get_conversation_messages', { conversation_id, user_id: 5 }, noPart],
-    ['get_conversation_messages', { conversation_id, user_id: 6 }, noPart],
+    ['get_conversation_messages', { conversation_id }, noSuch],
+    ['get_conversation_messages', { conversation_id, user_id: 5 }, noSuch],
+    ['get_conversation_messages', { conversation_id, user_id: 6 }, notYou],
     ['mark_as_read', { user_id: 7, message_id }, '403 You are user 5, not 7'],
     ['mark_as_read', { user_id: 5, message_id }, notYours],
     ['mark_as_read', { user_id: 5, conversation_id }, notYours],
@@ -56,6 +56,38 @@ test('at every endpoint callers act as themselves alone', async () => {
     as(6),
   )
   expect(status.body.is_blocked).toBe(false)
+})
+
+test('a foreign conversation is answered like one that is not there', async () => {
+  const { url } = await startApi(temporaryFolder(), SETTINGS)
+  const { conversation_id } = await foreignConversation(url)
+  const ask = async (id: number, parameters: object, headers = as(5)) => {
+    const body = { conversation_id: id, ...parameters }
+    const answer = await post(`${url}/get_conversation_messages.php`, body, headers)
+    return [answer.status, answer.body]
+  }
+
+  for (const parameters of [{}, { user_id: 5 }, { user_id: 6 }, { limit: 1, offset: 3 }]) {
+    const foreign = await ask(conversation_id, parameters)
+    expect(foreign).toEqual(await ask(conversation_id + 1, parameters))
+  }
+  const gone = { status: 'error', message: 'There is no such conversation' }
+  expect(await ask(conversation_id, { user_id: 5 })).toEqual([404, gone])
+})
+
+test('under none, too, a conversation is not there for a user who takes no part', async () => {
+  const { url } = await startApi(temporaryFolder())
+  const { conversation_id } = await foreignConversation(url)
+  const page = (id: number, query = '') =>
+    get(`${url}/get_conversation_messages.php?conversation_id=${id}${query}`)
+
+  expect(said(await page(conversation_id, '&user_id=5'))).toBe('404 There is no such conversation')
+  expect(said(await page(conversation_id + 1, '&user_id=5'))).toBe(
+    '404 There is no such conversation',
+  )
+  expect((await page(conversation_id, '&user_id=7')).status).toBe(200)
+  // Who asks is not known; neither is there anything to hide from them.
+  expect((await page(conversation_id)).status).toBe(200)
 })
 
 test('at every endpoint a stranger is turned away before the body is looked at', async () => {
