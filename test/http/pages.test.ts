@@ -167,18 +167,18 @@ test('a page of conversations has 50, or the limit asked for, or 100', async () 
   expect(rest.body.data.has_more).toBe(false)
 })
 
-test('an offset beyond 100,000 counts as 100,000', async () => {
+test('an offset beyond 10,000 counts as 10,000', async () => {
   const api = await startApi(temporaryFolder())
   await sendText(api.url, ANNA, BILAL, 'Hello')
 
   for (const call of [messages, conversations]) {
-    const at = await call(api.url, { offset: 100_000 })
-    const beyond = await call(api.url, { offset: 100_001 })
+    const at = await call(api.url, { offset: 10_000 })
+    const beyond = await call(api.url, { offset: 10_001 })
 
     expect(at.status).toBe(200)
-    expect(at.body.data.offset).toBe(100_000)
+    expect(at.body.data.offset).toBe(10_000)
     expect(beyond.status).toBe(200)
-    expect(beyond.body.data.offset).toBe(100_000)
+    expect(beyond.body.data.offset).toBe(10_000)
   }
 })
 
