@@ -1,5 +1,8 @@
 import type { Database, Statement } from '../database.ts'
 import { ChatError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { amongCandidates, type Candidates } from './candidates.ts'
+import type { Clock } from './clock.ts'
 import type { Users } from './users.ts'
 
 /** Who blocked whom, of two people. */
@@ -14,31 +17,49 @@ export interface BlockState {
 export class Blocks {
   readonly #database: Database
   readonly #users: Users
+  readonly #clock: Clock
   readonly #select: Statement<[number, number], 1>
-  readonly #selectHidden: Statement<{ userIds: string }, { userId: number; otherUserId: number }>
-  readonly #insert: Statement<[number, number]>
+  readonly #count: Statement<[userId: number, limit: number], number>
+  readonly #selectOthers: Statement<{ userId: number; limit: number }, number>
+  readonly #selectAmong: Statement<{ userId: number; ids: string }, number>
+  readonly #insert: Statement<[number, number, string]>
   readonly #delete: Statement<[number, number]>
 
-  constructor(database: Database, users: Users) {
+  constructor(database: Database, users: Users, clock: Clock) {
     this.#database = database
     this.#users = users
+    this.#clock = clock
     this.#select = database
       .prepare<[number, number], 1>(`
         SELECT 1 FROM user_blocks WHERE user_id = ? AND blocked_user_id = ?
       `)
       .pluck()
-    this.#selectHidden = database.prepare(`
-      SELECT user_id AS userId, blocked_user_id AS otherUserId
-      FROM user_blocks
-      WHERE user_id IN (SELECT value FROM json_each(@userIds))
-      UNION
-      SELECT blocked_user_id, user_id
-      FROM user_blocks
-      WHERE blocked_user_id IN (SELECT value FROM json_each(@userIds))
-    `)
+    this.#count = database
+      .prepare<[userId: number, limit: number], number>(`
+        SELECT count(*) FROM (SELECT 1 FROM user_blocks WHERE user_id = ? LIMIT ?)
+      `)
+      .pluck()
+    this.#selectOthers = database
+      .prepare<{ userId: number; limit: number }, number>(`
+        SELECT blocked_user_id FROM user_blocks WHERE user_id = @userId
+        UNION ALL
+        SELECT user_id FROM user_blocks WHERE blocked_user_id = @userId
+        LIMIT @limit
+      `)
+      .pluck()
+    this.#selectAmong = database
+      .prepare<{ userId: number; ids: string }, number>(`
+        SELECT value
+        FROM json_each(@ids)
+        WHERE EXISTS (
+          SELECT 1 FROM user_blocks WHERE user_id = @userId AND blocked_user_id = value
+        ) OR EXISTS (
+          SELECT 1 FROM user_blocks WHERE user_id = value AND blocked_user_id = @userId
+        )
+      `)
+      .pluck()
     this.#insert = database.prepare(`
-      INSERT INTO user_blocks (user_id, blocked_user_id) VALUES (?, ?)
-      ON CONFLICT DO NOTHING
+      INSERT INTO user_blocks (user_id, blocked_user_id, created_at) VALUES (?, ?, ?)
     `)
     this.#delete = database.prepare(`
       DELETE FROM user_blocks WHERE user_id = ? AND blocked_user_id = ?
@@ -46,36 +67,47 @@ export class Blocks {
   }
 
   /**
-   * Blocks or unblocks another user; doing so twice is the same as once.
+   * Blocks another user; doing so twice is the same as once.
    *
-   * @throws ChatError `invalid` for blocking oneself
+   * @param isAuthenticated whether `userId` has proved who they are: then they exist, row or not
+   * @throws ChatError `invalid` for blocking oneself, or one more than `limits.blockList`;
+   *   `not_found` when either was never heard of
    */
-  async set(userId: number, otherUserId: number, isBlocked: boolean): Promise<void> {
-    if (userId === otherUserId) {
-      throw new ChatError('invalid', 'user_id and blocked_user_id must be two different users')
-    }
+  async block(userId: number, otherUserId: number, isAuthenticated: boolean): Promise<void> {
+    assertDifferent(userId, otherUserId)
     await this.#database.write(() => {
-      this.#users.add(userId)
-      this.#users.add(otherUserId)
-      if (isBlocked) this.#insert.run(userId, otherUserId)
-      else this.#delete.run(userId, otherUserId)
+      if (!this.#users.exists(otherUserId)) throw noSuchUser()
+      if (isAuthenticated) this.#users.add(userId)
+      else if (!this.#users.exists(userId)) throw noSuchUser()
+      if (this.#select.get(userId, otherUserId) === 1) return
+      this.#assertListHasRoom(userId)
+      this.#insert.run(userId, otherUserId, this.#clock.stored())
     })
+  }
+
+  /**
+   * Takes a block back; where there is none, nothing changes.
+   *
+   * @throws ChatError `invalid` for unblocking oneself
+   */
+  async unblock(userId: number, otherUserId: number): Promise<void> {
+    assertDifferent(userId, otherUserId)
+    await this.#database.write(() => this.#delete.run(userId, otherUserId))
   }
 
   async find(userId: number, otherUserId: number): Promise<BlockState> {
     return this.state(userId, otherUserId)
   }
 
-  /** For each of these users, those with whom a block, of either's making, stands between them. */
-  async hiddenFrom(userIds: Iterable<number>): Promise<Map<number, Set<number>>> {
-    const hidden = new Map<number, Set<number>>()
-    const rows = this.#selectHidden.all({ userIds: JSON.stringify([...userIds]) })
-    for (const { userId, otherUserId } of rows) {
-      const others = hidden.get(userId)
-      if (others === undefined) hidden.set(userId, new Set([otherUserId]))
-      else others.add(otherUserId)
-    }
-    return hidden
+  /** Those of `candidates` with whom a block, of either's making, stands between them and the user. */
+  async hiddenFrom(userId: number, candidates: Candidates): Promise<Set<number>> {
+    return new Set(amongCandidates(userId, candidates, this.#selectOthers, this.#selectAmong))
+  }
+
+  #assertListHasRoom(userId: number): void {
+    const { max } = limits.blockList
+    if ((this.#count.get(userId, max) ?? 0) < max) return
+    throw new ChatError('invalid', `You have blocked ${max} users: unblock some first`)
   }
 
   /**
@@ -100,4 +132,13 @@ export class Blocks {
       isBlockedByOther: this.#select.get(otherUserId, userId) === 1,
     }
   }
+}
+
+function assertDifferent(userId: number, otherUserId: number): void {
+  if (userId !== otherUserId) return
+  throw new ChatError('invalid', 'user_id and blocked_user_id must be two different users')
+}
+
+function noSuchUser(): ChatError {
+  return new ChatError('not_found', 'There is no such user')
 }

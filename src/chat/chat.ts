@@ -45,7 +45,7 @@ export function createChat(database: Database, options: ChatOptions): Chat {
   const clock = new Clock(options.timezone, options.now)
   const contract = new Contract(options.publicUrl, clock)
   const users = new Users(database)
-  const blocks = new Blocks(database, users)
+  const blocks = new Blocks(database, users, clock)
   const conversations = new Conversations(database)
   const events = new Events(database)
   const daemons = new Daemons(database, clock, isSameProcess)

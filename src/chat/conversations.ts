@@ -1,4 +1,5 @@
 import type { Database, Statement } from '../database.ts'
+import { amongCandidates, type Candidates } from './candidates.ts'
 import type { MessageType } from './message-row.ts'
 import type { User } from './users.ts'
 
@@ -31,7 +32,8 @@ export class Conversations {
   >
   readonly #selectUnreadCount: Statement<{ conversationId: number; readerId: number }, number>
   readonly #recordRead: Statement<{ conversationId: number; readerId: number; count: number }>
-  readonly #selectContacts: Statement<{ userId: number }, number>
+  readonly #selectContacts: Statement<{ userId: number; limit: number }, number>
+  readonly #selectContactsAmong: Statement<{ userId: number; ids: string }, number>
   readonly #list: Statement<{ userId: number; limit: number; offset: number }, ConversationRow>
 
   constructor(database: Database) {
@@ -73,10 +75,19 @@ export class Conversations {
       WHERE conversation_id = @conversationId
     `)
     this.#selectContacts = database
-      .prepare<{ userId: number }, number>(`
+      .prepare<{ userId: number; limit: number }, number>(`
         SELECT higher_user_id FROM conversations WHERE lower_user_id = @userId
         UNION ALL
         SELECT lower_user_id FROM conversations WHERE higher_user_id = @userId
+        LIMIT @limit
+      `)
+      .pluck()
+    this.#selectContactsAmong = database
+      .prepare<{ userId: number; ids: string }, number>(`
+        SELECT value
+        FROM json_each(@ids)
+        JOIN conversations
+          ON lower_user_id = min(value, @userId) AND higher_user_id = max(value, @userId)
       `)
       .pluck()
     this.#list = database.prepare(LIST)
@@ -92,9 +103,9 @@ export class Conversations {
     return this.peopleOf(conversationId)
   }
 
-  /** Everybody who shares a conversation with this user. */
-  async contactsOf(userId: number): Promise<number[]> {
-    return this.#selectContacts.all({ userId })
+  /** Those of `candidates` who share a conversation with this user. */
+  async contactsOf(userId: number, candidates: Candidates): Promise<number[]> {
+    return amongCandidates(userId, candidates, this.#selectContacts, this.#selectContactsAmong)
   }
 
   /** The conversation of two people; undefined when neither has written yet. */

@@ -15,6 +15,11 @@ export class Hub {
     return this.#connectionCount
   }
 
+  /** Every user who has a socket. */
+  get users(): ReadonlyMap<number, ReadonlySet<Connection>> {
+    return this.#byUser
+  }
+
   /** The sockets of one user. */
   of(userId: number): ReadonlySet<Connection> {
     return this.#byUser.get(userId) ?? NONE

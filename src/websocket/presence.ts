@@ -10,6 +10,8 @@ import type { Hub } from './hub.ts'
 const GATHER_MS = 50
 /** Bytes written in one go; then the other sockets have their turn. */
 const BYTES_IN_ONE_GO = 2 * 1024 * 1024
+/** Blocks looked up in one go, in ms. */
+const MS_IN_ONE_GO = 5
 
 export interface PresenceOptions {
   hub: Hub
@@ -103,16 +105,17 @@ export class Presence {
       batch.add(userId, eventFrame('chat:user_status', status))
     }
     if (batch.size === 0) return
-    const hidden = await chat.blocks.hiddenFrom(batch.keys())
-    if (audience === 'all') await this.#tellEverybody(batch, hidden)
-    else await this.#tellContacts(batch, hidden)
+    if (audience === 'all') await this.#tellEverybody(batch)
+    else await this.#tellContacts(batch)
   }
 
   /** Everybody gets all of it in one piece, but for themselves and whom they must not see. */
-  async #tellEverybody(batch: FrameBatch, hidden: Map<number, Set<number>>): Promise<void> {
-    const unseen = transposed(hidden)
+  async #tellEverybody(batch: FrameBatch): Promise<void> {
+    // Before blocks are looked up: nobody is told of whom it was not asked whether they may see them.
+    const connections = [...this.#options.hub.all()]
+    const unseen = await this.#unseen(batch.keys())
     let bytes = 0
-    for (const connection of [...this.#options.hub.all()]) {
+    for (const connection of connections) {
       const except = [connection.userId, ...(unseen.get(connection.userId) ?? [])]
       for (const piece of batch.without(except)) connection.send(piece)
       bytes += batch.bytes
@@ -122,24 +125,34 @@ export class Presence {
     }
   }
 
-  async #tellContacts(batch: FrameBatch, hidden: Map<number, Set<number>>): Promise<void> {
+  /** Of these users, whom each of those online must not see. */
+  async #unseen(userIds: Iterable<number>): Promise<Map<number, number[]>> {
+    const { chat, hub } = this.#options
+    const unseen = new Map<number, number[]>()
+    let startedAt = performance.now()
+    for (const userId of userIds) {
+      for (const otherId of await chat.blocks.hiddenFrom(userId, hub.users)) {
+        const others = unseen.get(otherId)
+        if (others === undefined) unseen.set(otherId, [userId])
+        else others.push(userId)
+      }
+      if (performance.now() - startedAt < MS_IN_ONE_GO) continue
+      await new Promise(setImmediate)
+      startedAt = performance.now()
+    }
+    return unseen
+  }
+
+  async #tellContacts(batch: FrameBatch): Promise<void> {
     const { chat, hub } = this.#options
     for (const userId of batch.keys()) {
       const frame = batch.get(userId)
-      for (const contactId of await chat.conversations.contactsOf(userId)) {
-        if (hidden.get(userId)?.has(contactId)) continue
+      const hidden = await chat.blocks.hiddenFrom(userId, hub.users)
+      for (const contactId of await chat.conversations.contactsOf(userId, hub.users)) {
+        if (hidden.has(contactId)) continue
         for (const connection of hub.of(contactId)) connection.send(frame)
       }
       await new Promise(setImmediate)
     }
   }
-}
-
-/** From "who must not see this user" to "whom this user must not see". */
-function transposed(hidden: Map<number, Set<number>>): Map<number, number[]> {
-  const unseen = new Map<number, number[]>()
-  for (const [userId, readers] of hidden) {
-    for (const reader of readers) unseen.set(reader, [...(unseen.get(reader) ?? []), userId])
-  }
-  return unseen
 }

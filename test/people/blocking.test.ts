@@ -1,11 +1,17 @@
-import { expect, test } from 'vitest'
+import Sqlite from 'better-sqlite3'
+import { expect, onTestFinished, test } from 'vitest'
+import { limits } from '../../src/limits.ts'
 import { connect, get, post, sendText } from '../support/clients.ts'
+import { insertUsers } from '../support/open-chat.ts'
 import { call, conversationOf, historyOf, setBlock, statusOf } from '../support/people.ts'
 import { startApi, startChat, temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
 import { waitFor } from '../support/wait.ts'
 
 test('clients in the field can block and unblock, in each of their ways', async () => {
   const api = await startApi(temporaryFolder())
+  await sendText(api.url, 1, 2, 'Hello')
   const ways: [Record<string, unknown>, boolean][] = [
     [{ block: 1 }, true],
     [{ block: 0 }, false],
@@ -42,6 +48,7 @@ test('clients in the field can block and unblock, in each of their ways', async 
 
 test('both endpoints take what mobile clients send: a form in which every value is a string', async () => {
   const api = await startApi(temporaryFolder())
+  await sendText(api.url, 1, 2, 'Hello')
   const pair = { user_id: '1', blocked_user_id: '2' }
   const form = new URLSearchParams({ ...pair, block: '1', action: 'block' })
   expect((await post(`${api.url}/block_unblock_user.php`, form)).body.is_blocked).toBe(true)
@@ -111,6 +118,7 @@ test('neither can write to the other; each is told why, and nothing is stored', 
 
 test('a block is of one person by another: both have to take theirs back', async () => {
   const api = await startApi(temporaryFolder())
+  await sendText(api.url, 1, 2, 'Hello')
   await setBlock(api.url, 1, 2, 1)
   await setBlock(api.url, 2, 1, 1)
   expect(await statusOf(api.url, 2, 1)).toMatchObject({
@@ -161,6 +169,90 @@ test('whether somebody is online is hidden by a block, from both, wherever it is
   await setBlock(api.url, 1, 2, 0)
   expect(await seen()).toEqual([true, true, true, true])
 })
+
+test('only somebody who exists can be blocked, or block', async () => {
+  const folder = temporaryFolder()
+  const api = await startApi(folder)
+  const beside = openBeside(folder)
+  const known = () => beside.prepare('SELECT user_id FROM users ORDER BY user_id').pluck().all()
+  await sendText(api.url, 1, 2, 'Hello')
+  // Filled in by the shop.
+  beside.exec('INSERT INTO users (user_id) VALUES (3)')
+
+  for (const [userId, otherId] of [
+    [1, 99],
+    [99, 1],
+    [98, 99],
+  ] as const) {
+    const { status, body } = await block(api.url, userId, otherId)
+    expect(status).toBe(404)
+    expect(body).toEqual({ status: 'error', message: 'There is no such user' })
+    const unblocked = await setBlock(api.url, userId, otherId, 0)
+    expect(unblocked.is_blocked).toBe(false)
+  }
+  expect(known()).toEqual([1, 2, 3])
+  for (const [userId, otherId] of [
+    [2, 1],
+    [1, 3],
+    [3, 1],
+  ] as const) {
+    expect((await block(api.url, userId, otherId)).status).toBe(200)
+  }
+})
+
+test('who has proved who they are may block before they did anything else', async () => {
+  const folder = temporaryFolder()
+  const api = await startApi(folder, { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET })
+  openBeside(folder).exec('INSERT INTO users (user_id) VALUES (1)')
+  const as = (userId: number) => ({
+    authorization: `Bearer ${signedWithSecret(claimsOf(userId))}`,
+  })
+
+  expect((await block(api.url, 5, 1, as(5))).status).toBe(200)
+  expect((await block(api.url, 5, 99, as(5))).status).toBe(404)
+  // Now they are known.
+  expect((await block(api.url, 1, 5, as(1))).status).toBe(200)
+})
+
+test('a user may block so many others; then one has to be unblocked first', async () => {
+  const folder = temporaryFolder()
+  const api = await startApi(folder)
+  const { max } = limits.blockList
+  const beside = openBeside(folder)
+  insertUsers(beside, max + 2)
+  beside.exec(`
+    INSERT INTO user_blocks (user_id, blocked_user_id)
+    SELECT 1, user_id FROM users WHERE user_id BETWEEN 2 AND ${max}
+  `)
+
+  expect((await block(api.url, 1, max + 1)).status).toBe(200)
+  const refused = await block(api.url, 1, max + 2)
+
+  expect(refused.status).toBe(400)
+  const message = 'You have blocked 1000 users: unblock some first'
+  expect(refused.body).toEqual({ status: 'error', message })
+  expect((await block(api.url, 1, 2)).status).toBe(200)
+  expect((await block(api.url, max + 2, 1)).status).toBe(200)
+  await setBlock(api.url, 1, 2, 0)
+  expect((await block(api.url, 1, max + 2)).status).toBe(200)
+})
+
+/** The database as another program has it open. */
+function openBeside(folder: string): Sqlite.Database {
+  const beside = new Sqlite(environment(folder).CHAT_DATABASE)
+  onTestFinished(() => void beside.close())
+  return beside
+}
+
+async function block(
+  apiUrl: string,
+  userId: number,
+  otherId: number,
+  headers: Record<string, string> = {},
+) {
+  const parameters = { user_id: userId, blocked_user_id: otherId, block: 1 }
+  return post(`${apiUrl}/block_unblock_user.php`, parameters, headers)
+}
 
 async function send(apiUrl: string, from: number, to: number) {
   const message = { sender_id: from, receiver_id: to, message: 'Hello' }

@@ -100,6 +100,7 @@ test('an empty name is no name: two sends, two messages', async () => {
 test('a refused send leaves its name free, and a retry is answered in spite of a block', async () => {
   const api = await startApi(temporaryFolder())
   const message = { sender_id: 1, receiver_id: 2, message: 'Hello', client_message_id: 'a-1' }
+  await sendText(api.url, 2, 1, 'Hello')
   await setBlock(api.url, 2, 1, 1)
   expect((await send(api.url, message)).status).toBe(403)
   await setBlock(api.url, 2, 1, 0)

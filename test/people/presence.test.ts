@@ -112,6 +112,7 @@ test('with CHAT_PRESENCE=off nobody is told, and is_online is true all the same'
 test('neither of a blocked pair sees the other come or go, until they are unblocked', async () => {
   const { api, daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: '100' })
   const observer = await connect(daemon.url, 1)
+  await sendText(api.url, 2, 3, 'Hello')
   await setBlock(api.url, 2, 3, 1)
   const blocker = await connect(daemon.url, 2)
   const blocked = await connect(daemon.url, 3)

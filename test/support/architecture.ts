@@ -38,7 +38,7 @@ const IMPORTS: Record<Part, Part[]> = {
   http: ['auth', 'chat', 'housekeeping', ...LEAVES],
   websocket: ['auth', 'chat', 'housekeeping', ...LEAVES],
   auth: ['chat', ...LEAVES],
-  chat: ['database', 'errors', 'process-identity'],
+  chat: ['database', 'errors', 'limits', 'process-identity'],
   client: [],
 
   housekeeping: ['database', 'errors', 'log', 'checkpoint-worker'],

@@ -6,7 +6,7 @@ import { success } from '../response.ts'
 /**
  * POST /block_unblock_user.php: user_id, blocked_user_id, and block (1 or 0) or action (block or
  * unblock) → data.is_blocked. From then on neither can write to the other or sees whether they are
- * online or typing.
+ * online or typing, or have read something.
  */
 export const blockUnblockUser: Endpoint = {
   methods: ['POST'],
@@ -16,7 +16,8 @@ export const blockUnblockUser: Endpoint = {
     const otherUserId = form.id('blocked_user_id')
     const isBlocked = readIsBlocked(form)
     await limits.blocks.count(userId)
-    await chat.blocks.set(userId, otherUserId, isBlocked)
+    if (isBlocked) await chat.blocks.block(userId, otherUserId, caller.identity !== undefined)
+    else await chat.blocks.unblock(userId, otherUserId)
     const state = { blocked: isBlocked, is_blocked: isBlocked }
     const message = isBlocked ? 'User blocked successfully' : 'User unblocked successfully'
     const data = { user_id: userId, blocked_user_id: otherUserId, ...state }
