@@ -13,11 +13,36 @@ export interface Message {
   mediaDuration: number | null
   fileSize: number | null
   clientMessageId: string | null
+  /** Null: unread, as far as the viewer may know. */
   readAt: string | null
   createdAt: string
 }
 
-/** Selects whole messages, with their senders. Add WHERE and ORDER BY. */
+/**
+ * What the viewer may know of when a message was read: the receiver all of it, anybody else nothing
+ * that happened while one of the two blocked the other. What was read before a block stays read: to
+ * take it back would show the block.
+ */
+const VISIBLE_READ_AT = `
+  CASE
+    WHEN messages.read_at IS NULL OR messages.receiver_id = @viewerId THEN messages.read_at
+    WHEN EXISTS (
+      SELECT 1 FROM user_blocks
+      WHERE user_id = messages.sender_id AND blocked_user_id = messages.receiver_id
+        AND created_at <= messages.read_at
+    ) OR EXISTS (
+      SELECT 1 FROM user_blocks
+      WHERE user_id = messages.receiver_id AND blocked_user_id = messages.sender_id
+        AND created_at <= messages.read_at
+    ) THEN NULL
+    ELSE messages.read_at
+  END
+`
+
+/**
+ * Selects whole messages, with their senders, as @viewerId may see them (null: whoever asks is not
+ * known). Add WHERE and ORDER BY.
+ */
 export const SELECT_MESSAGE = `
   SELECT messages.message_id AS messageId,
     messages.conversation_id AS conversationId,
@@ -29,7 +54,7 @@ export const SELECT_MESSAGE = `
     messages.media_duration AS mediaDuration,
     messages.file_size AS fileSize,
     messages.client_message_id AS clientMessageId,
-    messages.read_at AS readAt,
+    ${VISIBLE_READ_AT} AS readAt,
     messages.created_at AS createdAt,
     sender.username AS username,
     sender.name AS name,

@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../database.ts'
 import { ChatError } from '../errors.ts'
+import type { Blocks } from './blocks.ts'
 import type { Clock } from './clock.ts'
 import type { Contract } from './contract.ts'
 import type { Conversations } from './conversations.ts'
@@ -21,6 +22,7 @@ export interface Receipt {
 
 interface Parts {
   database: Database
+  blocks: Blocks
   conversations: Conversations
   events: Events
   contract: Contract
@@ -52,7 +54,8 @@ export class Receipts {
 
   /**
    * Marks as read what `readerId` was sent in a conversation, up to the marked message, and queues
-   * one chat:read for whoever sent it and one for the reader's own devices.
+   * one chat:read for whoever sent it and one for the reader's own devices; while one of the two has
+   * blocked the other, only the latter.
    *
    * @throws ChatError `not_found` for a conversation or message that the reader has no part in
    */
@@ -61,7 +64,7 @@ export class Receipts {
       const conversationId = this.#conversationOf(readerId, mark)
       if (conversationId === undefined) return NOTHING_READ
       const otherUserId = this.#otherParticipant(conversationId, readerId)
-      const { conversations } = this.#parts
+      const { blocks, conversations, events } = this.#parts
       if (!conversations.hasUnread(conversationId, readerId))
         return { ...NOTHING_READ, conversationId }
       const throughMessageId = 'messageId' in mark ? mark.messageId : Number.MAX_SAFE_INTEGER
@@ -73,8 +76,9 @@ export class Receipts {
       conversations.recordRead({ conversationId, readerId, count: unread.count })
       const messageId = unread.lastMessageId
       const event = this.#parts.contract.read({ messageId, readerId, conversationId, readAt })
-      this.#parts.events.append('chat:read', otherUserId, event)
-      const readerEventId = this.#parts.events.append('chat:read', readerId, event)
+      const { isBlocked, isBlockedByOther } = blocks.state(readerId, otherUserId)
+      if (!isBlocked && !isBlockedByOther) events.append('chat:read', otherUserId, event)
+      const readerEventId = events.append('chat:read', readerId, event)
       return { conversationId, readCount: unread.count, messageId, readAt, readerEventId }
     })
   }

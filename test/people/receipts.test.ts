@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { connect, post, sendText, type TestSocket } from '../support/clients.ts'
-import { call, conversationOf, historyOf } from '../support/people.ts'
+import { openChat } from '../support/open-chat.ts'
+import { call, conversationOf, historyOf, setBlock } from '../support/people.ts'
 import { startChat } from '../support/processes.ts'
+import { waitFor } from '../support/wait.ts'
 
 const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/
 
@@ -192,6 +194,91 @@ test('mark_as_read.php without saying what, or by whom, is refused', async () =>
   const { data } = await call(api.url, 'mark_as_read', { user_id: 2, other_user_id: 1 })
   expect(data).toMatchObject({ read_count: 0, conversation_id: null })
 })
+
+test.for([
+  ['who blocked the sender', 2, 1],
+  ['whom the sender blocked', 1, 2],
+] as const)('a reader %s is not heard of, but by their own devices', async ([, from, to]) => {
+  const { api, daemon } = await startChat()
+  const sender = await connect(daemon.url, 1)
+  const phone = await connect(daemon.url, 2)
+  const laptop = await connect(daemon.url, 2)
+  const [first, second, third] = (await sendTexts(api.url, 1, 2, 3)) as [number, number, number]
+  phone.send(reading(first))
+  const before = await sender.event('chat:read')
+  await waitFor(
+    () => shownTime() > before.read_at,
+    'another second: what was read before stays read',
+  )
+  await setBlock(api.url, from, to, 1)
+
+  phone.send(reading(second))
+  expect(await laptop.event('chat:read', 2)).toMatchObject({ message_id: second, read_by: 2 })
+  const { data } = await call(api.url, 'mark_as_read', { user_id: 2, message_id: third })
+  expect(data).toMatchObject({ read_count: 1, message_id: third, read_at: expect.anything() })
+  await phone.event('chat:read')
+  await end(api.url, [sender, phone, laptop])
+
+  expect(sender.all('chat:read')).toEqual([before])
+  expect(phone.all('chat:read').length).toBe(1)
+  expect(laptop.all('chat:read').length).toBe(3)
+  expect((await conversationOf(api.url, 2, 1)).unread_count).toBe(0)
+  expect(await isRead(api.url, 1, 2)).toEqual([true, false, false])
+  expect(await isRead(api.url, 2, 1)).toEqual([true, true, true])
+  const { conversation_id } = before
+  for (const [viewer, seen] of [
+    [{ user_id: 1 }, false],
+    [{ user_id: 2 }, true],
+    // Nobody knows who asks: it might be the sender.
+    [{}, false],
+  ] as const) {
+    const page = { ...viewer, conversation_id }
+    const { messages } = (await call(api.url, 'get_conversation_messages', page)).data
+    expect(messages.map((message: { is_read: boolean }) => message.is_read)).toEqual([
+      true,
+      seen,
+      seen,
+    ])
+  }
+
+  await setBlock(api.url, from, to, 0)
+  expect(await isRead(api.url, 1, 2)).toEqual([true, true, true])
+})
+
+test('nor do a retried send or a replay of own messages show that a blocker has read', async () => {
+  let now = '2026-01-23 20:30:45'
+  const { chat } = await openChat({
+    echoesToSender: true,
+    now: () => new Date(`${now.replace(' ', 'T')}Z`),
+  })
+  const draft = (clientMessageId: string) =>
+    ({ senderId: 1, receiverId: 2, message: 'Hello', clientMessageId }) as const
+  for (const name of ['read before', 'read since']) await chat.messages.post(draft(name))
+  await chat.receipts.markRead(2, { messageId: 1 })
+  now = '2026-01-23 20:30:46'
+  await chat.blocks.block(2, 1, false)
+  await chat.receipts.markRead(2, { messageId: 2 })
+
+  const retried = async () => [
+    (await chat.messages.post(draft('read before'))).message.readAt,
+    (await chat.messages.post(draft('read since'))).message.readAt,
+  ]
+  const replayed = async (userId: number) =>
+    (await chat.missed.after(userId, 0)).messages.map((message) => message.readAt)
+  const readBefore = '2026-01-23 20:30:45'
+  expect(await retried()).toEqual([readBefore, null])
+  expect(await replayed(1)).toEqual([readBefore, null])
+  expect(await replayed(2)).toEqual([readBefore, now])
+
+  await chat.blocks.unblock(2, 1)
+  expect(await retried()).toEqual([readBefore, now])
+  expect(await replayed(1)).toEqual([readBefore, now])
+})
+
+/** The time as clients see it. */
+function shownTime(): string {
+  return new Date().toISOString().slice(0, 19).replace('T', ' ')
+}
 
 function reading(message_id: unknown): object {
   return { event: 'chat:read', data: { message_id } }
