@@ -4,7 +4,7 @@ import { ChatError } from './errors.ts'
 import type { LogFormat } from './log.ts'
 
 /**
- * One thing an operator can set: by the environment variable, by a line in `.env`, or by the flag of
+ * One thing an operator can set: by the environment variable, by a line in a `.env` file, or by the flag of
  * the same name (CHAT_API_PORT → --api-port), which wins.
  */
 export interface Setting<Value> {
@@ -146,6 +146,11 @@ export const settings = {
   timezone: timezone('CHAT_TIMEZONE', 'UTC', 'how times are shown: an IANA name'),
   logFormat: choice<LogFormat>('CHAT_LOG_FORMAT', 'text', 'text or json', ['text', 'json']),
   pidDir: path('CHAT_PID_DIR', 'data', 'where pid and log files of the background services are'),
+  umask: umask(
+    'CHAT_UMASK',
+    '0077',
+    'rights that new files do not get; 0027 where nginx reads uploads itself, 0007 where programs of the group write to the database',
+  ),
 }
 
 export type Config = {
@@ -320,6 +325,14 @@ function url(
       throw new Error(`must be a URL that starts with ${starts}`)
     }
     return value.replace(/\/+$/, '')
+  })
+}
+
+/** Nothing that the chat keeps is for everybody on the machine. */
+function umask(variable: string, fallback: string, meaning: string): Setting<number> {
+  return setting(variable, fallback, meaning, (value) => {
+    if (/^0?0[0-7]7$/.test(value)) return Number.parseInt(value, 8)
+    throw new Error('must be octal and leave nothing for others, such as 0077, 0027 or 0007')
   })
 }
 

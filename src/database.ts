@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
@@ -315,6 +315,7 @@ function runCheckpoint(
 
 function openSqlite(path: string, { durable, onMigrated }: OpenOptions): Sqlite.Database {
   mkdirSync(dirname(path), { recursive: true })
+  createFile(path)
   const timeout = durable ? BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS_OF_DAEMON
   const sqlite = new Sqlite(path, { timeout })
   try {
@@ -331,6 +332,11 @@ function openSqlite(path: string, { durable, onMigrated }: OpenOptions): Sqlite.
     sqlite.close()
     throw error
   }
+}
+
+/** SQLite itself would leave out the group, whatever the umask; its other files take after this one. */
+function createFile(path: string): void {
+  if (!existsSync(path)) closeSync(openSync(path, 'a'))
 }
 
 function refuseForeignFile(sqlite: Sqlite.Database, path: string): void {

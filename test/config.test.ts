@@ -65,6 +65,7 @@ test('every setting has its documented default', () => {
     timezone: 'UTC',
     logFormat: 'text',
     pidDir: `${ROOT}data`,
+    umask: 0o077,
   })
 })
 
@@ -126,7 +127,7 @@ test.for([
 
 test('every number among the settings is tested at its limits here', () => {
   const numbers = Object.entries(readConfig({})).filter(([, value]) => typeof value === 'number')
-  expect(numbers).toHaveLength(7 + 10)
+  expect(numbers).toHaveLength(7 + 10 + 1)
 })
 
 test.for([
@@ -167,6 +168,29 @@ test('CHAT_TIMEZONE is the name of a time zone', () => {
   for (const value of ['Riyadh', 'Mars/Olympus']) {
     expect(refusal({ CHAT_TIMEZONE: value })).toBe(
       `CHAT_TIMEZONE must be the IANA name of a time zone, such as Asia/Riyadh, not "${value}"`,
+    )
+  }
+})
+
+test('the umask is octal and leaves others nothing', () => {
+  for (const value of ['0077', '077', '0027', '0007', '0037']) {
+    expect(readConfig({ CHAT_UMASK: value }).umask).toBe(Number.parseInt(value, 8))
+  }
+  // Nothing for others, and everything for the user itself: without that it could not read its own.
+  for (const value of [
+    '0022',
+    '0026',
+    '0000',
+    '0777',
+    '0177',
+    '77',
+    '0o077',
+    '63',
+    '0078',
+    'off',
+  ]) {
+    expect(refusal({ CHAT_UMASK: value })).toBe(
+      `CHAT_UMASK must be octal and leave nothing for others, such as 0077, 0027 or 0007, not "${value}"`,
     )
   }
 })

@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ChatError, systemCode } from '../errors.ts'
@@ -10,6 +19,7 @@ const READY_MS = 15_000
 /** How long a service may take to stop: longer than its own forced exit. */
 const STOP_MS = 15_000
 const STOP_POLL_MS = 20
+const APPENDED = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND
 
 /** The files by which the commands of one service find its process. */
 export interface ServiceFiles {
@@ -24,29 +34,26 @@ export function serviceFiles(pidDir: string, service: string): ServiceFiles {
 /**
  * The pid in a pid file, if that process is alive and is the one that wrote it: a pid file outlives a
  * crash, and its pid may be somebody else's by then.
+ *
+ * @throws ChatError `setup` for a symbolic link: somebody else has put it there
  */
 export function readPidFile(pidFile: string): number | undefined {
-  let lines: string[]
-  try {
-    lines = readFileSync(pidFile, 'utf8').split('\n')
-  } catch {
-    return undefined
-  }
-  const pid = Number(lines[0])
-  return pid > 0 && isSameProcess(pid, lines[1] ?? '') ? pid : undefined
+  const [pidText, startedAt = ''] = readExisting(pidFile).split('\n')
+  const pid = Number(pidText)
+  return pid > 0 && isSameProcess(pid, startedAt) ? pid : undefined
 }
 
 /**
  * Writes this process into the pid file, unless another living one stands there. Returns what takes
  * it away again.
  *
- * @throws ChatError `setup` when the folder cannot be written to
+ * @throws ChatError `setup` when the folder cannot be written to, or a symbolic link stands there
  */
 export function claimPidFile(pidFile: string): () => void {
   if (readPidFile(pidFile) !== undefined) return () => {}
   try {
     mkdirSync(join(pidFile, '..'), { recursive: true })
-    writeFileSync(pidFile, `${process.pid}\n${processStartedAt(process.pid)}\n`)
+    replaceFile(pidFile, `${process.pid}\n${processStartedAt(process.pid)}\n`)
   } catch (error) {
     throw unwritable(pidFile, error)
   }
@@ -104,6 +111,38 @@ export async function stopProcess(pid: number, signal: NodeJS.Signals): Promise<
   return true
 }
 
+/**
+ * Opens a pid or log file for reading; undefined when it is not there, or cannot be read.
+ *
+ * @throws ChatError `setup` for a symbolic link
+ */
+export function openExisting(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  } catch (error) {
+    if (systemCode(error) === 'ELOOP') throw isLink(path)
+    return undefined
+  }
+}
+
+/** '' for a file that is not there, or cannot be read. */
+function readExisting(path: string): string {
+  const file = openExisting(path)
+  if (file === undefined) return ''
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  } finally {
+    closeSync(file)
+  }
+}
+
+function isLink(path: string): ChatError {
+  const advice = 'Remove it, and let nobody else write to that folder.'
+  return new ChatError('setup', `${path} is a symbolic link, and is not followed. ${advice}`)
+}
+
 function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
@@ -117,7 +156,7 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
 function openLog(logFile: string): number {
   try {
     mkdirSync(join(logFile, '..'), { recursive: true })
-    return openSync(logFile, 'a')
+    return openSync(logFile, APPENDED | constants.O_NOFOLLOW)
   } catch (error) {
     throw unwritable(logFile, error)
   }
@@ -136,7 +175,17 @@ function readyOrProblem(child: ChildProcess): Promise<string | undefined> {
   })
 }
 
+/** Whoever reads it meanwhile finds what it held before or what it holds then, and never a part. */
+function replaceFile(path: string, content: string): void {
+  const next = `${path}.${process.pid}`
+  rmSync(next, { force: true })
+  // With x, no link is followed.
+  writeFileSync(next, content, { flag: 'wx' })
+  renameSync(next, path)
+}
+
 function unwritable(path: string, error: unknown): ChatError {
+  if (systemCode(error) === 'ELOOP') return isLink(path)
   const advice = 'Make its folder writable for this user, or set CHAT_PID_DIR.'
   return new ChatError('setup', `${path} cannot be written (${systemCode(error)}). ${advice}`)
 }

@@ -1,20 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { inspect, parseEnv } from 'node:util'
+import { inspect } from 'node:util'
 import { Command } from 'commander'
 import { type Config, flagOf, readConfig, type Setting, settings } from '../config.ts'
-import { ChatError, systemCode } from '../errors.ts'
+import { ChatError } from '../errors.ts'
 import { createLog, type Log, type LogFormat } from '../log.ts'
 import {
   claimPidFile,
+  openExisting,
   readPidFile,
   serviceFiles,
   startInBackground,
   stopProcess,
   tellStarter,
 } from './background.ts'
+import { envFiles, readEnvFile } from './env-file.ts'
 
 /** Exit code of `status` when the service is not running, as init scripts have it. */
 const NOT_RUNNING = 3
@@ -77,21 +79,18 @@ export function addCommand(program: Command, name: string, description: string):
   return command
 }
 
-/** Flags win over the environment, and that over the `.env` file of the current folder. */
+/**
+ * Flags win over the environment, and that over the `.env` files. From here on, what this process
+ * creates has the rights that CHAT_UMASK leaves: no command opens anything before it is set.
+ */
 export function configFrom(flags: Flags): Config {
   const given: Flags = {}
   for (const setting of flaggedSettings()) {
     given[setting.variable] = flags[camelCase(flagOf(setting).slice(2))]
   }
-  return readConfig(given, process.env, readEnvFile())
-}
-
-function readEnvFile(): Flags {
-  try {
-    return existsSync('.env') ? (parseEnv(readFileSync('.env', 'utf8')) as Flags) : {}
-  } catch (error) {
-    throw new ChatError('setup', `.env cannot be read (${systemCode(error)})`, { cause: error })
-  }
+  const config = readConfig(given, process.env, ...envFiles().map(readEnvFile))
+  process.umask(config.umask)
+  return config
 }
 
 /** Runs the command line; a ChatError becomes one line and exit code 1. */
@@ -196,9 +195,11 @@ function printReport(report: { service: string; running: boolean }): void {
 
 async function logs(service: Service, flags: Flags): Promise<void> {
   const { logFile } = serviceFiles(configFrom(flags).pidDir, service.name)
-  if (!existsSync(logFile)) {
+  const file = openExisting(logFile)
+  if (file === undefined) {
     throw new ChatError('setup', `there is no log at ${logFile}. Only "start -d" writes one.`)
   }
+  closeSync(file)
   // tail -F also copes with a log that is rotated away under it.
   const follow = flags.follow ? ['-F'] : []
   // Before there is a tail, so that it is never left behind.

@@ -1,16 +1,54 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { readEnvFile } from '../../src/cli/env-file.ts'
 import { connect } from '../support/clients.ts'
-import { runProgram, startChat, TestProgram, temporaryFolder } from '../support/processes.ts'
-import type { Environment } from '../support/running-program.ts'
+import { runProgram, startChat, temporaryFolder } from '../support/processes.ts'
+import { RunningProcess } from '../support/running-process.ts'
+import { type Environment, processEnvironment } from '../support/running-program.ts'
 import { BackgroundService } from '../support/services.ts'
 import { apiLines, daemonLines, linesOf } from '../support/start-up-lines.ts'
 import { waitFor } from '../support/wait.ts'
 
-/** The tick that a daemon started in `folder` says it has. */
-async function tick(folder: string, args: string[], settings: Environment): Promise<string> {
-  const program = new TestProgram('chat-websocket', ['start', ...args], folder, settings)
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The programs as they are installed, in a folder of the test's own. */
+function installation(): string {
+  const folder = temporaryFolder()
+  for (const name of ['bin', 'dist', 'package.json', 'schema.sql']) {
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true })
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  mkdirSync(join(folder, 'data'))
+  return folder
+}
+
+function startInstalled(root: string, args: string[], settings: Environment): RunningProcess {
+  const folder = temporaryFolder()
+  // What stands in the current folder is nobody's settings.
+  writeFileSync(join(folder, '.env'), 'CHAT_POLL_INTERVAL_MS=99\n')
+  const env = processEnvironment(folder, settings)
+  const program = new RunningProcess(
+    process.execPath,
+    [join(root, 'bin/chat-websocket.js'), ...args],
+    { cwd: folder, env },
+  )
+  onTestFinished(() => program.kill())
+  return program
+}
+
+/** The tick that an installed daemon says it has. */
+async function tick(root: string, args: string[], settings: Environment): Promise<string> {
+  const program = startInstalled(root, ['start', ...args], settings)
   const found = await program.printed(/every (\d+)ms/)
   await program.printed(/Direct broadcast via/)
   expect(program.errors).toBe('')
@@ -18,24 +56,65 @@ async function tick(folder: string, args: string[], settings: Environment): Prom
   return found
 }
 
-test('a flag wins over the environment, and that over .env', async () => {
-  const folder = temporaryFolder()
-  writeFileSync(join(folder, '.env'), '# The tick\nCHAT_POLL_INTERVAL_MS=30\n')
+test('a flag wins over the environment, that over .env, and the current folder has no say', async () => {
+  const root = installation()
   const environment = { CHAT_POLL_INTERVAL_MS: '20' }
 
-  expect(await tick(folder, [], {})).toBe('30')
-  expect(await tick(folder, [], environment)).toBe('20')
-  expect(await tick(folder, ['--poll-interval-ms', '15'], environment)).toBe('15')
+  expect(await tick(root, [], {})).toBe('10')
+  writeFileSync(join(root, 'data/.env'), '# The tick\nCHAT_POLL_INTERVAL_MS=40\n')
+  expect(await tick(root, [], {})).toBe('40')
+  writeFileSync(join(root, '.env'), 'CHAT_POLL_INTERVAL_MS=30\n')
+  expect(await tick(root, [], {})).toBe('30')
+  expect(await tick(root, [], environment)).toBe('20')
+  expect(await tick(root, ['--poll-interval-ms', '15'], environment)).toBe('15')
 })
 
-test('a .env that cannot be read is refused in one line', async () => {
-  const folder = temporaryFolder()
-  mkdirSync(join(folder, '.env'))
+test('a .env that somebody else may have written is refused in one line', async () => {
+  const root = installation()
+  const file = join(root, '.env')
+  writeFileSync(file, 'CHAT_POLL_INTERVAL_MS=30\n')
+  chmodSync(file, 0o620)
 
-  expect(await runProgram('chat-api', ['status'], folder)).toMatchObject({
-    code: 1,
-    errors: 'chat-api: .env cannot be read (EISDIR)\n',
-  })
+  const program = startInstalled(root, ['status'], {})
+
+  expect(await program.exit()).toBe(1)
+  expect(program.output).toBe(
+    `chat-websocket: ${file} can be written by others. Do: chmod go-w ${file}\n`,
+  )
+})
+
+test('a .env is read when it is of this user or of root, and nobody else can write it', () => {
+  const file = join(temporaryFolder(), '.env')
+  const refusal = () => {
+    try {
+      return readEnvFile(file)
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  expect(refusal()).toEqual({})
+  writeFileSync(file, 'CHAT_AUTH=none\n')
+  for (const mode of [0o600, 0o640, 0o644]) {
+    chmodSync(file, mode)
+    expect(refusal()).toEqual({ CHAT_AUTH: 'none' })
+  }
+  for (const mode of [0o660, 0o602]) {
+    chmodSync(file, mode)
+    expect(refusal()).toBe(`${file} can be written by others. Do: chmod go-w ${file}`)
+  }
+  rmSync(file)
+  mkdirSync(file, { mode: 0o700 })
+  expect(refusal()).toBe(`${file} cannot be read (EISDIR)`)
+})
+
+test.runIf(process.getuid?.() === 0)("a .env of another user's is refused", () => {
+  const file = join(temporaryFolder(), '.env')
+  writeFileSync(file, 'CHAT_AUTH=none\n', { mode: 0o600 })
+  chownSync(file, 65_534, 0)
+
+  expect(() => readEnvFile(file)).toThrow(
+    `${file} belongs to another user (uid 65534). Run this as that user, or: chown 0 ${file}`,
+  )
 })
 
 test.for([

@@ -1,0 +1,48 @@
+import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseEnv } from 'node:util'
+import { ChatError, systemCode } from '../errors.ts'
+
+const ENV_FILES = ['../../.env', '../../data/.env']
+const WRITABLE_BY_OTHERS = 0o022
+
+/**
+ * Where settings may stand: the project's folder, which comes first, and its data folder. Not the
+ * current folder: that may be anybody's, and settings say whom the chat believes.
+ */
+export function envFiles(): string[] {
+  return ENV_FILES.map((path) => fileURLToPath(new URL(path, import.meta.url)))
+}
+
+/**
+ * Reads the settings in a `.env` file; {} where there is none.
+ *
+ * @throws ChatError `setup` when somebody else may have written it, or it cannot be read
+ */
+export function readEnvFile(path: string): Record<string, string | undefined> {
+  let file: number | undefined
+  try {
+    file = openSync(path, 'r')
+    requireTrusted(path, fstatSync(file))
+    return parseEnv(readFileSync(file, 'utf8')) as Record<string, string>
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return {}
+    if (error instanceof ChatError) throw error
+    throw new ChatError('setup', `${path} cannot be read (${systemCode(error)})`, { cause: error })
+  } finally {
+    if (file !== undefined) closeSync(file)
+  }
+}
+
+/** Of the file that is open: another may have its name by now. */
+function requireTrusted(path: string, { uid, mode }: Stats): void {
+  const userId = process.getuid?.()
+  if (userId === undefined) return
+  if (uid !== userId && uid !== 0) {
+    const advice = `Run this as that user, or: chown ${userId} ${path}`
+    throw new ChatError('setup', `${path} belongs to another user (uid ${uid}). ${advice}`)
+  }
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) {
+    throw new ChatError('setup', `${path} can be written by others. Do: chmod go-w ${path}`)
+  }
+}
