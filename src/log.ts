@@ -20,22 +20,40 @@ export function createLog(
   const line = format === 'json' ? jsonLine : textLine
   return {
     plain: (message) =>
-      write(format === 'json' ? jsonLine(now(), 'info', message) : `${message}\n`),
+      write(format === 'json' ? jsonLine(now(), 'info', message) : `${escapedLines(message)}\n`),
     info: (message) => write(line(now(), 'info', message)),
     warn: (message) => write(line(now(), 'warn', message)),
     error: (message, error) => write(line(now(), 'error', message, error)),
   }
 }
 
+/** What a terminal would obey rather than show: a log is read in one, and holds what others sent. */
+const CONTROLS = /\p{Cc}/gu
+
+/** Shows each control character as it would be written in a program: \x1b. */
+function escaped(text: string): string {
+  return text.replace(CONTROLS, (control) => (control === '\n' ? '\\n' : `\\x${hex(control)}`))
+}
+
+function escapedLines(text: string): string {
+  return text.split('\n').map(escaped).join('\n')
+}
+
+function hex(control: string): string {
+  return control.charCodeAt(0).toString(16).padStart(2, '0')
+}
+
 function textLine(time: Date, level: string, message: string, error?: unknown): string {
   const stamp = time.toISOString().slice(0, 19).replace('T', ' ')
-  const detail = error === undefined ? '' : `\n${describe(error)}`
-  return `${stamp} ${level.padEnd(5)} ${message}${detail}\n`
+  const detail = error === undefined ? '' : `\n${escapedLines(describe(error))}`
+  return `${stamp} ${level.padEnd(5)} ${escaped(message)}${detail}\n`
 }
 
 function jsonLine(time: Date, level: string, message: string, error?: unknown): string {
   const detail = error === undefined ? undefined : describe(error)
-  return `${JSON.stringify({ time: time.toISOString(), level, message, error: detail })}\n`
+  const entry = JSON.stringify({ time: time.toISOString(), level, message, error: detail })
+  // JSON itself escapes only those below a space.
+  return `${entry.replace(CONTROLS, (control) => `\\u00${hex(control)}`)}\n`
 }
 
 function describe(error: unknown): string {

@@ -61,3 +61,19 @@ test('in JSON every entry is one object on one line', () => {
     },
   ])
 })
+
+test('what a terminal would obey is shown instead, and a message keeps to its line', () => {
+  const sent = 'a\x1b[2J\r\n2026-01-23 20:30:45 info  Stopped\x07\x7f\x9b31m'
+  const shown = 'a\\x1b[2J\\x0d\\n2026-01-23 20:30:45 info  Stopped\\x07\\x7f\\x9b31m'
+  for (const level of ['info', 'warn', 'error'] as const) {
+    const line = written('text', (log) => log[level](sent))
+    expect(line).toBe(`2026-01-23 20:30:45 ${level.padEnd(5)} ${shown}\n`)
+  }
+  // A stack has lines, and so have the start-up lines of a program that reports a bug.
+  const error = new Error('why\x1b[2J\nnot')
+  expect(written('text', (log) => log.error('It failed', error))).toContain('why\\x1b[2J\nnot\n')
+  expect(written('text', (log) => log.plain('one\ntwo\x1b'))).toBe('one\ntwo\\x1b\n')
+  const json = written('json', (log) => log.info(sent))
+  expect(json.trimEnd()).not.toMatch(/\p{Cc}/u)
+  expect(JSON.parse(json).message).toBe(sent)
+})

@@ -35,6 +35,7 @@ import {
   type RunningService,
   run,
 } from './program.ts'
+import { printJson, printTable } from './terminal.ts'
 
 /** A token that is minted by hand is for trying things out. */
 const TOKEN_VALID_SECONDS = 60 * 60
@@ -148,7 +149,7 @@ async function describeDaemon(chat: Chat): Promise<Record<string, string | numbe
 
 async function listConnections(flags: Flags): Promise<void> {
   const rows = await withChat(configFrom(flags), (chat) => chat.connections.list())
-  if (flags.json) return console.log(JSON.stringify(rows.map(connectionJson)))
+  if (flags.json) return printJson(rows.map(connectionJson))
   const cells = rows.map((row) => Object.values(connectionJson(row)).map(String))
   printTable([['USER', 'USERNAME', 'NAME', 'SINCE (UTC)', 'ADDRESS', 'QUEUE (BYTES)'], ...cells])
 }
@@ -161,20 +162,6 @@ function connectionJson(row: ConnectionRow): Record<string, string | number> {
     connected_at: row.connectedAt,
     address: row.address,
     queue_bytes: row.bufferedBytes,
-  }
-}
-
-function printTable(rows: string[][]): void {
-  const widths = rows[0]?.map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  )
-  for (const row of rows) {
-    console.log(
-      row
-        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
   }
 }
 

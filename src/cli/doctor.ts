@@ -11,13 +11,14 @@ import { type Finding, warning } from './checks/finding.ts'
 import { checkClock, checkOpenFiles, checkUploads } from './checks/machine.ts'
 import { checkPort } from './checks/ports.ts'
 import { configFrom, type Flags } from './program.ts'
+import { printJson, printTable } from './terminal.ts'
 
 /** `chat-websocket doctor`: a line for each check; exit code 1 when one of them is an error. */
 export async function doctor(flags: Flags): Promise<void> {
   const findings = await diagnose(configFrom(flags))
   const hasError = findings.some((finding) => finding.level === 'error')
-  if (flags.json) console.log(JSON.stringify({ healthy: !hasError, checks: findings }))
-  else print(findings)
+  if (flags.json) printJson({ healthy: !hasError, checks: findings })
+  else printTable(findings.map(rowOf))
   if (hasError) process.exitCode = 1
 }
 
@@ -94,9 +95,7 @@ function pidOf({ pidDir }: Config, service: string): number | undefined {
   return readPidFile(serviceFiles(pidDir, service).pidFile)
 }
 
-function print(findings: Finding[]): void {
-  const width = Math.max(...findings.map(({ check }) => check.length))
-  for (const { level, check, message } of findings) {
-    console.log(`${level.padEnd('warning'.length)}  ${check.padEnd(width)}  ${message}`)
-  }
+/** A warning stands out among lines that are all as wide. */
+function rowOf({ level, check, message }: Finding): string[] {
+  return [level.padEnd('warning'.length), check, message]
 }

@@ -17,6 +17,7 @@ import {
   tellStarter,
 } from './background.ts'
 import { envFiles, readEnvFile } from './env-file.ts'
+import { printJson, printLine } from './terminal.ts'
 
 /** Exit code of `status` when the service is not running, as init scripts have it. */
 const NOT_RUNNING = 3
@@ -180,7 +181,7 @@ async function status(service: Service, flags: Flags): Promise<void> {
   const isRunning = pid !== undefined
   const details = isRunning ? { pid, ...(await service.describe(config)) } : {}
   const report = { service: service.name, running: isRunning, ...details }
-  if (flags.json) console.log(JSON.stringify(report))
+  if (flags.json) printJson(report)
   else printReport(report)
   if (!isRunning) process.exitCode = NOT_RUNNING
 }
@@ -189,7 +190,7 @@ function printReport(report: { service: string; running: boolean }): void {
   const { service, running, ...details } = report
   console.log(`${service} is ${running ? 'running' : 'not running'}`)
   for (const [label, value] of Object.entries(details)) {
-    console.log(`  ${label.replaceAll('_', ' ')}: ${value}`)
+    printLine(`  ${label.replaceAll('_', ' ')}: ${value}`)
   }
 }
 
