@@ -161,6 +161,13 @@ export const limits = {
     refusal: 'The server takes many files at the moment. Please try again in a moment.',
     reason: 'each is a file descriptor and up to 20 MB of disk',
   }),
+  imageParts: fixed({
+    what: 'parts of an image (segments of a JPEG, chunks of a PNG or WebP)',
+    max: 10_000,
+    per: 'request',
+    beyond: '413',
+    reason: 'each is looked at; a camera writes some dozens, and a long animation a few thousand',
+  }),
 
   // Logins.
   failedLogins: fixed({

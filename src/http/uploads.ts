@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileTypeFromFile } from 'file-type'
 import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
+import { withoutMetadata } from './image-metadata.ts'
 
 export type MediaKind = 'image' | 'voice'
 
@@ -16,6 +17,7 @@ export interface Upload {
   name: string
   /** Decided by its bytes, whatever the client called it. */
   extension: string
+  /** As it is kept: what a picture says of where and when it was taken is not. */
   bytes: number
 }
 
@@ -167,12 +169,14 @@ export class Uploads {
         if (bytes <= bytesMax) yield chunk
       }
     }
-    await pipeline(stream, withinLimit, createWriteStream(path, { flags: 'wx', flush: true }))
+    const file = createWriteStream(path, { flags: 'wx', flush: true })
+    if (kind === 'image') await pipeline(stream, withinLimit, withoutMetadata, file)
+    else await pipeline(stream, withinLimit, file)
     if (bytes > bytesMax) {
       throw new ChatError('too_large', `${kind} must be at most ${megabytes(bytesMax)} in size`)
     }
     if (bytes === 0) throw new ChatError('invalid', `${kind} is an empty file`)
-    return bytes
+    return file.bytesWritten
   }
 }
 
