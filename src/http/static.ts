@@ -1,5 +1,6 @@
+import { realpath } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { extname, resolve as resolvePath, sep } from 'node:path'
+import { extname, join, resolve as resolvePath, sep } from 'node:path'
 import send from 'send'
 import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
 
@@ -45,8 +46,13 @@ const PAGE_POLICY = [
   "frame-ancestors 'self'",
 ].join('; ')
 
+/** What the system says of a path at which there can be no file. */
+const NO_FILE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']
+
 interface Folder {
   root: string
+  /** Whether a symbolic link in it is as good as what it points to. */
+  followsLinks: boolean
   options: send.SendOptions
   headers: (response: ServerResponse, path: string) => void
 }
@@ -62,7 +68,8 @@ export function mediaFolder(root: string, isPrivate: boolean): Folder {
     response.setHeader('Cache-Control', `${scope}, max-age=${MEDIA_MAX_AGE_SECONDS}, immutable`)
     setMediaHeaders(response, path)
   }
-  return { root, options: { root, index: false as const, cacheControl: false }, headers }
+  const options = { root, index: false as const, cacheControl: false }
+  return { root, followsLinks: false, options, headers }
 }
 
 /**
@@ -75,22 +82,24 @@ export function pagesFolder(root: string, uploadsDir: string): Folder {
     if (path.startsWith(uploadsPrefix)) setMediaHeaders(response, path)
     else setPageHeaders(response)
   }
-  return { root, options: { root, index: 'index.html', maxAge: 0 }, headers }
+  const options = { root, index: 'index.html', maxAge: 0 }
+  return { root, followsLinks: true, options, headers }
 }
 
 /**
  * Answers with a file: ranges, conditional requests and caching are `send`'s business.
  *
  * @param path of the file below the folder, as it stands in the URL
- * @throws ChatError `not_found`, also for dot files and anything outside the folder; the system's
- *   error for a file that is there and cannot be read
+ * @throws ChatError `not_found`, also for dot files, anything outside the folder and what a symbolic
+ *   link leads to; the system's error for a file that is there and cannot be read
  */
-export function sendFile(
+export async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
   folder: Folder,
   path: string,
 ): Promise<void> {
+  if (!folder.followsLinks) await refuseLinks(folder.root, path)
   return new Promise((resolve, reject) => {
     const stream = send(request, path, { ...folder.options, dotfiles: 'ignore' })
     stream.on('headers', folder.headers)
@@ -108,6 +117,21 @@ export function sendFile(
     })
     stream.pipe(response)
   })
+}
+
+/** The folder itself may be a link: its owner has put it where it is. */
+async function refuseLinks(root: string, path: string): Promise<void> {
+  try {
+    const plainPath = join(sep, decodeURIComponent(path))
+    const [realRoot, realFile] = await Promise.all([
+      realpath(root),
+      realpath(join(root, plainPath)),
+    ])
+    if (join(realFile, sep) === join(realRoot, plainPath, sep)) return
+  } catch (error) {
+    if (!(error instanceof URIError) && !NO_FILE.includes(systemCode(error))) throw error
+  }
+  throw notFound()
 }
 
 export function notFound(): ChatError {

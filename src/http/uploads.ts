@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { access, constants, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { access, constants, link, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -40,6 +40,7 @@ const EXTENSIONS: Record<MediaKind, Record<string, string>> = {
 }
 
 const FOLDERS: Record<MediaKind, string> = { image: 'chat/images', voice: 'chat/voice' }
+const PARENT = 'chat'
 const TAKEN: Record<MediaKind, string> = {
   image: 'JPEG, PNG, GIF or WebP',
   voice: 'MP3, M4A, AAC, OGG, Opus, WebM, WAV, AMR or 3GP',
@@ -76,14 +77,16 @@ export class Uploads {
     this.bytesMax = Math.max(bytesMax.image, bytesMax.voice)
   }
 
-  /** @throws ChatError `setup` when the folder cannot be written to */
+  /** @throws ChatError `setup` when the folder cannot be written to, or leads elsewhere */
   async prepare(): Promise<void> {
     try {
-      for (const folder of [INCOMING, ...Object.values(FOLDERS)]) {
+      for (const folder of [INCOMING, PARENT, ...Object.values(FOLDERS)]) {
+        await refuseLink(join(this.#folder, folder))
         await mkdir(join(this.#folder, folder), { recursive: true })
         await access(join(this.#folder, folder), constants.W_OK)
       }
     } catch (error) {
+      if (error instanceof ChatError) throw error
       const advice = `Make it writable for this user, or set CHAT_UPLOADS_DIR. (${systemCode(error)})`
       const message = `The uploads folder ${this.#folder} cannot be written to. ${advice}`
       throw new ChatError('setup', message, { cause: error })
@@ -178,6 +181,14 @@ export class Uploads {
     if (bytes === 0) throw new ChatError('invalid', `${kind} is an empty file`)
     return file.bytesWritten
   }
+}
+
+/** Where the uploads folder itself is, its owner says; below it, no file may land anywhere else. */
+async function refuseLink(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined)
+  if (stats?.isSymbolicLink() !== true) return
+  const advice = 'Replace it by a folder, or set CHAT_UPLOADS_DIR to where files are to be kept'
+  throw new ChatError('setup', `${path} is a symbolic link, and is not followed. ${advice}.`)
 }
 
 async function extensionOf(kind: MediaKind, path: string): Promise<string> {

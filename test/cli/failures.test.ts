@@ -1,4 +1,12 @@
-import { mkdirSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
@@ -96,6 +104,24 @@ test('an uploads folder that cannot be written to is refused', async () => {
       'Make it writable for this user, or set CHAT_UPLOADS_DIR. (ENOTDIR)',
   )
 })
+
+test.for(['.incoming', 'chat', 'chat/images', 'chat/voice'])(
+  'an uploads folder in which %s leads elsewhere is refused',
+  async (name) => {
+    const folder = temporaryFolder()
+    const uploads = join(folder, 'uploads')
+    const elsewhere = join(folder, 'elsewhere')
+    mkdirSync(elsewhere)
+    mkdirSync(join(uploads, name, '..'), { recursive: true })
+    symlinkSync(elsewhere, join(uploads, name))
+
+    expect(await refusal('chat-api', folder)).toBe(
+      `${join(uploads, name)} is a symbolic link, and is not followed. ` +
+        'Replace it by a folder, or set CHAT_UPLOADS_DIR to where files are to be kept.',
+    )
+    expect(readdirSync(elsewhere)).toEqual([])
+  },
+)
 
 test.for(PROGRAMS)(
   '%s refuses a pid folder that cannot be written to, before it starts',

@@ -273,15 +273,50 @@ test('nothing outside the folder can be reached, and no path is told', async () 
 })
 
 test('a file that is there and cannot be read is an error in the log, not a 404', async () => {
-  const { folder, url, uploads } = await start()
-  symlinkSync(join(folder, 'b.jpg'), join(folder, 'a.jpg'))
-  symlinkSync(join(folder, 'a.jpg'), join(folder, 'b.jpg'))
-  symlinkSync(join(folder, 'a.jpg'), join(uploads, 'loop.jpg'))
-  const { status, text } = await getRaw(url, '/uploads/loop.jpg')
+  const folder = temporaryFolder()
+  mkdirSync(join(folder, 'public', 'uploads'), { recursive: true })
+  symlinkSync('loop.txt', join(folder, 'public', 'loop.txt'))
+  const { status, text } = await getRaw(await startServer(folder), '/loop.txt')
   expect({ status, body: JSON.parse(text) }).toEqual({
     status: 500,
     body: { status: 'error', message: 'Internal error' },
   })
+})
+
+test('no link among the uploads is followed, be it a file, a folder or one above', async () => {
+  const { folder, url, uploads } = await start()
+  const elsewhere = join(folder, 'elsewhere')
+  mkdirSync(join(elsewhere, 'images'), { recursive: true })
+  writeFileSync(join(elsewhere, 'images', 'secret.jpg'), 'secret')
+  writeFileSync(join(uploads, 'own.jpg'), 'own')
+  symlinkSync(elsewhere, join(uploads, 'folder'))
+  symlinkSync(join(elsewhere, 'images', 'secret.jpg'), join(uploads, 'file.jpg'))
+  symlinkSync(join(uploads, 'own.jpg'), join(uploads, 'alias.jpg'))
+  symlinkSync(join(uploads, 'loop.jpg'), join(uploads, 'loop.jpg'))
+
+  const paths = ['file.jpg', 'folder/images/secret.jpg', 'alias.jpg', 'loop.jpg', '%66ile.jpg']
+  for (const path of paths) {
+    const { status, text } = await getRaw(url, `/uploads/${path}`)
+    expect({ path, status, body: JSON.parse(text) }).toEqual({
+      path,
+      status: 404,
+      body: NOTHING_HERE,
+    })
+  }
+  const { status, text } = await getRaw(url, '/uploads/./folder/../own.jpg')
+  expect({ status, text }).toEqual({ status: 200, text: 'own' })
+})
+
+test('the uploads folder itself may be a link', async () => {
+  const folder = temporaryFolder()
+  const disk = join(folder, 'disk')
+  const uploads = join(folder, 'uploads')
+  mkdirSync(disk)
+  symlinkSync(disk, uploads)
+  const { url } = await startApi(folder, { CHAT_UPLOADS_DIR: uploads })
+  writeFileSync(join(disk, 'own.jpg'), 'own')
+
+  expect(await getRaw(url, '/uploads/own.jpg')).toMatchObject({ status: 200, text: 'own' })
 })
 
 test('files are only read: other methods are answered 405 and say which to use', async () => {
