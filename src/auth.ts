@@ -166,13 +166,18 @@ export function requireBroadcaster(request: IncomingMessage, secret: string): vo
  * @throws ChatError `forbidden`
  */
 export function requireOperator(request: IncomingMessage, secret: string): void {
-  if (isLocalProgram(request) && asksForLoopback(request)) return
-  if (carriesSecret(request, secret)) return
+  if (isOperator(request, secret)) return
   throw new ChatError(
     'forbidden',
     'Only programs on the server may see this, or those that send Authorization: Bearer with the ' +
       'metrics secret',
   )
+}
+
+/** Whether `requireOperator` would let it pass. */
+export function isOperator(request: IncomingMessage, secret: string): boolean {
+  if (isLocalProgram(request) && asksForLoopback(request)) return true
+  return carriesSecret(request, secret)
 }
 
 /** A proxy on this machine speaks for the whole world, and so does a page in a browser. */

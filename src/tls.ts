@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { createSecureContext } from 'node:tls'
 import { ChatError, systemCode } from './errors.ts'
 
@@ -23,4 +24,10 @@ export function readCertificate(certFile: string, keyFile: string): Certificate 
     const files = `CHAT_TLS_CERT ${certFile} and CHAT_TLS_KEY ${keyFile}`
     throw new ChatError('setup', `${files} cannot be used (${reason})`, { cause: error })
   }
+}
+
+/** Over TLS: tells the client that this host is not to be asked without it, for a year. */
+export function setTransportSecurity(response: ServerResponse): void {
+  const isEncrypted = response.socket !== null && 'encrypted' in response.socket
+  if (isEncrypted) response.setHeader('Strict-Transport-Security', 'max-age=31536000')
 }

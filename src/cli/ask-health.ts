@@ -17,11 +17,15 @@ export interface HealthAnswer {
   code: string
 }
 
-/** @param serverUrl 'http://127.0.0.1:8080', or with https, ws or wss */
-export async function askHealth(serverUrl: string): Promise<HealthAnswer> {
+/**
+ * @param serverUrl 'http://127.0.0.1:8080', or with https, ws or wss
+ * @param metricsSecret for a server that tells operators more; not where others may have said where
+ */
+export async function askHealth(serverUrl: string, metricsSecret = ''): Promise<HealthAnswer> {
   const url = new URL('/health', serverUrl.replace(/^ws/, 'http'))
+  const headers = metricsSecret === '' ? {} : { Authorization: `Bearer ${metricsSecret}` }
   try {
-    const { status, body } = await get(url)
+    const { status, body } = await get(url, headers)
     return { ...readAnswer(body), status, code: '' }
   } catch (cause) {
     return { status: undefined, message: '', data: {}, code: systemCode(cause) }
@@ -33,11 +37,11 @@ export function healthLine({ status, message, code }: HealthAnswer): string {
   return status === undefined ? `no answer (${code || 'not HTTP'})` : message
 }
 
-function get(url: URL): Promise<{ status: number; body: string }> {
+function get(url: URL, headers: Record<string, string>): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const request = url.protocol === 'https:' ? httpsRequest : httpRequest
     // The certificate is for the public name, not for 127.0.0.1.
-    const options = { rejectUnauthorized: false, agent: false }
+    const options = { rejectUnauthorized: false, agent: false, headers }
     const timer = setTimeout(() => sent.destroy(timeout()), TIMEOUT_MS)
     const sent = request(url, options, (response) => {
       readBody(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject)

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { requireOperator } from '../auth.ts'
+import { isOperator, requireOperator } from '../auth.ts'
 import { ChatError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
+import { setTransportSecurity } from '../tls.ts'
 
 /** A daemon that has not polled for longer is in trouble: 500 ticks came to nothing. */
 export const POLL_OLD_MS = 5_000
@@ -11,7 +12,7 @@ const UNHEALTHY_RETRY_SECONDS = '5'
 
 export interface PlainHttpParts {
   metrics: Metrics
-  /** '' = nobody but this machine may read the metrics. */
+  /** '' = nobody but this machine may read the metrics, and the pid. */
   metricsSecret: string
   /** Why nothing can be stored; undefined while it can. */
   databaseProblem: () => string | undefined
@@ -32,6 +33,7 @@ export function createPlainHttp(
   return async (request, response) => {
     const { status, body, headers } = await answer(request, parts).catch(forbidden)
     const isText = typeof body === 'string'
+    setTransportSecurity(response)
     response.writeHead(status, {
       'Content-Type': isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8',
       'Cache-Control': 'no-store',
@@ -46,9 +48,9 @@ async function answer(request: IncomingMessage, parts: PlainHttpParts): Promise<
   const path = (request.url ?? '/').split('?', 1)[0]
   if (path !== '/health' && path !== '/metrics') return WEBSOCKET_ONLY
   if (request.method !== 'GET' && request.method !== 'HEAD') return GET_ONLY
-  return path === '/health'
-    ? health(parts.pollAgeMs(), parts.databaseProblem())
-    : metrics(request, parts)
+  if (path === '/metrics') return metrics(request, parts)
+  const isForOperator = isOperator(request, parts.metricsSecret)
+  return health(parts.pollAgeMs(), parts.databaseProblem(), isForOperator)
 }
 
 const WEBSOCKET_ONLY: HttpAnswer = {
@@ -73,8 +75,10 @@ function forbidden(error: unknown): HttpAnswer {
 export function health(
   pollAgeMs: number | undefined,
   databaseProblem: string | undefined,
+  isForOperator = false,
 ): HttpAnswer {
-  const data = { service: 'chat-websocket', pid: process.pid, poll_age_ms: pollAgeMs ?? null }
+  const pid = isForOperator ? { pid: process.pid } : {}
+  const data = { service: 'chat-websocket', ...pid, poll_age_ms: pollAgeMs ?? null }
   const message = problemOf(pollAgeMs) ?? databaseProblem
   if (message === undefined) {
     return { status: 200, body: { status: 'success', message: 'OK', data } }

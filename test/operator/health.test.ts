@@ -7,9 +7,11 @@ import { openDatabase } from '../../src/database.ts'
 import { processStartedAt } from '../../src/process-identity.ts'
 import { health, POLL_OLD_MS } from '../../src/websocket/plain-http.ts'
 import { get } from '../support/clients.ts'
+import { runDoctor } from '../support/doctor.ts'
 import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
+import { startWebApplication } from '../support/web-application.ts'
 
 test('the daemon is healthy while it polls, and 503 while its polls fail', async () => {
   const folder = temporaryFolder()
@@ -100,4 +102,49 @@ test('the API is 503 when it cannot read its database', async () => {
   expect(status).toBe(503)
   expect(headers.get('retry-after')).toBe('5')
   expect(body).toEqual({ status: 'error', message: 'The database cannot be read' })
+})
+
+const METRICS_SECRET = 'metrics-secret-0123456789-abcdefghijkl'
+const BY_PROXY = { 'x-forwarded-for': '203.0.113.7' }
+const WITH_SECRET = { ...BY_PROXY, authorization: `Bearer ${METRICS_SECRET}` }
+
+test('strangers are told that both do well, and neither pids nor how many are online', async () => {
+  const { api, daemon } = await startChat({ CHAT_METRICS_SECRET: METRICS_SECRET })
+  const ask = async (url: string, headers: Record<string, string>) => {
+    const { status, body } = await get(`${url.replace('ws:', 'http:')}/health`, headers)
+    expect(status).toBe(200)
+    return body.data
+  }
+
+  const daemon_polled_at = expect.stringMatching(/^\d{4}-\d\d-\d\d /)
+  const poll_age_ms = expect.any(Number)
+  for (const headers of [BY_PROXY, { ...BY_PROXY, authorization: 'Bearer x' }]) {
+    const told = { service: 'chat-api', daemon: 'running', daemon_polled_at }
+    expect(await ask(api.url, headers)).toEqual(told)
+    expect(await ask(daemon.url, headers)).toEqual({ service: 'chat-websocket', poll_age_ms })
+  }
+  expect(await ask(api.url, WITH_SECRET)).toMatchObject({
+    pid: api.program.pid,
+    daemon_pid: daemon.program.pid,
+    connected_users: 0,
+  })
+  expect(await ask(daemon.url, WITH_SECRET)).toMatchObject({ pid: daemon.program.pid })
+})
+
+test('doctor names the secret when it is set, so that it is told what operators are told', async () => {
+  const asked: (string | undefined)[] = []
+  const url = await startWebApplication((request, response) => {
+    asked.push(request.headers.authorization)
+    response.end(JSON.stringify({ message: 'OK', data: { service: 'chat-api' } }))
+  })
+  const settings = { CHAT_API_PORT: new URL(url).port }
+
+  const told = await runDoctor(temporaryFolder(), settings)
+  await runDoctor(temporaryFolder(), { ...settings, CHAT_METRICS_SECRET: METRICS_SECRET })
+
+  expect(asked).toEqual([undefined, `Bearer ${METRICS_SECRET}`])
+  expect(told.found('chat-api')).toMatchObject({
+    level: 'ok',
+    message: expect.stringContaining('to hear its pid, set its CHAT_METRICS_SECRET here too'),
+  })
 })

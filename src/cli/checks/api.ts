@@ -7,7 +7,7 @@ import { error, type Finding, ok, warning } from './finding.ts'
 /** What came of asking chat-api for its health. */
 export interface ApiAnswer extends HealthAnswer {
   url: string
-  /** Undefined when it is not chat-api that answered. */
+  /** Undefined when it does not say, or is not chat-api. */
   pid: number | undefined
 }
 
@@ -16,10 +16,9 @@ export async function askApi(config: Config): Promise<ApiAnswer | undefined> {
   if (config.apiPort === 0) return undefined
   const scheme = config.tlsCert === '' ? 'http' : 'https'
   const url = `${scheme}://${urlHost(reachable(config.host))}:${config.apiPort}`
-  const answer = await askHealth(url)
-  const { service, pid } = answer.data
-  const isApi = service === 'chat-api' && typeof pid === 'number'
-  return { ...answer, url: `${url}/health`, pid: isApi ? pid : undefined }
+  const answer = await askHealth(url, config.metricsSecret)
+  const { pid } = answer.data
+  return { ...answer, url: `${url}/health`, pid: typeof pid === 'number' ? pid : undefined }
 }
 
 /** @param watched undefined when it is not known which daemon is the right one */
@@ -38,7 +37,12 @@ export function checkApi(api: ApiAnswer | undefined, watched: WatchedDaemon | un
   if (api.status !== 200) {
     return error(name, `${api.url} answers ${api.status}: ${api.message}. See: chat-api logs`)
   }
-  if (api.pid === undefined) return error(name, `what answers at ${api.url} is not chat-api`)
+  if (api.data.service !== 'chat-api') {
+    return error(name, `what answers at ${api.url} is not chat-api`)
+  }
+  if (api.pid === undefined) {
+    return ok(name, `answers at ${api.url}; to hear its pid, set its CHAT_METRICS_SECRET here too`)
+  }
   if (watched !== undefined && api.data.daemon_pid !== (watched.daemon?.pid ?? null)) {
     const advice = 'set the same CHAT_DATABASE for both, then: chat-api restart'
     return error(name, `answers, but works on another database than this one: ${advice}`)

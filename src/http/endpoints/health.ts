@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { isOperator } from '../../auth.ts'
 import type { Chat } from '../../chat/chat.ts'
 import type { WatchedDaemon } from '../../chat/watch.ts'
 import { ChatError } from '../../errors.ts'
@@ -7,21 +8,24 @@ import { success } from '../response.ts'
 
 /**
  * GET /health: 200 while the database answers, 503 when it does not, or when requests have just been
- * answered 503; data.connected_users says how many are online. The daemon's health is told in data.daemon, not in the status: this process takes
+ * answered 503. The daemon's health is told in data.daemon, not in the status: this process takes
  * messages whether or not that one delivers them, and taking it out of service would only lose them.
+ * Operators are also told data.pid, data.daemon_pid and data.connected_users, how many are online.
  */
 export const health: Endpoint = {
   methods: ['GET'],
   access: 'public',
-  handle: async ({ chat, problem }) => {
+  handle: async ({ chat, problem, request, metricsSecret }) => {
     const { state, daemon, userCount } = await read(chat)
     const data = {
       service: 'chat-api',
-      pid: process.pid,
       daemon: state,
-      daemon_pid: daemon?.pid ?? null,
       daemon_polled_at: daemon === undefined ? null : chat.clock.shown(daemon.polledAt),
-      connected_users: userCount,
+      ...(isOperator(request, metricsSecret) && {
+        pid: process.pid,
+        daemon_pid: daemon?.pid ?? null,
+        connected_users: userCount,
+      }),
     }
     return problem === undefined ? success('OK', data) : { status: 'error', message: problem, data }
   },
