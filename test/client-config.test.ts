@@ -1,6 +1,11 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { connect, get } from './support/clients.ts'
+import { withDatabase } from './support/doctor.ts'
 import { startApi, startChat, temporaryFolder } from './support/processes.ts'
+import { environment } from './support/running-program.ts'
 
 async function clientConfig(apiUrl: string) {
   const { status, body } = await get(`${apiUrl}/client_config.json`)
@@ -52,4 +57,57 @@ test('pages may load nothing from elsewhere and run nothing inline', async () =>
   const policy = headers.get('Content-Security-Policy')
   expect(policy).toContain("default-src 'self'")
   expect(policy).not.toContain('unsafe')
+})
+
+/** The headers of a page, and what client_config.json says, to whoever asks for this host. */
+async function asHost(url: string, host: string) {
+  const ask = async (path: string) => {
+    const { hostname, port } = new URL(url)
+    const asking = request({ hostname, port, path, headers: { host }, agent: false }).end()
+    const [response] = (await once(asking, 'response')) as [IncomingMessage]
+    return { policy: response.headers['content-security-policy'], body: await text(response) }
+  }
+  const directives = String((await ask('/')).policy).split('; ')
+  return {
+    directives,
+    connect: directives.find((directive) => directive.startsWith('connect-src')),
+    config: JSON.parse((await ask('/client_config.json')).body).data.websocket_url,
+  }
+}
+
+test("a page may connect to the daemon's own address, and to no other", async () => {
+  const { api, daemon } = await startChat()
+  const { port } = new URL(daemon.url)
+  for (const host of ['localhost', 'shop.example', 'my_shop.local', '192.168.1.5']) {
+    const { connect, config } = await asHost(api.url, `${host}:8080`)
+    expect(connect).toBe(`connect-src 'self' blob: ws://${host}:${port}`)
+    expect(config).toBe(`ws://${host}:${port}`)
+  }
+  // A policy has no way to name it.
+  expect((await asHost(api.url, '[::1]:8080')).connect).toBe("connect-src 'self' blob: ws:")
+
+  const publicUrl = 'wss://shop.example/ws;x'
+  const proxied = await startApi(temporaryFolder(), { CHAT_PUBLIC_WS_URL: publicUrl })
+  const { connect, config } = await asHost(proxied.url, 'shop.example')
+  expect(connect).toBe("connect-src 'self' blob: wss://shop.example")
+  expect(config).toBe(publicUrl)
+})
+
+test('no Host header gets another word into the policy of a page', async () => {
+  const { url } = await startApi(temporaryFolder(), { CHAT_WS_PORT: '18089' })
+  const usual = await asHost(url, 'localhost')
+  for (const host of ['a;script-src', 'a,b', "'self'", '*', '*.example', 'a b', '%2a']) {
+    const { directives, config } = await asHost(url, host)
+    expect({ host, directives }).toEqual({ host, directives: usual.directives })
+    expect(config).toBe('ws://localhost:18089')
+  }
+})
+
+test('a page is served, with a policy, while its database cannot be read', async () => {
+  const folder = temporaryFolder()
+  const { url } = await startApi(folder, { CHAT_WS_PORT: '18089' })
+  withDatabase(environment(folder).CHAT_DATABASE as string, (database) => {
+    database.exec('ALTER TABLE daemons RENAME TO hidden_daemons')
+  })
+  expect((await asHost(url, 'localhost')).connect).toContain(' ws://localhost:18089')
 })

@@ -15,7 +15,7 @@ import { limits } from '../limits.ts'
 import { Listener } from '../listener.ts'
 import type { Log } from '../log.ts'
 import { Quota, RateLimit, Share } from '../rate-limits.ts'
-import type { Certificate } from '../tls.ts'
+import { type Certificate, setTransportSecurity } from '../tls.ts'
 import type { ApiMetrics } from './api-metrics.ts'
 import { Availability } from './availability.ts'
 import { type BodyRules, readForm } from './body.ts'
@@ -25,6 +25,7 @@ import { sendAnswer, sendError, statusOf } from './response.ts'
 import { answerPreflight, endpointAt, methodsOf, requireMethod } from './routes.ts'
 import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import type { Uploads } from './uploads.ts'
+import { websocketUrl } from './websocket-url.ts'
 
 const UPLOADS_PREFIX = '/uploads/'
 /**
@@ -84,7 +85,6 @@ export class ApiServer {
   readonly #options: ApiOptions
   readonly #listener: Listener
   readonly #media: ReturnType<typeof mediaFolder>
-  readonly #pages: ReturnType<typeof pagesFolder>
   readonly #memoryOfAddress = new Quota(limits.bytesUnderWayPerAddress)
   readonly #memory = new Quota(limits.bytesUnderWay)
   readonly #errorLines = new RateLimit(limits.errorLines)
@@ -96,7 +96,6 @@ export class ApiServer {
     this.#options = options
     this.#availability = new Availability(parts.log)
     this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
-    this.#pages = pagesFolder(options.pagesDir, options.uploadsDir)
     this.#listener = new Listener(
       {
         certificate: options.certificate,
@@ -129,6 +128,7 @@ export class ApiServer {
 
   async #listenerOnRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      setTransportSecurity(response)
       this.#allowOrigin(request, response)
       if (this.#isStopping) response.setHeader('Connection', 'close')
       await this.#route(request, response)
@@ -155,7 +155,9 @@ export class ApiServer {
       return sendFile(request, response, this.#media, `/${mediaPath}`)
     }
     if (!PAGE_PATH.test(path)) throw notFound()
-    return sendFile(request, response, this.#pages, path)
+    const { pagesDir, uploadsDir } = this.#options
+    const socketUrl = await websocketUrl(this.#parts.chat, request, this.#options)
+    return sendFile(request, response, pagesFolder(pagesDir, uploadsDir, socketUrl), path)
   }
 
   async #answer(

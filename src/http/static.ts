@@ -31,21 +31,6 @@ const MEDIA_TYPES: Record<string, string> = {
 /** Statuses that are about the file, which is there, and what was asked of it: a version, a range. */
 const CONDITION_FAILED = [412, 416]
 
-/**
- * What a page may load: only what comes from here. Sockets may lead elsewhere (another port is), and
- * pictures and recordings may be made in the page itself.
- */
-const PAGE_POLICY = [
-  "default-src 'self'",
-  "img-src 'self' blob:",
-  "media-src 'self' blob:",
-  "connect-src 'self' blob: ws: wss:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'self'",
-].join('; ')
-
 /** What the system says of a path at which there can be no file. */
 const NO_FILE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']
 
@@ -75,12 +60,14 @@ export function mediaFolder(root: string, isPrivate: boolean): Folder {
 /**
  * The pages. By default the uploads folder lies among them, and there are more ways to write its URL
  * (`//uploads/`, `/%75ploads/`) than one can look for: so what is found there is told by its path.
+ *
+ * @param websocketUrl where the pages connect, and nowhere else
  */
-export function pagesFolder(root: string, uploadsDir: string): Folder {
+export function pagesFolder(root: string, uploadsDir: string, websocketUrl: string): Folder {
   const uploadsPrefix = resolvePath(uploadsDir) + sep
   const headers: Folder['headers'] = (response, path) => {
     if (path.startsWith(uploadsPrefix)) setMediaHeaders(response, path)
-    else setPageHeaders(response)
+    else setPageHeaders(response, websocketUrl)
   }
   const options = { root, index: 'index.html', maxAge: 0 }
   return { root, followsLinks: true, options, headers }
@@ -159,8 +146,31 @@ function setMediaHeaders(response: ServerResponse, path: string): void {
   response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
 }
 
-function setPageHeaders(response: ServerResponse): void {
+function setPageHeaders(response: ServerResponse, websocketUrl: string): void {
   response.setHeader('X-Content-Type-Options', 'nosniff')
-  response.setHeader('Content-Security-Policy', PAGE_POLICY)
+  response.setHeader('Content-Security-Policy', pagePolicy(websocketUrl))
   response.setHeader('Referrer-Policy', 'no-referrer')
+}
+
+/**
+ * What a page may load: only what comes from here, beside the socket's address. Pictures and recordings
+ * may be made in the page itself.
+ */
+function pagePolicy(websocketUrl: string): string {
+  return [
+    "default-src 'self'",
+    "img-src 'self' blob:",
+    "media-src 'self' blob:",
+    `connect-src 'self' blob: ${policySource(websocketUrl)}`,
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
+  ].join('; ')
+}
+
+/** Scheme, host and port. There is no way to name an IPv6 address: then every host will have to do. */
+function policySource(websocketUrl: string): string {
+  const { origin, protocol, hostname } = new URL(websocketUrl)
+  return hostname.startsWith('[') ? protocol : origin
 }

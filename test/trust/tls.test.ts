@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { connect as connectTls } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
@@ -9,7 +10,13 @@ import {
   replaceCertificate,
 } from '../support/certificate.ts'
 import { TestSocket } from '../support/clients.ts'
-import { runProgram, startApi, startDaemon, temporaryFolder } from '../support/processes.ts'
+import {
+  runProgram,
+  startApi,
+  startChat,
+  startDaemon,
+  temporaryFolder,
+} from '../support/processes.ts'
 import type { RunningProgram } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -46,6 +53,13 @@ function get(url: string, ca: Buffer): Promise<number> {
     asked.on('error', reject)
     asked.end()
   })
+}
+
+async function headersOf(url: string, options: { ca: Buffer }): Promise<IncomingHttpHeaders> {
+  const asked = request(url, { ...options, agent: false }).end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  response.resume()
+  return response.headers
 }
 
 test('with a certificate the API speaks https and the daemon wss', async () => {
@@ -138,4 +152,30 @@ test.each([
   const { code, output } = await runProgram('chat-api', ['start'], temporaryFolder(), settings)
   expect(code).toBe(1)
   expect(output).toMatch(problem)
+})
+
+test('over TLS, and only then, every answer says that there is no way back', async () => {
+  const folder = temporaryFolder()
+  const files = makeCertificate(folder, 'first')
+  const ca = readFileSync(files.cert)
+  const secure = await startChat(settingsFor(files))
+  const plain = await startChat()
+  const daemonUrl = secure.daemon.url.replace('ws:', 'https:')
+  const paths = ['/health', '/', '/build/chat.js', '/nothing', '/uploads/x.jpg']
+
+  for (const url of [
+    ...paths.map((path) => secure.api.url + path),
+    `${daemonUrl}/health`,
+    daemonUrl,
+  ]) {
+    const headers = await headersOf(url, { ca })
+    expect({ url, header: headers['strict-transport-security'] }).toEqual({
+      url,
+      header: 'max-age=31536000',
+    })
+  }
+  for (const url of [`${plain.api.url}/health`, plain.daemon.url.replace('ws:', 'http:')]) {
+    const { headers } = await fetch(url)
+    expect(headers.get('strict-transport-security')).toBeNull()
+  }
 })

@@ -1,0 +1,31 @@
+import type { IncomingMessage } from 'node:http'
+import { hostname } from 'node:os'
+import type { Chat } from '../chat/chat.ts'
+import type { ClientConfig } from './endpoint.ts'
+
+/** A name or an address as it may stand in a header: URLs allow more, such as a semicolon. */
+const HOST = /^([\w.-]+|\[[\da-f:.]+\])$/i
+
+/**
+ * Where a page connects that came from this host: CHAT_PUBLIC_WS_URL, or the daemon's port there. The
+ * daemon's own address is no good elsewhere: 127.0.0.1 is another machine there.
+ *
+ * @param chat undefined while no database is open; then, too, the port is that of the settings
+ */
+export async function websocketUrl(
+  chat: Chat | undefined,
+  request: IncomingMessage,
+  { publicWsUrl, wsPort }: Pick<ClientConfig, 'publicWsUrl' | 'wsPort'>,
+): Promise<string> {
+  if (publicWsUrl !== '') return publicWsUrl
+  const daemon = await chat?.daemons.find(hostname()).catch(() => undefined)
+  const url = new URL(daemon?.address ?? `ws://localhost:${wsPort}`)
+  url.hostname = hostOf(request)
+  return url.href.replace(/\/$/, '')
+}
+
+function hostOf(request: IncomingMessage): string {
+  const url = `http://${request.headers.host ?? ''}`
+  const host = URL.canParse(url) ? new URL(url).hostname : ''
+  return HOST.test(host) ? host : 'localhost'
+}
