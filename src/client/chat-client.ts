@@ -133,6 +133,15 @@ export class ChatClient extends Emitter<ChatEvents> {
     this.#othersTyping.forgetAll()
   }
 
+  /**
+   * The end for this user: as `disconnect`, and nothing of what is unsent stays in this browser.
+   * Resolves when it is gone; the session is the application's own to forget.
+   */
+  async signOut(): Promise<void> {
+    this.disconnect()
+    await this.#outbox.clear()
+  }
+
   /** Call when there may be a network again or somebody is looking again: nothing waits any longer. */
   wake(): void {
     this.#connection.wake()
@@ -167,6 +176,11 @@ export class ChatClient extends Emitter<ChatEvents> {
   /** What is not sent yet to one person, oldest first. */
   outgoingTo(receiverId: number): readonly Outgoing[] {
     return this.#outbox.to(receiverId)
+  }
+
+  /** How many messages are not sent yet, to anybody: what `signOut` would forget. */
+  get unsentCount(): number {
+    return this.#outbox.size
   }
 
   /** Sends a failed message again. */

@@ -134,6 +134,21 @@ export class Outbox {
     for (const abort of this.#aborts.values()) abort.abort()
   }
 
+  /** How many messages are not sent yet, to anybody. */
+  get size(): number {
+    return [...this.#lanes.values()].reduce((count, { entries }) => count + entries.length, 0)
+  }
+
+  /** Sends nothing more, and forgets what is unsent: also what another page of this user has stored. */
+  async clear(): Promise<void> {
+    this.stop()
+    for (const lane of this.#lanes.values()) lane.entries = []
+    await this.#write(async () => {
+      const stored = (await this.#parts.storage.list(this.#prefix)) as Outgoing[]
+      for (const entry of stored) await this.#parts.storage.delete(this.#key(entry))
+    })
+  }
+
   async #sendNext(lane: Lane): Promise<void> {
     if (lane.isBusy || this.#isStopped) return
     const entry = lane.entries.find(({ status }) => status !== 'failed')

@@ -66,7 +66,10 @@ export class BrowserStorage implements ClientStorage {
     request: (store: IDBObjectStore) => IDBRequest<Result>,
   ): Promise<Result> {
     const transaction = (await this.#database).transaction(STORE, mode)
-    return resultOf(request(transaction.objectStore(STORE)))
+    const result = resultOf(request(transaction.objectStore(STORE)))
+    // A page that goes away before the end of it takes back what it has written.
+    await completionOf(transaction)
+    return result
   }
 }
 
@@ -85,5 +88,12 @@ function resultOf<Result>(request: IDBRequest<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => reject(request.error)
+  })
+}
+
+function completionOf(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve()
+    transaction.onabort = () => reject(transaction.error)
   })
 }

@@ -22,6 +22,22 @@ async function meet(url: string): Promise<{ anna: Visitor; bilal: Visitor }> {
   return { anna, bilal }
 }
 
+/** What a browser keeps for this site: unsent messages, and who is signed in. */
+function stored(page: Visitor['page']): Promise<{ outbox: number; session: string | null }> {
+  return page.evaluate(async () => {
+    const opening = indexedDB.open('chat')
+    await new Promise((resolve) => {
+      opening.onsuccess = resolve
+    })
+    const counting = opening.result.transaction('values').objectStore('values').count()
+    await new Promise((resolve) => {
+      counting.onsuccess = resolve
+    })
+    opening.result.close()
+    return { outbox: counting.result, session: localStorage.getItem('chat.session') }
+  })
+}
+
 function expectNoComplaints(...visitors: Visitor[]): void {
   expect(visitors.flatMap(({ complaints }) => complaints)).toEqual([])
 }
@@ -205,6 +221,46 @@ describe.skipIf(!hasChromium())('two people in two browsers', { timeout: 60_000 
 
     await bilal.page.locator('#message-list').getByText('written on a bad day').waitFor()
     await waitFor(async () => (await anna.texts()).length === 1, 'the message, once')
+  })
+
+  test('leave nothing unsent behind when they sign out, for whoever comes next', async () => {
+    const { api, daemon } = await startChat()
+    const { anna } = await meet(api.url)
+    const { page } = anna
+    const receiver = await connect(daemon.url, BILAL)
+    const otherTab = await page.context().newPage()
+    await otherTab.goto(api.url)
+    await otherTab.locator('#own-id').getByText(`ID ${ANNA}`).waitFor()
+    await page.context().route('**/send_chat_message.php', (route) => route.abort())
+    await anna.write('not for everybody')
+    await page.locator('#image-picker').setInputFiles({
+      name: 'private.png',
+      mimeType: 'image/png',
+      buffer: landscape(),
+    })
+    await page.getByRole('button', { name: 'Send', exact: true }).click()
+    await waitFor(async () => (await stored(page)).outbox === 2, 'two unsent messages')
+
+    page.once('dialog', (dialog) => dialog.dismiss())
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    expect((await stored(page)).outbox).toBe(2)
+    const questions: string[] = []
+    page.once('dialog', (dialog) => {
+      questions.push(dialog.message())
+      return dialog.accept()
+    })
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('User ID', { exact: true }).waitFor()
+    await otherTab.getByLabel('User ID', { exact: true }).waitFor()
+
+    expect(questions).toEqual(['2 messages are not sent yet, and lost if you sign out. Sign out?'])
+    expect(await stored(page)).toEqual({ outbox: 0, session: null })
+    await page.context().unroute('**/send_chat_message.php')
+    await anna.signIn(api.url, ANNA + 1, 'Carl')
+    await anna.startConversation(BILAL)
+    await anna.write('from Carl')
+    expect((await receiver.event('chat:message')).message).toBe('from Carl')
+    expect(await anna.texts()).toEqual(['from Carl'])
   })
 
   test('block and unblock each other', async () => {

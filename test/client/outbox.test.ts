@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MemoryStorage } from '../../src/client/chat-client.ts'
+import { type ChatClient, MemoryStorage } from '../../src/client/chat-client.ts'
 import { createClient, listen, online } from '../support/chat-clients.ts'
 import { connect, get } from '../support/clients.ts'
 import { startApi, startChat } from '../support/processes.ts'
@@ -9,9 +9,11 @@ import { waitFor } from '../support/wait.ts'
 function picture(bytes: number): Blob {
   const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
   const header = [0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8, 6, 0, 0, 0]
-  const data = [0, 0, 0, 0, 0, 0, 0, 0, 0x49, 0x44, 0x41, 0x54]
-  const start = Uint8Array.from([...signature, ...header, ...data])
-  return new Blob([start, new Uint8Array(bytes - start.length)])
+  const head = Uint8Array.from([...signature, ...header, 0, 0, 0, 0])
+  const data = new DataView(new ArrayBuffer(bytes - head.length))
+  data.setUint32(0, data.byteLength - 12)
+  data.setUint32(4, 0x49444154)
+  return new Blob([head, data])
 }
 
 async function historyOf(apiUrl: string, userId: number, otherUserId: number): Promise<string[]> {
@@ -212,4 +214,22 @@ test('a file that the server does not take fails with its words', async () => {
   await waitFor(() => client.outgoingTo(2)[0]?.status === 'failed', 'the refusal')
 
   expect(client.outgoingTo(2)[0]?.error).toBe('image must be at most 2000 bytes in size')
+})
+
+test('who signs out leaves nothing unsent behind, and what others have written stays', async () => {
+  const chat = await startChat()
+  const storage = new MemoryStorage()
+  const [anna, annasOtherTab, bilal] = [1, 1, 2].map((id) => createClient(id, chat, { storage }))
+  const clients = [anna, annasOtherTab, bilal] as ChatClient[]
+  await chat.api.program.kill()
+  for (const client of clients) await client.sendText(3, `from user ${client.userId}`)
+  await anna?.sendImage(3, picture(2_000))
+  expect(anna?.unsentCount).toBe(2)
+  expect(await storage.list('outbox/')).toHaveLength(4)
+
+  await anna?.signOut()
+
+  expect(anna?.unsentCount).toBe(0)
+  expect(await storage.list('outbox/1/')).toEqual([])
+  expect(await storage.list('outbox/2/')).toHaveLength(1)
 })

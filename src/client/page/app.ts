@@ -10,7 +10,7 @@ import { MediaFiles } from './media.ts'
 import type { MessageActions } from './message-row.ts'
 import { prepareNewConversation } from './new-conversation.ts'
 import { announce, notice } from './notices.ts'
-import { forgetSession, type Session } from './session.ts'
+import { forgetSession, onSignedOutElsewhere, type Session } from './session.ts'
 import type { Settings } from './settings.ts'
 import { ThreadView } from './thread-view.ts'
 
@@ -51,7 +51,7 @@ export class App {
         this.#composer.focus()
       },
     }
-    new Banner(client, signOut)
+    new Banner(client, signInAgain)
     this.#listen()
     prepareImageViewer()
     prepareNewConversation(userId, (otherUserId) => this.#open(otherUserId))
@@ -75,7 +75,8 @@ export class App {
     part('back').addEventListener('click', () => {
       location.hash = ''
     })
-    part('sign-out').addEventListener('click', signOut)
+    part('sign-out').addEventListener('click', () => this.#signOut())
+    onSignedOutElsewhere(() => this.#forget())
     const dialog = part<HTMLDialogElement>('block-dialog')
     part('block').addEventListener('click', () => dialog.showModal())
     part('block-cancel').addEventListener('click', () => dialog.close())
@@ -84,6 +85,20 @@ export class App {
       this.#setBlocked(true)
     })
     part('unblock').addEventListener('click', () => this.#setBlocked(false))
+  }
+
+  #signOut(): void {
+    const count = this.#client.unsentCount
+    const what = count === 1 ? 'One message is' : `${count} messages are`
+    if (count > 0 && !confirm(`${what} not sent yet, and lost if you sign out. Sign out?`)) return
+    this.#forget()
+  }
+
+  /** Nothing of this user is left for the next one at this browser. */
+  async #forget(): Promise<void> {
+    forgetSession()
+    await this.#client.signOut()
+    reload()
   }
 
   #open(otherUserId: number): void {
@@ -166,8 +181,13 @@ export class App {
   }
 }
 
-function signOut(): void {
+/** The server has ended the session. What is unsent stays, and is sent when this user is back. */
+function signInAgain(): void {
   forgetSession()
+  reload()
+}
+
+function reload(): void {
   location.hash = ''
   location.reload()
 }

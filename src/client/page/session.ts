@@ -26,3 +26,10 @@ export function forgetSession(): void {
   sessionStorage.removeItem(KEY)
   localStorage.removeItem(KEY)
 }
+
+/** Calls back when the visitor signs out in another tab. A token is each tab's own. */
+export function onSignedOutElsewhere(callback: () => void): void {
+  window.addEventListener('storage', ({ key, newValue }) => {
+    if (key === KEY && newValue === null) callback()
+  })
+}
