@@ -346,7 +346,8 @@ function deepFrame(): fc.Arbitrary<string> {
     .map((open) => `{"event":"ping","data":{"a":${deep(open, open === '[' ? 32_000 : 10_000)}}}`)
 }
 
-function frameBytes(parts: {
+/** A frame as it goes over the network, true to RFC 6455 or not. */
+export function frameBytes(parts: {
   opcode: number
   isFinal: boolean
   reserved: number

@@ -1,18 +1,12 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { onTestFinished } from 'vitest'
+import { openWebServer } from './web-server.ts'
 
 /** A program of the shop's own beside the chat, on a port of its own; returns its URL. */
 export async function startWebApplication(listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { url, close } = await openWebServer(listener)
+  onTestFinished(close)
+  return url
 }
 
 type Session = Record<string, unknown>
