@@ -63,14 +63,15 @@ export class Quota {
   }
 
   /**
-   * Takes `amount` more, or nothing.
+   * Takes `amount` more, or nothing. Whoever is below the limit may go past it once: how long an answer
+   * is shows when it is there, and then it had better be sent.
    *
    * @throws ChatError `too_many`, or `unavailable` for a limit that all share
    */
   take(key: number | string, amount = 1): void {
-    const taken = this.of(key) + amount
-    if (taken > this.#limit.max) throw limitError(this.#limit, RETRY_AFTER_SECONDS)
-    this.#taken.set(key, taken)
+    const taken = this.of(key)
+    if (taken >= this.#limit.max) throw limitError(this.#limit, RETRY_AFTER_SECONDS)
+    this.#taken.set(key, taken + amount)
   }
 
   release(key: number | string, amount = 1): void {

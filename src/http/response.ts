@@ -35,6 +35,7 @@ const STATUS_OF: Record<ErrorCode, number> = {
   setup: 500,
 }
 
+const JSON_TYPE = 'application/json; charset=utf-8'
 /** When to look again whether what an endpoint calls an error is over. */
 const UNHEALTHY_RETRY_SECONDS = 5
 /** Answers up to this long are handed to the system whole. */
@@ -49,39 +50,39 @@ export function success(message: string, data: object): Answer {
   return { status: 'success', message, data }
 }
 
-/**
- * Resolves when the answer is written; a long one as its reader takes it.
- *
- * @param memory what a long answer is counted against until then
- * @throws ChatError as `Share.take`, before anything is written
- */
-export async function sendAnswer(
-  response: ServerResponse,
-  answer: Answer | TextAnswer,
-  memory: Share,
-): Promise<void> {
-  const isError = 'status' in answer && answer.status === 'error'
-  const status = isError ? STATUS_OF.unavailable : 200
-  if (isError) response.setHeader('Retry-After', UNHEALTHY_RETRY_SECONDS)
-  const body = textOf(answer)
-  if (body.length > PIECE_BYTES) return writePieces(response, answer, status, body, memory)
-  writeHead(response, answer, status, Buffer.byteLength(body))
-  // As text, which Node sends in one piece with the head.
-  response.end(body)
+/** An answer as it goes out: as text, which Node sends in one piece with the head, or as long bytes. */
+export interface EncodedAnswer {
+  status: number
+  contentType: string
+  content: string | Buffer
 }
 
-async function writePieces(
-  response: ServerResponse,
-  answer: Answer | TextAnswer,
-  status: number,
-  body: string,
-  memory: Share,
-): Promise<void> {
-  const bytes = Buffer.from(body)
-  memory.take(bytes.length)
-  writeHead(response, answer, status, bytes.length)
-  for (let start = 0; start < bytes.length && !response.destroyed; start += PIECE_BYTES) {
-    const hasRoom = response.write(bytes.subarray(start, start + PIECE_BYTES))
+/**
+ * Turns an answer into what goes out, so that nothing of what it was made from is held while its reader
+ * takes it.
+ *
+ * @param memory what a long answer is counted against until then
+ * @throws ChatError as `Share.take`
+ */
+export function encode(answer: Answer | TextAnswer, memory: Share): EncodedAnswer {
+  const isError = 'status' in answer && answer.status === 'error'
+  const status = isError ? STATUS_OF.unavailable : 200
+  const isText = answer instanceof TextAnswer
+  const text = isText ? answer.text : JSON.stringify(answer)
+  const contentType = isText ? answer.contentType : JSON_TYPE
+  if (text.length <= PIECE_BYTES) return { status, contentType, content: text }
+  memory.take(Buffer.byteLength(text))
+  return { status, contentType, content: Buffer.from(text) }
+}
+
+/** Resolves when the answer is written; a long one piece by piece, as its reader takes it. */
+export async function sendAnswer(response: ServerResponse, answer: EncodedAnswer): Promise<void> {
+  const { status, content } = answer
+  if (status !== 200) response.setHeader('Retry-After', UNHEALTHY_RETRY_SECONDS)
+  writeHead(response, answer)
+  if (typeof content === 'string') return void response.end(content)
+  for (let start = 0; start < content.length && !response.destroyed; start += PIECE_BYTES) {
+    const hasRoom = response.write(content.subarray(start, start + PIECE_BYTES))
     if (!hasRoom) await untilDrained(response)
   }
   response.end()
@@ -99,20 +100,13 @@ function untilDrained(response: ServerResponse): Promise<void> {
   })
 }
 
-function textOf(answer: Answer | TextAnswer): string {
-  return answer instanceof TextAnswer ? answer.text : JSON.stringify(answer)
-}
-
 function writeHead(
   response: ServerResponse,
-  answer: Answer | TextAnswer,
-  status: number,
-  bytes: number,
+  { status, contentType, content }: EncodedAnswer,
 ): void {
-  const isText = answer instanceof TextAnswer
   response.writeHead(status, {
-    'Content-Type': isText ? answer.contentType : 'application/json; charset=utf-8',
-    'Content-Length': bytes,
+    'Content-Type': contentType,
+    'Content-Length': Buffer.byteLength(content),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
   })
@@ -133,10 +127,9 @@ export async function sendError(
     response.setHeader('Retry-After', chatError.retryAfterSeconds)
   }
   const message = chatError?.message ?? 'Internal error'
-  const answer: Answer = { status: 'error', message }
-  const body = textOf(answer)
-  writeHead(response, answer, statusOf(error), Buffer.byteLength(body))
-  response.write(body)
+  const content = JSON.stringify({ status: 'error', message } satisfies Answer)
+  writeHead(response, { status: statusOf(error), contentType: JSON_TYPE, content })
+  response.write(content)
   await linger(request)
   response.end()
   if (!request.complete) request.socket.destroy()

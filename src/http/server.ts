@@ -21,7 +21,7 @@ import { Availability } from './availability.ts'
 import { type BodyRules, readForm } from './body.ts'
 import type { ClientConfig, Endpoint, Limits } from './endpoint.ts'
 import type { Form } from './form.ts'
-import { sendAnswer, sendError, statusOf } from './response.ts'
+import { encode, sendAnswer, sendError, statusOf } from './response.ts'
 import { answerPreflight, endpointAt, methodsOf, requireMethod } from './routes.ts'
 import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import type { Uploads } from './uploads.ts'
@@ -170,6 +170,8 @@ export class ApiServer {
     const { broadcastSecret, metricsSecret } = this.#options
     const address = this.#addressOf(request)
     const memory = new Share([this.#memoryOfAddress, address], [this.#memory, ''])
+    // Whoever holds all that they may is told so before there is any work.
+    memory.take()
     try {
       const rules = this.#bodyRules(request, endpoint, { caller, address, memory })
       const form = await readForm(request, response, queryOf(request), rules)
@@ -177,8 +179,8 @@ export class ApiServer {
       const problem = databaseProblem() ?? this.#availability.problem
       const parts = { chat, uploads, metrics, problem, limits: this.#parts.limits, ...settings }
       const answering = endpoint.handle({ form, caller, request, address, ...parts })
-      const answer = await answering.finally(() => uploads.discard(form.upload))
-      await sendAnswer(response, answer, memory)
+      const answered = answering.finally(() => uploads.discard(form.upload))
+      await sendAnswer(response, encode(await answered, memory))
       this.#availability.succeeded(whatOf(request))
     } finally {
       memory.release()

@@ -17,7 +17,7 @@ const SETTINGS = {
 }
 const HISTORY = head('GET', '/get_conversation_messages.php?user_id=1&other_user_id=2&limit=100')
 /** What is read from the database, made into text and thrown away, besides what is held. */
-const GARBAGE_BYTES_MAX = 96 * MB
+const GARBAGE_BYTES_MAX = 160 * MB
 
 async function startWithHistory() {
   const { program, url } = await startApi(temporaryFolder(), SETTINGS)
