@@ -7,9 +7,11 @@ import { readPidFile, serviceFiles } from './background.ts'
 import { askApi, checkApi } from './checks/api.ts'
 import { checkDaemon, checkEvents, listensElsewhere } from './checks/daemon.ts'
 import { examineDatabase } from './checks/database.ts'
+import { checkOrigins, checkPresence, checkProxy } from './checks/exposure.ts'
 import { type Finding, warning } from './checks/finding.ts'
 import { checkClock, checkOpenFiles, checkUploads } from './checks/machine.ts'
 import { checkPort } from './checks/ports.ts'
+import { checkRights } from './checks/rights.ts'
 import { configFrom, type Flags } from './program.ts'
 import { printJson, printTable } from './terminal.ts'
 
@@ -23,13 +25,16 @@ export async function doctor(flags: Flags): Promise<void> {
 }
 
 async function diagnose(config: Config): Promise<Finding[]> {
+  // Before the database is opened: SQLite sets right what it finds empty, and makes what is not there.
+  const rights = checkRights(config)
   const { findings, state, probe } = await examineDatabase(config.database)
   try {
     const chat = probe && createChat(probe.database, config)
     const watched = (await chat?.watch.daemon(hostname())) ?? NOT_RUNNING
     const isKnown = state === 'good' || state === 'none'
     const services = await checkServices(config, isKnown ? watched : undefined)
-    return [...findings, ...services, ...(await checkTimes(config, chat, watched))]
+    const times = await checkTimes(config, chat, watched)
+    return [...findings, ...services, ...times, ...rights, ...(await checkExposure(config, chat))]
   } finally {
     await probe?.close()
   }
@@ -67,6 +72,15 @@ async function checkTimes(
   const secondsAhead = await chat.watch.secondsAhead(watched.daemon)
   const events = await checkEvents(chat, watched)
   return [events, checkClock(dirname(config.database), secondsAhead)]
+}
+
+async function checkExposure(config: Config, chat: Chat | undefined): Promise<Finding[]> {
+  const addresses = ((await chat?.connections.list()) ?? []).map(({ address }) => address)
+  return [
+    checkOrigins(config),
+    checkPresence(config.presence, addresses.length),
+    checkProxy(config.trustProxy, addresses),
+  ]
 }
 
 function checkApiPort({ host, apiPort: port }: Config, pid: number | undefined): Promise<Finding> {

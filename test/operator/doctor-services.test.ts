@@ -29,7 +29,8 @@ test('a chat that is well gets ok in every line, and exit code 0', async () => {
   const { folder, api, daemon } = await startChat()
   await sendText(api.url, 1, 2, 'Hello')
   const ports = { CHAT_API_PORT: portOf(api.url), CHAT_WS_PORT: portOf(daemon.url) }
-  const settings = { ...ports, CHAT_MAX_CONNECTIONS: '10' }
+  const origins = { CHAT_ALLOWED_ORIGINS: api.url }
+  const settings = { ...ports, ...origins, CHAT_MAX_CONNECTIONS: '10' }
 
   const [{ code, healthy, checks }, text] = await Promise.all([
     runDoctor(folder, settings),

@@ -1,0 +1,126 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import {
+  checkPresence,
+  checkProxy,
+  LOOPBACK_SOCKETS_MAX,
+  PRESENCE_SOCKETS_MAX,
+} from '../../src/cli/checks/exposure.ts'
+import { openDatabase } from '../../src/database.ts'
+import { runDoctor, withDatabase } from '../support/doctor.ts'
+import { temporaryFolder } from '../support/processes.ts'
+import { environment } from '../support/running-program.ts'
+
+async function folderWithDatabase(): Promise<{ folder: string; path: string }> {
+  const folder = temporaryFolder()
+  const path = environment(folder).CHAT_DATABASE as string
+  await (await openDatabase(path, { durable: true })).close()
+  chmodSync(path, 0o600)
+  return { folder, path }
+}
+
+/** As a daemon with so many sockets of these addresses would leave the tables. */
+function addSockets(path: string, count: number, address: string): void {
+  withDatabase(path, (database) => {
+    database.exec(`
+      INSERT INTO users (user_id) VALUES (1);
+      INSERT INTO daemons
+        (daemon_id, hostname, pid, process_started_at, address, started_at, heartbeat_at, polled_at)
+      VALUES (1, 'elsewhere', 1, '', 'ws://192.0.2.1:8089',
+        datetime('now'), datetime('now'), datetime('now'));
+    `)
+    const insert = database.prepare(`
+      INSERT INTO connections (daemon_id, user_id, address, connected_at)
+      VALUES (1, 1, ?, datetime('now'))
+    `)
+    for (let index = 0; index < count; index += 1) insert.run(address)
+  })
+}
+
+test('what is open to others is a warning for each, with the command that closes it', async () => {
+  const { folder, path } = await folderWithDatabase()
+  const closed = await runDoctor(folder)
+  expect(closed.found('file rights')).toEqual({
+    check: 'file rights',
+    level: 'ok',
+    message: 'nothing is open to more than CHAT_UMASK=0077 lets',
+  })
+
+  const uploads = join(folder, 'uploads')
+  mkdirSync(uploads)
+  const files = ['chat-api.pid', 'chat-websocket.log'].map((name) => join(folder, name))
+  for (const file of files) writeFileSync(file, '')
+  for (const file of [path, ...files]) chmodSync(file, 0o644)
+  for (const each of [folder, uploads]) chmodSync(each, 0o755)
+  const { code, checks } = await runDoctor(folder)
+
+  const rights = checks.filter(({ check }) => check === 'file rights')
+  expect(rights.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+    `warning: ${folder} is open to others (0755). Do: chmod 0700 ${folder}`,
+    `warning: ${path} is open to others (0644). Do: chmod 0600 ${path}`,
+    `warning: ${uploads} is open to others (0755). Do: chmod 0700 ${uploads}`,
+    `warning: ${files[0]} is open to others (0644). Do: chmod 0600 ${files[0]}`,
+    `warning: ${files[1]} is open to others (0644). Do: chmod 0600 ${files[1]}`,
+  ])
+  expect(code).toBe(0)
+
+  const lenient = await runDoctor(folder, { CHAT_UMASK: '0027' })
+  const messages = lenient.checks.map(({ message }) => message)
+  expect(messages).toContain(`${path} is open to others (0644). Do: chmod 0640 ${path}`)
+})
+
+test('a write-ahead log that is open to others is a warning', async () => {
+  const { folder, path } = await folderWithDatabase()
+  const database = await openDatabase(path, { durable: true })
+  onTestFinished(() => database.close())
+  chmodSync(`${path}-wal`, 0o664)
+
+  const { checks } = await runDoctor(folder)
+
+  const messages = checks.map(({ message }) => message)
+  expect(messages).toContain(`${path}-wal is open to others (0664). Do: chmod 0600 ${path}-wal`)
+})
+
+test('a chat that believes everybody, from any page, is a warning', async () => {
+  const folder = temporaryFolder()
+  expect((await runDoctor(folder)).found('origins')).toMatchObject({
+    level: 'warning',
+    message: expect.stringContaining('List the pages that may: CHAT_ALLOWED_ORIGINS='),
+  })
+  const listed = { CHAT_ALLOWED_ORIGINS: 'https://shop.example' }
+  expect((await runDoctor(folder, listed)).found('origins')?.level).toBe('ok')
+  const proved = { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: 'x'.repeat(32) }
+  expect((await runDoctor(folder, proved)).found('origins')?.level).toBe('ok')
+})
+
+test('presence for all is a warning beyond 1,000 sockets, and names the way out', async () => {
+  const { folder, path } = await folderWithDatabase()
+  addSockets(path, PRESENCE_SOCKETS_MAX + 1, '203.0.113.7')
+
+  expect((await runDoctor(folder)).found('presence')).toMatchObject({
+    level: 'warning',
+    message: expect.stringMatching(/each of 1001 sockets .* Set CHAT_PRESENCE=contacts$/),
+  })
+  const contacts = await runDoctor(folder, { CHAT_PRESENCE: 'contacts' })
+  expect(contacts.found('presence')?.level).toBe('ok')
+  expect(checkPresence('all', PRESENCE_SOCKETS_MAX).level).toBe('ok')
+  expect(PRESENCE_SOCKETS_MAX).toBe(1_000)
+})
+
+test('more than 100 sockets, all of them from this machine, are those of a proxy', async () => {
+  const { folder, path } = await folderWithDatabase()
+  addSockets(path, LOOPBACK_SOCKETS_MAX + 1, '::ffff:127.0.0.1')
+
+  expect((await runDoctor(folder)).found('addresses')).toMatchObject({
+    level: 'warning',
+    message: expect.stringContaining('Set CHAT_TRUST_PROXY=on'),
+  })
+  const trusting = await runDoctor(folder, { CHAT_TRUST_PROXY: 'on' })
+  expect(trusting.found('addresses')?.level).toBe('ok')
+  const local = Array<string>(LOOPBACK_SOCKETS_MAX).fill('127.0.0.1')
+  expect(checkProxy(false, local).level).toBe('ok')
+  expect(checkProxy(false, [...local, '::1']).level).toBe('warning')
+  expect(checkProxy(false, [...local, '203.0.113.7']).level).toBe('ok')
+  expect(LOOPBACK_SOCKETS_MAX).toBe(100)
+})
