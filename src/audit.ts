@@ -1,6 +1,6 @@
 import { limits } from './limits.ts'
 import type { Log } from './log.ts'
-import { RateLimit } from './rate-limits.ts'
+import { addressKey, RateLimit } from './rate-limits.ts'
 
 /** What an operator wants to read afterwards: who was refused what, and who shut out whom. */
 export type AuditedAct = 'login failed' | 'refused' | 'blocked' | 'unblocked' | 'disconnected'
@@ -18,7 +18,7 @@ export class Audit {
   /** @param detail what it was about; never a token, a body or a name that a client chose */
   async note(act: AuditedAct, address: string, detail: string): Promise<void> {
     try {
-      await this.#lines.count(`${act} ${address}`)
+      await this.#lines.count(`${act} ${addressKey(address)}`)
       await this.#linesInAll.count('')
     } catch {
       return

@@ -32,8 +32,13 @@ export type ErrorCode =
   | 'too_large' // a body or file beyond its limit
   | 'unsupported_type' // a body or file of a kind that is not taken
   | 'too_many' // slow down
+  | 'busy' // too much at once, of all callers together: nothing has failed
   | 'unavailable' // not now: retrying the same thing later can succeed
   | 'setup' // the operator has to change something before this can run
+
+export function hasCode(error: unknown, code: ErrorCode): error is ChatError {
+  return error instanceof ChatError && error.code === code
+}
 
 /** The code Node or SQLite gave an error ("EADDRINUSE", "SQLITE_BUSY"), or '' if it has none. */
 export function systemCode(error: unknown): string {

@@ -31,6 +31,7 @@ const STATUS_OF: Record<ErrorCode, number> = {
   too_large: 413,
   unsupported_type: 415,
   too_many: 429,
+  busy: 503,
   unavailable: 503,
   setup: 500,
 }
