@@ -70,7 +70,11 @@ export const settings = {
     'CHAT_METRICS_SECRET',
     'lets /metrics and /status.json be read from any address but loopback',
   ),
-  allowedOrigins: list('CHAT_ALLOWED_ORIGINS', '*', 'CORS and WebSocket Origin allow-list'),
+  allowedOrigins: list(
+    'CHAT_ALLOWED_ORIGINS',
+    '*',
+    'CORS and WebSocket Origin allow-list; * only with jwt, or on loopback',
+  ),
   trustProxy: toggle('CHAT_TRUST_PROXY', 'off', "client's address from X-Forwarded-For: on, off"),
   tlsCert: text('CHAT_TLS_CERT', '', 'certificate file, for https and wss without a proxy'),
   tlsKey: text('CHAT_TLS_KEY', '', 'its key file; SIGHUP reads both again'),
@@ -190,9 +194,14 @@ function parseSetting(setting: Setting<unknown>, given: string | undefined): unk
     return setting.parse(given ?? setting.fallback)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const shown = setting.isSecret ? '' : `, not "${given}"`
+    const shown = setting.isSecret || mayHoldPassword(given) ? '' : `, not "${given}"`
     throw new ChatError('setup', `${setting.variable} ${reason}${shown}`)
   }
+}
+
+/** https://user:password@host, however it is misspelt. */
+function mayHoldPassword(text = ''): boolean {
+  return text.includes('@')
 }
 
 /** The documented protocol believes every user_id it is told: fine on one machine, nowhere else. */
@@ -221,6 +230,11 @@ function refuseContradictions(config: Config): void {
       config.auth === 'callback' && config.allowedOrigins.includes('*'),
       "CHAT_AUTH=callback believes cookies, which any page's requests carry: list the pages that may " +
         'use the chat in CHAT_ALLOWED_ORIGINS, such as https://shop.example',
+    ],
+    [
+      isAnonymous && !isLoopback(config.host) && config.allowedOrigins.includes('*'),
+      `CHAT_AUTH=none on CHAT_HOST=${config.host} lets any page in any browser that reaches it act as ` +
+        'anyone: list the pages that may use the chat in CHAT_ALLOWED_ORIGINS, such as https://shop.example',
     ],
     [config.mediaAuth && isAnonymous, 'CHAT_MEDIA_AUTH=on needs CHAT_AUTH=jwt or callback'],
     [
@@ -323,6 +337,10 @@ function url(
     if (!isTaken || !URL.canParse(value)) {
       const starts = schemes.map((scheme) => `${scheme}://`).join(' or ')
       throw new Error(`must be a URL that starts with ${starts}`)
+    }
+    const { username, password } = new URL(value)
+    if (username !== '' || password !== '') {
+      throw new Error('must be a URL without user and password: those end up in logs')
     }
     return value.replace(/\/+$/, '')
   })

@@ -162,6 +162,33 @@ test('CHAT_PUBLIC_URL is a web address, kept without a slash at its end', () => 
   }
 })
 
+test.for([
+  ['CHAT_PUBLIC_URL', 'https', 'http:// or https://'],
+  ['CHAT_JWKS_URL', 'https', 'http:// or https://'],
+  ['CHAT_AUTH_CALLBACK_URL', 'http', 'http:// or https://'],
+  ['CHAT_PUBLIC_WS_URL', 'wss', 'ws:// or wss://'],
+] as const)(
+  '%s takes no user and password, and does not show them',
+  ([variable, scheme, starts]) => {
+    const takes = `${variable} must be a URL`
+    for (const userInfo of ['root:hunter2', ':hunter2', 'hunter2', 'root:hunter2%40']) {
+      expect(refusal({ [variable]: `${scheme}://${userInfo}@shop.example/who.php` })).toBe(
+        `${takes} without user and password: those end up in logs`,
+      )
+    }
+    // Nor where it is no such URL at all.
+    for (const value of [
+      'ftp://root:hunter2@shop.example',
+      'root:hunter2@shop.example',
+      'http//r:hunter2@',
+    ]) {
+      expect(refusal({ [variable]: value })).toBe(`${takes} that starts with ${starts}`)
+    }
+    const page = `${scheme}://shop.example/@shop`
+    expect(Object.values(readConfig({ [variable]: page }))).toContain(page)
+  },
+)
+
 test('CHAT_TIMEZONE is the name of a time zone', () => {
   expect(readConfig({ CHAT_TIMEZONE: 'Asia/Riyadh' }).timezone).toBe('Asia/Riyadh')
   expect(readConfig({ CHAT_TIMEZONE: 'asia/riyadh' }).timezone).toBe('Asia/Riyadh')
@@ -210,18 +237,30 @@ test('a given path is taken as it is, relative to the current folder', () => {
   expect(readConfig({ CHAT_PID_DIR: '/run/chat' }).pidDir).toBe('/run/chat')
 })
 
-test.for(['0.0.0.0', '::', '192.0.2.1', 'chat.example', '128.0.0.1', '127.example'])(
-  'binding %s is refused until CHAT_AUTH says that this is meant',
-  (host) => {
-    expect(refusal({ CHAT_HOST: host })).toBe(
-      `CHAT_HOST=${host} lets other machines in, and without authentication anyone may act as ` +
-        'anyone. If that is what you want (say, behind a firewall), set CHAT_AUTH=none as well.',
+const ORIGINS = { CHAT_ALLOWED_ORIGINS: 'https://shop.example' }
+const PUBLIC_HOSTS = ['0.0.0.0', '::', '192.0.2.1', 'chat.example', '128.0.0.1', '127.example']
+
+test.for(PUBLIC_HOSTS)('binding %s is refused until CHAT_AUTH says that this is meant', (host) => {
+  expect(refusal({ CHAT_HOST: host })).toBe(
+    `CHAT_HOST=${host} lets other machines in, and without authentication anyone may act as ` +
+      'anyone. If that is what you want (say, behind a firewall), set CHAT_AUTH=none as well.',
+  )
+  const given = { CHAT_HOST: host, ...ORIGINS }
+  expect(readConfig({ ...given, CHAT_AUTH: 'none' }).host).toBe(host)
+  expect(readConfig(given, { CHAT_AUTH: 'none' }).host).toBe(host)
+  expect(refusal({ ...given, CHAT_AUTH: '' })).toContain('CHAT_AUTH=none')
+})
+
+test.for(PUBLIC_HOSTS)('whoever may be anyone on %s comes from a listed page', (host) => {
+  const given = { CHAT_HOST: host, CHAT_AUTH: 'none' }
+  for (const CHAT_ALLOWED_ORIGINS of ['', '*', 'https://shop.example,*']) {
+    expect(refusal({ ...given, CHAT_ALLOWED_ORIGINS })).toBe(
+      `CHAT_AUTH=none on CHAT_HOST=${host} lets any page in any browser that reaches it act as ` +
+        'anyone: list the pages that may use the chat in CHAT_ALLOWED_ORIGINS, such as https://shop.example',
     )
-    expect(readConfig({ CHAT_HOST: host, CHAT_AUTH: 'none' }).host).toBe(host)
-    expect(readConfig({ CHAT_HOST: host }, { CHAT_AUTH: 'none' }).host).toBe(host)
-    expect(refusal({ CHAT_HOST: host, CHAT_AUTH: '' })).toContain('CHAT_AUTH=none')
-  },
-)
+  }
+  expect(readConfig({ ...given, ...ORIGINS }).allowedOrigins).toEqual(['https://shop.example'])
+})
 
 test.for(['127.0.0.1', '127.255.255.254', '::1', 'localhost', '::ffff:127.0.0.1'])(
   '%s is this machine only, and needs no CHAT_AUTH',

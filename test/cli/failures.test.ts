@@ -88,7 +88,11 @@ test.for(PROGRAMS)(
 test.for(['192.0.2.1', '1::2::3'])(
   'the host %s is refused as none of this machine',
   async (host) => {
-    const settings = { CHAT_HOST: host, CHAT_AUTH: 'none' }
+    const settings = {
+      CHAT_HOST: host,
+      CHAT_AUTH: 'none',
+      CHAT_ALLOWED_ORIGINS: 'https://shop.example',
+    }
     expect(await refusal('chat-websocket', temporaryFolder(), settings)).toContain(
       `${host} is no address of this machine. Change CHAT_HOST.`,
     )

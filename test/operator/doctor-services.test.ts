@@ -78,7 +78,12 @@ test('a port that another program holds is an error that names its pid and comma
 })
 
 test("an address that is not this machine's is an error", async () => {
-  const settings = { CHAT_HOST: '192.0.2.1', CHAT_AUTH: 'none', CHAT_WS_PORT: '8089' }
+  const settings = {
+    CHAT_HOST: '192.0.2.1',
+    CHAT_AUTH: 'none',
+    CHAT_ALLOWED_ORIGINS: 'https://shop.example',
+    CHAT_WS_PORT: '8089',
+  }
   const { code, found } = await runDoctor(temporaryFolder(), settings)
   expect(code).toBe(1)
   expect(found('WebSocket port')).toMatchObject({

@@ -94,6 +94,21 @@ test('a login that cannot be checked is logged without what it was tried with', 
   expectNoneOf(['session-0123456789', 'token-0123456789'], output)
 })
 
+test('a URL with a password is refused at start by both programs, without being shown', async () => {
+  const settings = {
+    CHAT_AUTH: 'callback',
+    CHAT_AUTH_CALLBACK_URL: 'https://chat:hunter2hunter2hunter2@shop.example/whoami',
+    CHAT_ALLOWED_ORIGINS: 'https://shop.example',
+  }
+  for (const program of PROGRAMS) {
+    const { code, output } = await runProgram(program, ['start'], temporaryFolder(), settings)
+    expect({ code, output }).toEqual({
+      code: 1,
+      output: `${program}: CHAT_AUTH_CALLBACK_URL must be a URL without user and password: those end up in logs\n`,
+    })
+  }
+})
+
 test('no status, help, list or argument of a process tells a secret', async () => {
   const { api, daemon, folder } = await startChat(SETTINGS)
   const outputs: string[] = []

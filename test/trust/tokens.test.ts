@@ -188,6 +188,11 @@ test('other machines are let in only when somebody has chosen who may be what', 
     expect(code).toBe(1)
     expect(output).toMatch(/^.*CHAT_HOST=0\.0\.0\.0 lets other machines in.*CHAT_AUTH=none.*\n$/)
   }
-  const { program } = await startApi(folder, { CHAT_HOST: '0.0.0.0', CHAT_AUTH: 'none' })
+  const settings = { CHAT_HOST: '0.0.0.0', CHAT_AUTH: 'none' }
+  const { code, output } = await runProgram('chat-api', ['start'], folder, settings)
+  expect(code).toBe(1)
+  expect(output).toMatch(/^.*CHAT_AUTH=none on CHAT_HOST=0\.0\.0\.0 .*CHAT_ALLOWED_ORIGINS.*\n$/)
+  const origins = { CHAT_ALLOWED_ORIGINS: 'https://shop.example' }
+  const { program } = await startApi(folder, { ...settings, ...origins })
   expect(await program.stop()).toBe(0)
 })
