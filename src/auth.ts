@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Audit } from './audit.ts'
 import { askCallback } from './auth-callback.ts'
 import { createTokenVerifier } from './auth-jwt.ts'
 import type { Profile } from './chat/users.ts'
@@ -146,38 +147,68 @@ const ON_BEHALF_HEADERS = [
 ]
 
 /**
- * Lets programs on this machine push events, and others only with CHAT_BROADCAST_SECRET.
- *
- * @throws ChatError `forbidden`
+ * Whether a request comes from the operator or a program of theirs: it carries the secret, or, where
+ * none is set, comes from this machine.
  */
-export function requireBroadcaster(request: IncomingMessage, secret: string): void {
-  if (isLocalProgram(request) || carriesSecret(request, secret)) return
-  throw new ChatError(
-    'forbidden',
-    'Only programs on the server may broadcast, or those that send Authorization: Bearer with the ' +
-      'broadcast secret',
-  )
+export function isOperator(request: IncomingMessage, secret: string): boolean {
+  if (secret !== '') return carriesSecret(request, secret)
+  return isLocalProgram(request) && asksForLoopback(request)
+}
+
+/** Refuses those who are no operators: counts the secrets that they try, and notes it for the audit. */
+export class Refusals {
+  readonly #audit: Audit
+  readonly #trustProxy: boolean
+  readonly #guesses = new RateLimit(limits.failedLogins)
+
+  /** @param trustProxy whether the client's address is taken from X-Forwarded-For */
+  constructor(audit: Audit, trustProxy: boolean) {
+    this.#audit = audit
+    this.#trustProxy = trustProxy
+  }
+
+  /** @throws ChatError `forbidden`, or `too_many` for an address that tries one secret after another */
+  async refuse(request: IncomingMessage, message: string): Promise<never> {
+    const address = clientAddress(request, this.#trustProxy)
+    await this.#audit.note('refused', address, message)
+    if (request.headers.authorization !== undefined) await this.#guesses.count(address)
+    throw new ChatError('forbidden', message)
+  }
 }
 
 /**
- * Lets programs and browsers on this machine see how the chat does, and others only with
- * CHAT_METRICS_SECRET.
+ * Lets operators push events: by CHAT_BROADCAST_SECRET, or from this machine while that is not set.
  *
- * @throws ChatError `forbidden`
+ * @throws ChatError as Refusals
  */
-export function requireOperator(request: IncomingMessage, secret: string): void {
+export async function requireBroadcaster(
+  request: IncomingMessage,
+  secret: string,
+  refusals: Refusals,
+): Promise<void> {
   if (isOperator(request, secret)) return
-  throw new ChatError(
-    'forbidden',
-    'Only programs on the server may see this, or those that send Authorization: Bearer with the ' +
-      'metrics secret',
-  )
+  await refusals.refuse(request, refusal('broadcast', 'broadcast', secret))
 }
 
-/** Whether `requireOperator` would let it pass. */
-export function isOperator(request: IncomingMessage, secret: string): boolean {
-  if (isLocalProgram(request) && asksForLoopback(request)) return true
-  return carriesSecret(request, secret)
+/**
+ * Lets operators see how the chat does: by CHAT_METRICS_SECRET, or from this machine while that is not
+ * set.
+ *
+ * @throws ChatError as Refusals
+ */
+export async function requireOperator(
+  request: IncomingMessage,
+  secret: string,
+  refusals: Refusals,
+): Promise<void> {
+  if (isOperator(request, secret)) return
+  await refusals.refuse(request, refusal('see this', 'metrics', secret))
+}
+
+function refusal(act: string, name: string, secret: string): string {
+  const proof = `send Authorization: Bearer with the ${name} secret`
+  if (secret !== '') return `Only programs that ${proof} may ${act}`
+  return `Only programs on the server may ${act}, or those that ${proof}`
 }
 
 /** A proxy on this machine speaks for the whole world, and so does a page in a browser. */
@@ -197,7 +228,7 @@ function asksForLoopback(request: IncomingMessage): boolean {
 
 function carriesSecret(request: IncomingMessage, secret: string): boolean {
   const given = bearerToken(request)
-  return secret !== '' && given !== undefined && isSameSecret(given, secret)
+  return given !== undefined && isSameSecret(given, secret)
 }
 
 function forwardedFor(request: IncomingMessage): string | undefined {

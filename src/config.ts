@@ -64,11 +64,11 @@ export const settings = {
   ),
   broadcastSecret: secret(
     'CHAT_BROADCAST_SECRET',
-    'lets chat_websocket_broadcast.php be called from any address but loopback',
+    'who may call chat_websocket_broadcast.php: those who send it; empty: programs on this machine',
   ),
   metricsSecret: secret(
     'CHAT_METRICS_SECRET',
-    'lets /metrics and /status.json be read from any address but loopback',
+    'who may read /metrics and /status.json: those who send it; empty: programs on this machine',
   ),
   allowedOrigins: list(
     'CHAT_ALLOWED_ORIGINS',

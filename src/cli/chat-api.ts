@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Audit } from '../audit.ts'
-import { createAuthenticator } from '../auth.ts'
+import { createAuthenticator, Refusals } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
 import { OUT_OF_PLACE, walBytes } from '../database.ts'
@@ -38,7 +38,9 @@ export async function main(): Promise<void> {
 async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat API...')
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
+  const audit = new Audit(log)
   const authenticate = createAuthenticator(config)
+  const refusals = new Refusals(audit, config.trustProxy)
   const { database, chat } = await openParts(config, log, { durable: true })
   log.plain('Database connection established')
   const uploads = new Uploads(config.uploadsDir, {
@@ -47,13 +49,13 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   })
   await uploads.prepare()
   const metrics = createMetrics({ database, chat }, config)
-  const audit = new Audit(log)
   const parts = {
     chat,
     databaseProblem: () => (database.isInPlace() ? undefined : OUT_OF_PLACE),
     uploads,
     log,
     authenticate,
+    refusals,
     metrics,
     audit,
     limits: createLimits(config),

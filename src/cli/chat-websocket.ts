@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
-import { createAuthenticator } from '../auth.ts'
+import { Audit } from '../audit.ts'
+import { createAuthenticator, Refusals } from '../auth.ts'
 import { mintToken } from '../auth-jwt.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { ConnectionRow } from '../chat/connections.ts'
@@ -62,11 +63,16 @@ export async function main(): Promise<void> {
 async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat WebSocket Server...')
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
+  const audit = new Audit(log)
   const authenticate = createAuthenticator(config)
   const opened = await openParts(config, log, { durable: false })
   log.plain('Database connection established')
   const { database } = opened
-  const daemon = createDaemon({ ...opened, log, authenticate }, { ...config, certificate })
+  const refusals = new Refusals(audit, config.trustProxy)
+  const daemon = createDaemon(
+    { ...opened, log, authenticate, refusals },
+    { ...config, certificate },
+  )
   const port = await startDaemon(daemon, config).catch(async (error) => {
     await database.close()
     throw error
@@ -84,7 +90,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
 }
 
 function createDaemon(
-  { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'authenticate'>,
+  { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'authenticate' | 'refusals'>,
   config: Config & Pick<DaemonOptions, 'certificate'>,
 ): Daemon {
   const connects = new RateLimit(limits.connects, config.connectRateLimit)

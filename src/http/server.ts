@@ -6,6 +6,7 @@ import {
   Caller,
   clientAddress,
   isAllowedOrigin,
+  type Refusals,
   requireBroadcaster,
   requireOperator,
 } from '../auth.ts'
@@ -56,6 +57,7 @@ export interface ApiParts {
   uploads: Uploads
   log: Log
   authenticate: Authenticate
+  refusals: Refusals
   limits: Limits
   metrics: ApiMetrics
   audit: Audit
@@ -193,9 +195,10 @@ export class ApiServer {
     if (!isAllowedOrigin(request, allowedOrigins)) {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
     }
-    if (access === 'user') return this.#parts.authenticate(request)
-    if (access === 'broadcaster') requireBroadcaster(request, broadcastSecret)
-    if (access === 'operator') requireOperator(request, metricsSecret)
+    const { authenticate, refusals } = this.#parts
+    if (access === 'user') return authenticate(request)
+    if (access === 'broadcaster') await requireBroadcaster(request, broadcastSecret, refusals)
+    if (access === 'operator') await requireOperator(request, metricsSecret, refusals)
     return new Caller()
   }
 

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { Authenticate } from '../auth.ts'
+import type { Authenticate, Refusals } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/events.ts'
 import type { Presence as Audience } from '../config.ts'
@@ -32,6 +32,7 @@ export interface DaemonParts {
   chat: Chat
   log: Log
   authenticate: Authenticate
+  refusals: Refusals
   /** How many sockets an address may open. */
   connects: RateLimit
   metrics: DaemonMetrics
@@ -101,6 +102,7 @@ export class Daemon {
       metrics: parts.metrics.registry,
       metricsSecret: options.metricsSecret,
       databaseProblem: parts.databaseProblem,
+      refusals: parts.refusals,
       pollAgeMs: () => (this.#isAccepting ? this.#poller.pollAgeMs : undefined),
     })
     this.#door = new Door({ ...parts, users: chat.users, onVisitor, onPlainHttp }, options)

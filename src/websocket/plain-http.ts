@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isOperator, requireOperator } from '../auth.ts'
-import { ChatError } from '../errors.ts'
+import { isOperator, type Refusals, requireOperator } from '../auth.ts'
+import { ChatError, hasCode } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { setTransportSecurity } from '../tls.ts'
 
@@ -16,6 +16,7 @@ export interface PlainHttpParts {
   metricsSecret: string
   /** Why nothing can be stored; undefined while it can. */
   databaseProblem: () => string | undefined
+  refusals: Refusals
   /** Ms since the last good poll; undefined while the daemon starts or stops. */
   pollAgeMs: () => number | undefined
 }
@@ -31,7 +32,7 @@ export function createPlainHttp(
   parts: PlainHttpParts,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   return async (request, response) => {
-    const { status, body, headers } = await answer(request, parts).catch(forbidden)
+    const { status, body, headers } = await answer(request, parts).catch(refusal)
     const isText = typeof body === 'string'
     setTransportSecurity(response)
     response.writeHead(status, {
@@ -65,10 +66,12 @@ const GET_ONLY: HttpAnswer = {
   headers: { Allow: 'GET, HEAD' },
 }
 
-/** The one thing that can be wrong with a request that may be made at all. */
-function forbidden(error: unknown): HttpAnswer {
+/** Refused as no operator's, or for too many wrong secrets. */
+function refusal(error: unknown): HttpAnswer {
   const message = error instanceof ChatError ? error.message : 'Internal error'
-  return { status: error instanceof ChatError ? 403 : 500, body: { status: 'error', message } }
+  const body = { status: 'error', message }
+  if (!hasCode(error, 'too_many')) return { status: error instanceof ChatError ? 403 : 500, body }
+  return { status: 429, body, headers: { 'Retry-After': String(error.retryAfterSeconds ?? 1) } }
 }
 
 /** 200 while the daemon polls its database, 503 from POLL_OLD_MS after its last good poll. */
@@ -94,7 +97,7 @@ function problemOf(pollAgeMs: number | undefined): string | undefined {
 }
 
 async function metrics(request: IncomingMessage, parts: PlainHttpParts): Promise<HttpAnswer> {
-  requireOperator(request, parts.metricsSecret)
+  await requireOperator(request, parts.metricsSecret, parts.refusals)
   const headers = { 'Content-Type': parts.metrics.contentType }
   return { status: 200, body: await parts.metrics.text(), headers }
 }

@@ -167,27 +167,45 @@ function statusOf(url: string, headers: Record<string, string>): Promise<number 
   })
 }
 
-test('only programs on this machine see the numbers, and whoever has the secret', async () => {
-  const { api, daemon } = await startChat({ CHAT_METRICS_SECRET: SECRET })
-  const onBehalf = [
-    { 'X-Forwarded-For': '203.0.113.1' },
-    { Forwarded: 'for=203.0.113.1' },
-    { Origin: 'https://evil.example' },
-    // A page whose own name was made to mean 127.0.0.1.
-    { Host: 'evil.example:8080' },
-  ]
+const ON_BEHALF = [
+  { 'X-Forwarded-For': '203.0.113.1' },
+  { Forwarded: 'for=203.0.113.1' },
+  { Origin: 'https://evil.example' },
+  // A page whose own name was made to mean 127.0.0.1.
+  { Host: 'evil.example:8080' },
+]
+
+test('without a secret, only programs on this machine see the numbers', async () => {
+  const { api, daemon } = await startChat()
   for (const url of [`${api.url}/metrics`, `${api.url}/status.json`, `${daemon.url}/metrics`]) {
     for (const host of ['localhost', '127.0.0.1:8080', '[::1]:8089']) {
       expect(await statusOf(url, { Host: host })).toBe(200)
     }
-    for (const headers of onBehalf) {
+    for (const headers of ON_BEHALF) {
       expect(await statusOf(url, headers), JSON.stringify(headers)).toBe(403)
+    }
+  }
+})
+
+test('with a secret, only those who send it do, from this machine as well', async () => {
+  const { api, daemon } = await startChat({ CHAT_METRICS_SECRET: SECRET })
+  for (const url of [`${api.url}/metrics`, `${api.url}/status.json`, `${daemon.url}/metrics`]) {
+    expect(await statusOf(url, {})).toBe(403)
+    for (const headers of [{}, ...ON_BEHALF]) {
       const bearer = (secret: string) => ({ ...headers, Authorization: `Bearer ${secret}` })
       expect(await statusOf(url, bearer(SECRET))).toBe(200)
       expect(await statusOf(url, bearer(`${SECRET}!`))).toBe(403)
       expect(await statusOf(url, bearer(''))).toBe(403)
     }
   }
+})
+
+test('the daemon, too, lets an address guess the secret 60 times a minute', async () => {
+  const { url } = await startDaemon(temporaryFolder(), { CHAT_METRICS_SECRET: SECRET })
+  const ask = (secret: string) => statusOf(`${url}/metrics`, { Authorization: `Bearer ${secret}` })
+  for (let count = 1; count <= 60; count += 1) expect(await ask(`guess-${count}`)).toBe(403)
+  expect(await ask('guess-61')).toBe(429)
+  expect(await ask(SECRET)).toBe(200)
 })
 
 test('without a secret, nobody gets in with none', async () => {

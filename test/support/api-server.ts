@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Audit } from '../../src/audit.ts'
-import { Caller } from '../../src/auth.ts'
+import { Caller, Refusals } from '../../src/auth.ts'
 import { createChat } from '../../src/chat/chat.ts'
 import { openDatabase } from '../../src/database.ts'
 import { ApiMetrics } from '../../src/http/api-metrics.ts'
@@ -44,6 +44,7 @@ export async function serve(
         uploads: new UploadLimits(0, 0),
       },
       audit: new Audit(log),
+      refusals: new Refusals(new Audit(log), false),
       metrics: new ApiMetrics(new Metrics(), {
         walBytes: () => 0,
         retriedCount: () => 0,

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { createAuthenticator } from '../../src/auth.ts'
+import { Audit } from '../../src/audit.ts'
+import { createAuthenticator, Refusals } from '../../src/auth.ts'
 import { createChat } from '../../src/chat/chat.ts'
 import { readConfig } from '../../src/config.ts'
 import { openDatabase } from '../../src/database.ts'
@@ -20,11 +21,14 @@ async function setUp(options: { backlogMs: number }) {
   const database = await openDatabase(config.database, { durable: false })
   const chat = createChat(database, config)
   const lines: string[] = []
+  const log = createLog('text', (line) => void lines.push(line))
+  const audit = new Audit(log)
   const daemon = new Daemon(
     {
       chat,
-      log: createLog('text', (line) => void lines.push(line)),
+      log,
       authenticate: createAuthenticator(config),
+      refusals: new Refusals(audit, false),
       connects: new RateLimit(limits.connects, 0),
       doorbell: undefined,
       databaseProblem: () => undefined,
