@@ -56,7 +56,8 @@ interface Parts {
 export class Messages {
   readonly #parts: Parts
   readonly #insert: Statement<(string | number | null)[]>
-  readonly #selectByClientId: Statement<ClientIdParameters, MessageRow>
+  readonly #selectIdByClientId: Statement<[senderId: number, clientMessageId: string], number>
+  readonly #select: Statement<{ viewerId: number; messageId: number }, MessageRow>
   readonly #selectPage: Statement<PageParameters, MessageRow>
   readonly #selectMediaPeople: Statement<[string], { senderId: number; receiverId: number }>
 
@@ -68,9 +69,14 @@ export class Messages {
         media_path, media_duration, file_size, client_message_id, created_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     `)
-    this.#selectByClientId = database.prepare(`
+    this.#selectIdByClientId = database
+      .prepare<[number, string], number>(`
+        SELECT message_id FROM messages WHERE sender_id = ? AND client_message_id = ?
+      `)
+      .pluck()
+    this.#select = database.prepare(`
       ${SELECT_MESSAGE}
-      WHERE messages.sender_id = @viewerId AND messages.client_message_id = @clientMessageId
+      WHERE messages.message_id = @messageId
     `)
     this.#selectPage = database.prepare(`
       ${SELECT_MESSAGE}
@@ -139,10 +145,11 @@ export class Messages {
   }
 
   #firstTry(draft: Draft): Message | undefined {
-    if (draft.clientMessageId === undefined) return undefined
-    const { senderId: viewerId, clientMessageId } = draft
-    const row = this.#selectByClientId.get({ viewerId, clientMessageId })
-    if (row === undefined) return undefined
+    const { senderId, clientMessageId } = draft
+    if (clientMessageId === undefined) return undefined
+    const messageId = this.#selectIdByClientId.get(senderId, clientMessageId)
+    if (messageId === undefined) return undefined
+    const row = this.#select.get({ viewerId: senderId, messageId }) as MessageRow
     if (row.receiverId !== draft.receiverId) {
       throw new ChatError('invalid', 'client_message_id was used for a message to another user')
     }
@@ -214,11 +221,6 @@ const PAGE = `
   ORDER BY message_id DESC
   LIMIT @limit OFFSET @offset
 `
-
-interface ClientIdParameters {
-  viewerId: number
-  clientMessageId: string
-}
 
 interface PageParameters {
   viewerId: number | null
