@@ -2,85 +2,209 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Identity } from './auth.ts'
 import { profileFrom } from './chat/users.ts'
-import { ChatError } from './errors.ts'
+import { ChatError, hasCode } from './errors.ts'
 import { integerFrom } from './integers.ts'
+import { limits } from './limits.ts'
+import type { Log } from './log.ts'
+import { Outage } from './outage.ts'
+import { type RateLimit, Turns } from './rate-limits.ts'
 
 /** The application behind the callback answers from a session store: slower than this, it is down. */
 const TIMEOUT_MS = 3_000
 /** How long an answer is believed without asking again: a logout takes effect after this. */
-const CACHE_MS = 10_000
+const BELIEVED_MS = 10_000
+/** How long those who were answered yes are known: they may be asked about whatever others guess. */
+const KNOWN_MS = 60 * 60_000
 /** Answers remembered at once. */
-const CACHED_MAX = 10_000
-/** An answer is a few names and a number. */
-const ANSWER_BYTES_MAX = 64 * 1024
+const KNOWN_MAX = 10_000
+/** How long a question waits for a place: all clients come back at once after a restart. */
+const PLACE_WAIT_MS = 1_000
+/** What fails for one client and works for another is over when nothing has failed for so long. */
+const QUIET_MS = 5_000
+/** When the application says "too many" without saying until when. */
+const RETRY_AFTER_SECONDS = 5
+const RETRY_AFTER_SECONDS_MAX = 3_600
 
-interface Cached {
-  identity: Promise<Identity>
-  until: number
+/** How an application says "nobody" that should have said 401. */
+const NOBODY: unknown[] = [null, false, 0, '0', '']
+/** What answers speak of the URL that was asked, not of the client: it is mistyped. */
+const MISTYPED = [404, 405, 410]
+
+interface Credentials {
+  cookie: string
+  authorization: string
+}
+
+interface Answer {
+  identity: Identity
+  givenAt: number
 }
 
 /**
- * Asks the shop's own application who a visitor is: a GET with the visitor's Cookie and Authorization
+ * Asks the shop's own application who a client is: a GET with the client's Cookie and Authorization
  * headers, so that its sessions (PHPSESSID) work here unchanged. It answers 200 with
  * `{"user_id": …, "username": …, "name": …, "profile_url": …}`, or 401 or 403 for a stranger.
  *
- * The returned function throws a ChatError `unauthenticated` for a stranger and `unavailable` when the
- * application does not answer as it should.
+ * Strangers can make cookies up. So each question about an unknown one is a failed login until it is
+ * answered yes, an address has few under way at a time, and all addresses together not many more. What
+ * was answered yes of late is known: it is asked about again whatever its address has guessed.
  */
-export function askCallback(url: string): (headers: IncomingHttpHeaders) => Promise<Identity> {
-  const cache = new Map<string, Cached>()
-  return async ({ cookie = '', authorization = '' }) => {
-    if (cookie === '' && authorization === '') {
-      throw new ChatError('unauthenticated', 'Log in first')
-    }
+export class Callback {
+  readonly #url: string
+  readonly #failures: RateLimit
+  readonly #outage: Outage
+  readonly #now: () => number
+  readonly #turns = new Turns(limits.callbackQuestionsPerAddress, TIMEOUT_MS)
+  readonly #places = new Turns(limits.callbackQuestions, PLACE_WAIT_MS)
+  /** By the hash of the credentials; the one that was answered longest ago first. */
+  readonly #known = new Map<string, Answer>()
+  readonly #underWay = new Map<string, Promise<Identity>>()
+
+  /**
+   * @param failures counts the failed logins of each address
+   * @param now ms that only ever grow
+   */
+  constructor(
+    url: string,
+    failures: RateLimit,
+    log: Log,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#now = now
+    this.#url = url
+    this.#failures = failures
+    this.#outage = new Outage(
+      log,
+      'Logins cannot be checked',
+      'Logins can be checked again',
+      QUIET_MS,
+    )
+  }
+
+  /**
+   * @throws ChatError `unauthenticated` for a stranger, `too_many` for an address that fails too often
+   * or when the application says so, `busy` while too many are asked about, and `unavailable` when the
+   * application does not answer as it should
+   */
+  async identify(headers: IncomingHttpHeaders, address: string): Promise<Identity> {
+    const { cookie = '', authorization = '' } = headers
+    if (cookie === '' && authorization === '') throw stranger()
     const key = createHash('sha256').update(`${cookie}\0${authorization}`).digest('base64')
-    const known = cache.get(key)
-    if (known !== undefined && known.until > performance.now()) return known.identity
-    const identity = ask(url, { cookie, authorization })
-    remember(cache, key, identity)
-    // Only good news is kept: who logs in a moment later is not to be turned away.
-    identity.catch(() => cache.delete(key))
-    return identity
+    const known = this.#knownAnswer(key)
+    if (known !== undefined && this.#now() - known.givenAt < BELIEVED_MS) {
+      return known.identity
+    }
+    const underWay = this.#underWay.get(key)
+    if (underWay !== undefined) return underWay
+    const credentials = { cookie, authorization }
+    const asked =
+      known === undefined
+        ? this.#askOfUnknown(credentials, address)
+        : this.#askOfKnown(credentials, address)
+    const remembered = this.#remember(key, asked)
+    this.#underWay.set(key, remembered)
+    return remembered
+  }
+
+  #knownAnswer(key: string): Answer | undefined {
+    const answer = this.#known.get(key)
+    if (answer === undefined || this.#now() - answer.givenAt < KNOWN_MS) return answer
+    this.#known.delete(key)
+    return undefined
+  }
+
+  /** Remembers only good news: who logs in a moment later is not to be turned away. */
+  async #remember(key: string, asked: Promise<Identity>): Promise<Identity> {
+    try {
+      const identity = await asked
+      this.#known.delete(key)
+      this.#known.set(key, { identity, givenAt: this.#now() })
+      const [oldest] = this.#known.keys()
+      if (this.#known.size > KNOWN_MAX && oldest !== undefined) this.#known.delete(oldest)
+      return identity
+    } catch (error) {
+      if (hasCode(error, 'unauthenticated')) this.#known.delete(key)
+      throw error
+    } finally {
+      this.#underWay.delete(key)
+    }
+  }
+
+  async #askOfUnknown(credentials: Credentials, address: string): Promise<Identity> {
+    await this.#failures.check(address)
+    await this.#turns.take(address)
+    try {
+      return await this.#inPlace('unknown', async () => {
+        await this.#failures.count(address)
+        const identity = await this.#ask(credentials)
+        await this.#failures.giveBack(address)
+        return identity
+      })
+    } finally {
+      this.#turns.release(address)
+    }
+  }
+
+  async #askOfKnown(credentials: Credentials, address: string): Promise<Identity> {
+    try {
+      return await this.#inPlace('known', () => this.#ask(credentials))
+    } catch (error) {
+      // Somebody has logged out, which they are told however often their address has failed.
+      if (hasCode(error, 'unauthenticated')) await this.#failures.count(address).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Those who are known have places of their own, which no stranger takes. */
+  async #inPlace(place: 'known' | 'unknown', question: () => Promise<Identity>): Promise<Identity> {
+    await this.#places.take(place)
+    try {
+      return await question()
+    } finally {
+      this.#places.release(place)
+    }
+  }
+
+  async #ask(credentials: Credentials): Promise<Identity> {
+    try {
+      const identity = await ask(this.#url, credentials)
+      this.#outage.worked()
+      return identity
+    } catch (error) {
+      if (hasCode(error, 'unavailable')) this.#outage.failed(error.cause)
+      else this.#outage.worked()
+      throw error
+    }
   }
 }
 
-function remember(cache: Map<string, Cached>, key: string, identity: Promise<Identity>): void {
-  cache.delete(key)
-  cache.set(key, { identity, until: performance.now() + CACHE_MS })
-  const [oldest] = cache.keys()
-  if (cache.size > CACHED_MAX && oldest !== undefined) cache.delete(oldest)
-}
-
-async function ask(
-  url: string,
-  { cookie, authorization }: { cookie: string; authorization: string },
-): Promise<Identity> {
-  const response = await get(url, {
+async function ask(url: string, { cookie, authorization }: Credentials): Promise<Identity> {
+  const { status, retryAfter, body } = await get(url, {
     accept: 'application/json',
     ...(cookie === '' ? {} : { cookie }),
     ...(authorization === '' ? {} : { authorization }),
   })
-  if (response.status === 401 || response.status === 403) {
-    throw new ChatError('unauthenticated', 'Log in first')
-  }
-  if (response.status !== 200) throw unreachable(`answered ${response.status}`)
-  return identityFrom(response.body)
+  if (status === 200) return identityFrom(body)
+  if (status === 429) throw tooMany(retryAfter)
+  // An odd cookie is answered 400 or 431, a stranger's 401 or 403 or with a way to the login page.
+  const isOfClient = status >= 300 && status < 500 && !MISTYPED.includes(status)
+  throw isOfClient ? stranger() : unreachable(`answered ${status}`)
 }
 
 async function get(
   url: string,
   headers: Record<string, string>,
-): Promise<{ status: number; body: string }> {
+): Promise<{ status: number; retryAfter: string | null; body: string }> {
   try {
+    // For the whole answer, to the last byte of its body.
     const signal = AbortSignal.timeout(TIMEOUT_MS)
     // A redirect is what a login page answers to a stranger; it must not count as a yes.
     const response = await fetch(url, { headers, signal, redirect: 'manual' })
-    if (response.type === 'opaqueredirect' || response.status >= 300) {
-      await response.body?.cancel()
-      const isRedirect = response.status >= 300 && response.status < 400
-      return { status: isRedirect ? 401 : response.status, body: '' }
-    }
-    return { status: response.status, body: await readBody(response) }
+    const { status } = response
+    const retryAfter = response.headers.get('retry-after')
+    if (status === 200) return { status, retryAfter, body: await readBody(response) }
+    await response.body?.cancel()
+    return { status, retryAfter, body: '' }
   } catch (error) {
     throw unreachable('did not answer', error)
   }
@@ -91,7 +215,7 @@ async function readBody(response: Response): Promise<string> {
   let bytes = 0
   for await (const chunk of response.body ?? []) {
     bytes += chunk.length
-    if (bytes > ANSWER_BYTES_MAX) throw new Error('The answer is too long')
+    if (bytes > limits.callbackAnswerBytes.max) throw new Error('The answer is too long')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
@@ -99,6 +223,7 @@ async function readBody(response: Response): Promise<string> {
 
 function identityFrom(body: string): Identity {
   const answer = parsed(body)
+  if (NOBODY.includes(answer.user_id)) throw stranger()
   const userId = integerFrom(answer.user_id)
   if (userId === undefined || userId === 0) throw unreachable('named no user_id')
   return { userId, profile: profileFrom(answer) }
@@ -108,15 +233,28 @@ function parsed(body: string): Record<string, unknown> {
   try {
     const answer: unknown = JSON.parse(body)
     if (typeof answer === 'object' && answer !== null) return answer as Record<string, unknown>
-  } catch (error) {
-    throw unreachable('did not answer in JSON', error)
+  } catch {
+    // Without the cause: that would show what was answered.
+    throw unreachable('did not answer in JSON')
   }
   throw unreachable('did not answer with an object')
 }
 
-/** `why` is for the log, by way of the cause; the visitor can only wait. */
+function stranger(): ChatError {
+  return new ChatError('unauthenticated', 'Log in first')
+}
+
+function tooMany(retryAfter: string | null): ChatError {
+  const seconds = integerFrom(retryAfter) ?? RETRY_AFTER_SECONDS
+  const retryAfterSeconds = Math.min(Math.max(1, seconds), RETRY_AFTER_SECONDS_MAX)
+  return new ChatError('too_many', 'Too many logins. Please try again later.', {
+    retryAfterSeconds,
+  })
+}
+
+/** `why` is for the log, by way of the cause; the client can only wait. */
 function unreachable(why: string, cause?: unknown): ChatError {
   const message = 'Logins cannot be checked at the moment. Please try again.'
-  const reason = new Error(`The authentication callback ${why}`, { cause })
+  const reason = new ChatError('unavailable', `The authentication callback ${why}`, { cause })
   return new ChatError('unavailable', message, { cause: reason, retryAfterSeconds: 5 })
 }

@@ -1,17 +1,20 @@
 import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import {
-  createRemoteJWKSet,
   errors,
   type JWTPayload,
   type JWTVerifyGetKey,
+  type JWTVerifyOptions,
   jwtVerify,
   SignJWT,
 } from 'jose'
 import type { Identity } from './auth.ts'
+import { PublishedKeys } from './auth-jwks.ts'
 import { profileFrom } from './chat/users.ts'
 import { ChatError, systemCode } from './errors.ts'
 import { integerFrom } from './integers.ts'
+import { limits } from './limits.ts'
+import type { Log } from './log.ts'
 
 /** Never `none`, and never HS256 with a public key as its secret: the kind of key decides. */
 const SECRET_ALGORITHMS = ['HS256']
@@ -20,57 +23,87 @@ const CURVE_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA']
 /** Clocks of two servers differ a little. */
 const CLOCK_TOLERANCE_SECONDS = 5
 
-export interface KeyOptions {
+/** What `typ` says of a token that lets its bearer in; one for something else is signed as well. */
+const TYPES = [undefined, 'jwt', 'at+jwt']
+
+export interface TokenOptions {
   /** Exactly one of the three; '' = not set. */
   jwtSecret: string
   jwtPublicKeyFile: string
   jwksUrl: string
+  /** What `aud` and `iss` must be; '' for anything. */
+  jwtAudience: string
+  jwtIssuer: string
+  /** Whether a token has to say when it ends. */
+  jwtRequireExp: boolean
 }
 
 /**
  * Returns a function that verifies a token and says whose it is: `sub` is the user id; `username`,
  * `name` and `profile_url` fill the profile. It throws a ChatError `unauthenticated` for any token
- * that is not valid now, and `unavailable` when the JWKS cannot be fetched.
+ * that is not valid now, and `unavailable` while there are no keys to verify it with.
  *
  * @throws ChatError `setup` for a key that cannot be used
  */
-export function createTokenVerifier(options: KeyOptions): (token: string) => Promise<Identity> {
-  const algorithms =
-    options.jwtSecret === '' ? [...PUBLIC_KEY_ALGORITHMS, ...CURVE_ALGORITHMS] : SECRET_ALGORITHMS
-  const key = loadKey(options)
+export function createTokenVerifier(
+  options: TokenOptions,
+  log: Log,
+): (token: string) => Promise<Identity> {
+  const verifyOptions = verifyOptionsFrom(options)
+  const key = loadKey(options, log)
   return async (token) => {
+    if (Buffer.byteLength(token) > limits.tokenBytes.max) {
+      throw new ChatError('unauthenticated', 'The token is too long')
+    }
     try {
-      const verified = await jwtVerify(token, key, {
-        algorithms,
-        clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      })
-      return identityFrom(verified.payload)
+      const { payload, protectedHeader } = await jwtVerify(token, key, verifyOptions)
+      assertType(protectedHeader.typ)
+      return identityFrom(payload)
     } catch (error) {
       throw tokenError(error)
     }
   }
 }
 
+function verifyOptionsFrom(options: TokenOptions): JWTVerifyOptions {
+  const { jwtSecret, jwtAudience, jwtIssuer, jwtRequireExp } = options
+  return {
+    algorithms:
+      jwtSecret === '' ? [...PUBLIC_KEY_ALGORITHMS, ...CURVE_ALGORITHMS] : SECRET_ALGORITHMS,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    requiredClaims: jwtRequireExp ? ['exp'] : [],
+    ...(jwtAudience === '' ? {} : { audience: jwtAudience }),
+    ...(jwtIssuer === '' ? {} : { issuer: jwtIssuer }),
+  }
+}
+
 /** A token for trying things out: HS256, for `userId`, valid for `validSeconds`. */
 export async function mintToken(
-  secret: string,
+  { jwtSecret, jwtAudience, jwtIssuer }: TokenOptions,
   userId: number,
   validSeconds: number,
 ): Promise<string> {
-  return new SignJWT({})
-    .setProtectedHeader({ alg: 'HS256' })
+  const claims = {
+    ...(jwtAudience === '' ? {} : { aud: jwtAudience }),
+    ...(jwtIssuer === '' ? {} : { iss: jwtIssuer }),
+  }
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(String(userId))
     .setIssuedAt()
     .setExpirationTime(Math.floor(Date.now() / 1000) + validSeconds)
-    .sign(new TextEncoder().encode(secret))
+    .sign(new TextEncoder().encode(jwtSecret))
 }
 
-function loadKey({ jwtSecret, jwtPublicKeyFile, jwksUrl }: KeyOptions): JWTVerifyGetKey {
+function loadKey(
+  { jwtSecret, jwtPublicKeyFile, jwksUrl }: TokenOptions,
+  log: Log,
+): JWTVerifyGetKey {
   if (jwtSecret !== '') {
     const secret = new TextEncoder().encode(jwtSecret)
     return async () => secret
   }
-  if (jwksUrl !== '') return publishedKeys(jwksUrl)
+  if (jwksUrl !== '') return new PublishedKeys(jwksUrl, log).find
   try {
     const publicKey = createPublicKey(readFileSync(jwtPublicKeyFile))
     return async () => publicKey
@@ -81,25 +114,11 @@ function loadKey({ jwtSecret, jwtPublicKeyFile, jwksUrl }: KeyOptions): JWTVerif
   }
 }
 
-/** Tells a token that names no published key, which is its own fault, from keys that cannot be had. */
-function publishedKeys(jwksUrl: string): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(new URL(jwksUrl))
-  return async (header, token) => {
-    try {
-      return await keys(header, token)
-    } catch (error) {
-      if (TOKEN_FAULTS.some((fault) => error instanceof fault)) throw error
-      const message = 'Logins cannot be checked at the moment. Please try again.'
-      throw new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 5 })
-    }
-  }
+function assertType(type: unknown): void {
+  const name = typeof type === 'string' ? type.toLowerCase().replace(/^application\//, '') : type
+  if (TYPES.some((taken) => taken === name)) return
+  throw new ChatError('unauthenticated', 'The token\'s "typ" must be JWT or at+jwt')
 }
-
-const TOKEN_FAULTS = [
-  errors.JWKSNoMatchingKey,
-  errors.JWKSMultipleMatchingKeys,
-  errors.JOSENotSupported,
-]
 
 function identityFrom(payload: JWTPayload): Identity {
   const { sub, exp } = payload
@@ -114,12 +133,19 @@ function identityFrom(payload: JWTPayload): Identity {
   }
 }
 
-function tokenError(error: unknown): unknown {
+function tokenError(error: unknown): ChatError {
   if (error instanceof ChatError) return error
-  if (error instanceof errors.JWTExpired) {
-    return new ChatError('unauthenticated', 'The token has expired: get a new one', {
-      cause: error,
-    })
+  return new ChatError('unauthenticated', faultOf(error), { cause: error })
+}
+
+function faultOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return 'The token has expired: get a new one'
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    const { claim, reason } = error
+    if (claim === 'exp' && reason === 'missing')
+      return 'The token has no exp: it must say when it ends'
+    if (claim === 'aud' || claim === 'iss')
+      return `The token's "${claim}" is not what this chat takes`
   }
-  return new ChatError('unauthenticated', 'The token is not valid', { cause: error })
+  return 'The token is not valid'
 }

@@ -1,12 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
 import type { Audit } from './audit.ts'
-import { askCallback } from './auth-callback.ts'
-import { createTokenVerifier } from './auth-jwt.ts'
+import { Callback } from './auth-callback.ts'
+import { createTokenVerifier, type TokenOptions } from './auth-jwt.ts'
 import type { Profile } from './chat/users.ts'
 import { isLoopback } from './config.ts'
-import { ChatError } from './errors.ts'
+import { ChatError, hasCode } from './errors.ts'
 import { limits } from './limits.ts'
+import type { Log } from './log.ts'
 import { RateLimit } from './rate-limits.ts'
 
 /** What is known of whoever makes a request or opens a socket, once they have proved it. */
@@ -21,12 +23,9 @@ export interface Identity {
 /** Finds out who asks; throws a ChatError `unauthenticated` when they cannot prove it. */
 export type Authenticate = (request: IncomingMessage) => Promise<Caller>
 
-export interface AuthOptions {
+/** For jwt, the token options say with which key. */
+export interface AuthOptions extends TokenOptions {
   auth: 'none' | 'jwt' | 'callback'
-  /** Exactly one of the next three for jwt; '' = not set. */
-  jwtSecret: string
-  jwtPublicKeyFile: string
-  jwksUrl: string
   /** For callback. */
   authCallbackUrl: string
   /** Whether the client's address is taken from X-Forwarded-For. */
@@ -60,35 +59,48 @@ export class Caller {
 }
 
 /**
- * The one way in, for both doors. Besides, it turns away, with `too_many`, addresses that keep failing.
+ * The one way in, for both doors. Besides, it refuses, with `too_many`, addresses that keep failing,
+ * but for those who prove who they are: an office is not locked out by one of its clients.
  *
  * @throws ChatError `setup` for a key that cannot be used
  */
-export function createAuthenticator(options: AuthOptions): Authenticate {
+export function createAuthenticator(
+  options: AuthOptions,
+  { log, audit }: { log: Log; audit: Audit },
+): Authenticate {
   if (options.auth === 'none') return async () => new Caller()
-  const identify = createIdentifier(options)
-  const failures = new RateLimit(limits.failedLogins)
+  const identify = createIdentifier(options, log)
   return async (request) => {
     const address = clientAddress(request, options.trustProxy)
-    await failures.check(address)
     try {
-      return new Caller(await identify(request))
+      return new Caller(await identify(request, address))
     } catch (error) {
-      if (error instanceof ChatError && error.code === 'unauthenticated') {
-        await failures.count(address)
-      }
+      const isFailed = hasCode(error, 'unauthenticated')
+      if (isFailed) await audit.note('login failed', address, error.message)
       throw error
     }
   }
 }
 
-function createIdentifier(options: AuthOptions): (request: IncomingMessage) => Promise<Identity> {
+type Identify = (request: IncomingMessage, address: string) => Promise<Identity>
+
+function createIdentifier(options: AuthOptions, log: Log): Identify {
+  const failures = new RateLimit(limits.failedLogins)
   if (options.auth === 'callback') {
-    const ask = askCallback(options.authCallbackUrl)
-    return (request) => ask(request.headers)
+    const callback = new Callback(options.authCallbackUrl, failures, log)
+    return (request, address) => callback.identify(request.headers, address)
   }
-  const verify = createTokenVerifier(options)
-  return async (request) => verify(requireToken(request))
+  const verify = createTokenVerifier(options, log)
+  return async (request, address) => {
+    const token = requireToken(request)
+    try {
+      return await verify(token)
+    } catch (error) {
+      // To verify costs little and tells a guesser nothing: so a good token always passes.
+      if (hasCode(error, 'unauthenticated')) await failures.count(address)
+      throw error
+    }
+  }
 }
 
 /** How a browser names its token as a WebSocket subprotocol: `new WebSocket(url, ['chat', 'bearer.…'])`. */
@@ -111,17 +123,27 @@ function protocolToken(request: IncomingMessage): string | undefined {
 }
 
 function queryToken(request: IncomingMessage): string | undefined {
-  const [, query = ''] = (request.url ?? '').split('?', 2)
+  const url = request.url ?? ''
+  const start = url.indexOf('?')
+  const query = start === -1 ? '' : url.slice(start + 1)
   return new URLSearchParams(query).get('token') ?? undefined
 }
 
 /**
  * Where a request came from. Behind a proxy that is the last address of X-Forwarded-For, the one the
- * proxy itself saw: those before it are the client's word.
+ * proxy itself saw: those before it are the client's word. A proxy that names no address there
+ * ('unknown') speaks for itself.
  */
 export function clientAddress(request: IncomingMessage, trustProxy: boolean): string {
-  const forwarded = trustProxy ? forwardedFor(request)?.split(',').at(-1)?.trim() : undefined
-  return forwarded || (request.socket.remoteAddress ?? '')
+  const forwarded = trustProxy ? forwardedFor(request)?.split(',').at(-1) : undefined
+  return addressIn(forwarded?.trim() ?? '') ?? request.socket.remoteAddress ?? ''
+}
+
+/** Some proxies add the port: '203.0.113.1:50000', '[2001:db8::1]:50000'. */
+function addressIn(entry: string): string | undefined {
+  const [, ipv6, ipv4] = /^(?:\[(.*)\]|([\d.]+))(?::\d+)?$/.exec(entry) ?? []
+  const address = (ipv6 ?? ipv4 ?? entry).replace(/%.*$/, '')
+  return isIP(address) === 0 ? undefined : address
 }
 
 /**

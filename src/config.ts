@@ -52,6 +52,13 @@ export const settings = {
   jwtSecret: secret('CHAT_JWT_SECRET', 'for jwt: the HS256 secret'),
   jwtPublicKeyFile: text('CHAT_JWT_PUBLIC_KEY_FILE', '', 'for jwt: a public key in PEM, instead'),
   jwksUrl: url('CHAT_JWKS_URL', '', 'for jwt: where the public keys are published, instead'),
+  jwtAudience: text('CHAT_JWT_AUDIENCE', '', 'for jwt: what aud must be; empty: anything'),
+  jwtIssuer: text('CHAT_JWT_ISSUER', '', 'for jwt: what iss must be; empty: anything'),
+  jwtRequireExp: toggle(
+    'CHAT_JWT_REQUIRE_EXP',
+    'on',
+    'for jwt: refuse tokens that never end, having no exp: on, off',
+  ),
   authCallbackUrl: url(
     'CHAT_AUTH_CALLBACK_URL',
     '',

@@ -179,6 +179,36 @@ export const limits = {
     refusal: 'Too many failed logins from your address',
     reason: 'who fails every second is guessing; an office behind one address does not',
   }),
+  tokenBytes: fixed({
+    what: 'bytes of a token',
+    max: 8 * KB,
+    per: 'request',
+    beyond: '401',
+    reason: 'it is parsed before its signature can be checked; usual ones have some hundred',
+  }),
+  callbackQuestionsPerAddress: fixed({
+    what: 'questions under way to the callback',
+    max: 16,
+    per: 'address',
+    beyond: 'waits up to 3 s, then 429',
+    refusal: 'Too many logins are being checked for your address',
+    reason: 'one address is not to take the places of all; an office takes turns',
+  }),
+  callbackQuestions: fixed({
+    what: 'questions under way to the callback, about known and about unknown cookies each',
+    max: 64,
+    per: 'process',
+    beyond: 'waits up to 1 s, then 503',
+    refusal: 'Too many logins are being checked. Please try again in a moment.',
+    reason: 'strangers with invented cookies are not to overload the shop by way of the chat',
+  }),
+  callbackAnswerBytes: fixed({
+    what: 'bytes in an answer of the callback',
+    max: 64 * KB,
+    per: 'request',
+    beyond: '503',
+    reason: 'an answer is a few names and a number',
+  }),
 
   // Sockets.
   connects: {

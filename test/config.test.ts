@@ -38,6 +38,9 @@ test('every setting has its documented default', () => {
     jwtSecret: '',
     jwtPublicKeyFile: '',
     jwksUrl: '',
+    jwtAudience: '',
+    jwtIssuer: '',
+    jwtRequireExp: true,
     authCallbackUrl: '',
     mediaAuth: false,
     broadcastSecret: '',
@@ -134,6 +137,7 @@ test.for([
   ['CHAT_WAKE', 'wake'],
   ['CHAT_TRUST_PROXY', 'trustProxy'],
   ['CHAT_ECHO_TO_SENDER', 'echoesToSender'],
+  ['CHAT_JWT_REQUIRE_EXP', 'jwtRequireExp'],
 ] as const)('%s is on or off', ([variable, key]) => {
   expect(readConfig({ [variable]: 'on' })[key]).toBe(true)
   expect(readConfig({ [variable]: 'off' })[key]).toBe(false)

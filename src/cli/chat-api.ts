@@ -39,7 +39,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat API...')
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const audit = new Audit(log)
-  const authenticate = createAuthenticator(config)
+  const authenticate = createAuthenticator(config, { log, audit })
   const refusals = new Refusals(audit, config.trustProxy)
   const { database, chat } = await openParts(config, log, { durable: true })
   log.plain('Database connection established')

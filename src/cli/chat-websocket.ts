@@ -64,7 +64,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   log.plain('Starting Chat WebSocket Server...')
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const audit = new Audit(log)
-  const authenticate = createAuthenticator(config)
+  const authenticate = createAuthenticator(config, { log, audit })
   const opened = await openParts(config, log, { durable: false })
   log.plain('Database connection established')
   const { database } = opened
@@ -181,8 +181,8 @@ async function broadcast(event: string, json: string, flags: Flags): Promise<voi
 }
 
 async function printToken(user: string, flags: Flags): Promise<void> {
-  const { jwtSecret } = configFrom(flags)
-  if (jwtSecret === '') {
+  const config = configFrom(flags)
+  if (config.jwtSecret === '') {
     throw new ChatError(
       'setup',
       'set CHAT_JWT_SECRET: tokens of other keys are minted by their owner',
@@ -190,7 +190,7 @@ async function printToken(user: string, flags: Flags): Promise<void> {
   }
   const userId = positiveInteger(user, 'user_id')
   const validSeconds = positiveInteger(flags.valid ?? '', '--valid')
-  console.log(await mintToken(jwtSecret, userId, validSeconds))
+  console.log(await mintToken(config, userId, validSeconds))
 }
 
 function positiveInteger(text: string, name: string): number {

@@ -161,7 +161,6 @@ export class Door {
       return { ...handshake, expiresAt: caller.identity?.expiresAt }
     } catch (error) {
       if (!(error instanceof ChatError) || error.code === 'too_many') throw error
-      if (error.code === 'unavailable') this.#parts.log.error('Nobody can be let in', error)
       return closeFor(error)
     }
   }

@@ -24,8 +24,12 @@ export function inSeconds(seconds: number): number {
  * Tokens are put together by hand here, by RFC 7515: the ones that a library refuses to make are the
  * ones that matter.
  */
-export function signedWithSecret(claims: Claims, secret: string = JWT_SECRET): string {
-  const signed = unsigned({ alg: 'HS256', typ: 'JWT' }, claims)
+export function signedWithSecret(
+  claims: Claims,
+  secret: string = JWT_SECRET,
+  header: object = {},
+): string {
+  const signed = unsigned({ alg: 'HS256', typ: 'JWT', ...header }, claims)
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
 }
 

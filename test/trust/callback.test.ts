@@ -1,4 +1,9 @@
-import { expect, test } from 'vitest'
+import type { RequestListener } from 'node:http'
+import { expect, onTestFinished, test } from 'vitest'
+import { Callback } from '../../src/auth-callback.ts'
+import { limits } from '../../src/limits.ts'
+import { createLog } from '../../src/log.ts'
+import { RateLimit } from '../../src/rate-limits.ts'
 import { get, post, TestSocket } from '../support/clients.ts'
 import { askApi, askDaemon, askSocket, LISTED } from '../support/doors.ts'
 import {
@@ -8,6 +13,9 @@ import {
   startDaemon,
   temporaryFolder,
 } from '../support/processes.ts'
+import { exchange } from '../support/raw-http.ts'
+import { askForUpgrade } from '../support/upgrade.ts'
+import { waitFor } from '../support/wait.ts'
 import { startPhpApplication, startWebApplication } from '../support/web-application.ts'
 
 const SHOP = 'https://shop.example'
@@ -86,12 +94,25 @@ test.each([
     '401 Log in first',
     '4401 Log in first',
   ],
+  ['400 to an odd cookie', 400, {}, '', '401 Log in first', '4401 Log in first'],
+  ['406 to an odd cookie', 406, {}, '', '401 Log in first', '4401 Log in first'],
+  ['431 to an odd cookie', 431, {}, '', '401 Log in first', '4401 Log in first'],
+  ['204', 204, {}, '', `503 ${UNCHECKED}`, `1011 ${FAILED}`],
+  ['405', 405, {}, '', `503 ${UNCHECKED}`, `1011 ${FAILED}`],
   ['500', 500, {}, '{"user_id": 5}', `503 ${UNCHECKED}`, `1011 ${FAILED}`],
   ['404', 404, {}, '{"user_id": 5}', `503 ${UNCHECKED}`, `1011 ${FAILED}`],
   ['no JSON', 200, {}, '<?php echo', `503 ${UNCHECKED}`, `1011 ${FAILED}`],
   ['a list', 200, {}, '[5]', `503 ${UNCHECKED}`, `1011 ${FAILED}`],
   ['null', 200, {}, 'null', `503 ${UNCHECKED}`, `1011 ${FAILED}`],
   ['nothing', 200, {}, '', `503 ${UNCHECKED}`, `1011 ${FAILED}`],
+  [
+    'headers without end',
+    200,
+    { 'x-long': 'x'.repeat(60_000) },
+    '{"user_id": 5}',
+    `503 ${UNCHECKED}`,
+    `1011 ${FAILED}`,
+  ],
   ['without end', 200, {}, ' '.repeat(70_000), `503 ${UNCHECKED}`, `1011 ${FAILED}`],
 ])('an application that answers %s', async (_, status, headers, body, atApi, atDaemon) => {
   const url = await startWebApplication((_request, response) => {
@@ -101,6 +122,100 @@ test.each([
 
   expect(await askApi(api.url, 5, JOHN)).toBe(atApi)
   expect(await askDaemon(daemon.url, 5, JOHN)).toBe(atDaemon)
+})
+
+test('one visitor whose odd cookie is refused does not make the service unhealthy', async () => {
+  let status = 0
+  const url = await startWebApplication((_request, response) => {
+    response.writeHead(status).end()
+  })
+  const { url: apiUrl } = await startApi(temporaryFolder(), settingsFor(url))
+  for (status of [400, 429, 431]) {
+    expect(await statusOf(apiUrl, JOHN)).toBe(status === 429 ? 429 : 401)
+    expect((await get(`${apiUrl}/health`)).status).toBe(200)
+  }
+})
+
+test('a visitor of whom the application has had enough is told so, and until when', async () => {
+  let given = ''
+  const url = await startWebApplication((_request, response) => {
+    response.writeHead(429, given === '' ? {} : { 'retry-after': given }).end()
+  })
+  const { api, daemon } = await startChat(settingsFor(url))
+  const expected = {
+    17: '17',
+    0: '1',
+    86400: '3600',
+    'Thu, 01 Jan 2026 00:00:00 GMT': '5',
+    '': '5',
+  }
+  for (const [text, told] of Object.entries(expected)) {
+    given = text
+    const answer = await get(`${api.url}/get_conversations.php?user_id=5`, JOHN)
+    expect([text, answer.status, answer.headers.get('retry-after')]).toEqual([text, 429, told])
+    expect(answer.body.message).toBe('Too many logins. Please try again later.')
+    const upgrade = await askForUpgrade(`${daemon.url}/?user_id=5`, { headers: JOHN })
+    expect(upgrade).toEqual({ status: 429, retryAfter: told })
+  }
+})
+
+test('bytes that no cookie should have are passed on as they are', async () => {
+  const { url, asked } = await startPhpApplication({ john: { user_id: 5 } })
+  const { url: apiUrl } = await startApi(temporaryFolder(), settingsFor(url))
+  const odd = Buffer.from(Array.from({ length: 128 }, (_, index) => 128 + index))
+  const head =
+    'GET /get_conversations.php?user_id=5 HTTP/1.1\r\nHost: localhost\r\nConnection: close'
+  const cookie = Buffer.concat([Buffer.from('Cookie: PHPSESSID=john; odd=\t"'), odd])
+  const request = Buffer.concat([Buffer.from(`${head}\r\n`), cookie, Buffer.from('\r\n\r\n')])
+  expect((await exchange(apiUrl, request)).status).toBe(200)
+  expect(asked[0]?.headers.cookie).toContain(odd.toString('latin1'))
+})
+
+test('an application that drips its answer holds nobody up for longer than 3 s', async () => {
+  const drips: NodeJS.Timeout[] = []
+  onTestFinished(() => drips.forEach(clearInterval))
+  const url = await startWebApplication((_request, response) => {
+    response.writeHead(200).flushHeaders()
+    drips.push(setInterval(() => response.write(' '), 50))
+  })
+  const { url: apiUrl } = await startApi(temporaryFolder(), settingsFor(url))
+  const startedAt = performance.now()
+  expect(await askApi(apiUrl, 5, JOHN)).toBe(`503 ${UNCHECKED}`)
+  expect(performance.now() - startedAt).toBeLessThan(5_000)
+})
+
+test('an outage of the application is one line when it begins and one when it is over', async () => {
+  let isDown = true
+  const url = await startWebApplication((request, response) => {
+    if (isDown) request.socket.destroy()
+    else response.end('{"user_id": 5}')
+  })
+  const { api, daemon } = await startChat(settingsFor(url))
+  for (let count = 1; count <= 10; count += 1) {
+    expect(await askApi(api.url, 5, session(count))).toMatch(/^503 /)
+    expect(await askDaemon(daemon.url, 5, session(count))).toMatch(/^1011 /)
+  }
+  isDown = false
+  let count = 10
+  for (const { program, ask } of [
+    { program: api.program, ask: () => askApi(api.url, 5, session(count)) },
+    { program: daemon.program, ask: () => askDaemon(daemon.url, 5, session(count)) },
+  ]) {
+    const isOver = async () => {
+      count += 1
+      await ask()
+      return program.output.includes('Logins can be checked again')
+    }
+    await waitFor(isOver, 'the outage to be over')
+    await program.stop()
+    const lines = program.output.split('\n').filter((line) => / {2}Logins can/.test(line))
+    expect(lines).toHaveLength(2)
+    expect(lines[0]).toMatch(
+      /warn {2}Logins cannot be checked: The authentication callback did not answer/,
+    )
+    expect(lines[1]).toMatch(/info {2}Logins can be checked again$/)
+    expect(program.output).not.toMatch(/^ +at /m)
+  }
 })
 
 test('an application that never answers holds nobody up for long', async () => {
@@ -130,6 +245,180 @@ test('an application that is down lets nobody in, and lets them in when it is ba
   expect(await askApi(apiUrl, 5, JOHN)).toBe(`503 ${UNCHECKED}`)
   isDown = false
   expect(await askApi(apiUrl, 5, JOHN)).toBe(LISTED)
+})
+
+/** One of many cookies that nobody has seen before. */
+function session(count: number, prefix = 'made') {
+  return { cookie: `PHPSESSID=${prefix}${count}` }
+}
+
+/** An application that takes its time; `mostAtOnce` is how many questions it was asked at one time. */
+async function startSlowApplication(ms: number) {
+  const application = { url: '', asked: 0, atOnce: 0, mostAtOnce: 0 }
+  application.url = await startWebApplication((request, response) => {
+    application.asked += 1
+    application.atOnce += 1
+    application.mostAtOnce = Math.max(application.mostAtOnce, application.atOnce)
+    const isGood = /PHPSESSID=good/.test(request.headers.cookie ?? '')
+    setTimeout(() => {
+      application.atOnce -= 1
+      response.writeHead(isGood ? 200 : 401).end('{"user_id": 5}')
+    }, ms)
+  })
+  return application
+}
+
+function statusOf(url: string, headers: Record<string, string>): Promise<number> {
+  return get(`${url}/get_conversations.php?user_id=5`, headers).then(({ status }) => status)
+}
+
+test('300 cookies tried at once are not 300 guesses, and lock out nobody who is known', async () => {
+  const application = await startSlowApplication(20)
+  const { url } = await startApi(temporaryFolder(), settingsFor(application.url))
+  expect(await statusOf(url, session(1, 'good'))).toBe(200)
+
+  const tried = Array.from({ length: 300 }, (_, index) => statusOf(url, session(index)))
+  const statuses = await Promise.all(tried)
+
+  expect(statuses.filter((status) => status === 401)).toHaveLength(60)
+  expect(statuses.filter((status) => status === 429)).toHaveLength(240)
+  expect(application.asked).toBe(1 + 60)
+  expect(application.mostAtOnce).toBeLessThanOrEqual(16)
+  expect(await statusOf(url, session(1, 'good'))).toBe(200)
+  // To tell that this one is right would be to go on answering guesses.
+  expect(await statusOf(url, session(2, 'good'))).toBe(429)
+  expect(await statusOf(url, {})).toBe(401)
+})
+
+test.each([
+  ['one office', 16, () => '203.0.113.1'],
+  ['everywhere', 64, (index: number) => `203.0.113.${index}`],
+])(
+  'when all come back at once from %s they take turns, and get in',
+  async (_, mostAtOnce, from) => {
+    const application = await startSlowApplication(20)
+    const settings = { ...settingsFor(application.url), CHAT_TRUST_PROXY: 'on' }
+    const { url } = await startApi(temporaryFolder(), settings)
+
+    const statuses = await Promise.all(
+      Array.from({ length: 200 }, (_, index) =>
+        statusOf(url, { ...session(index, 'good'), 'x-forwarded-for': from(index) }),
+      ),
+    )
+
+    expect(new Set(statuses)).toEqual(new Set([200]))
+    expect(application.mostAtOnce).toBeLessThanOrEqual(mostAtOnce)
+  },
+)
+
+test('64 unknown cookies are asked about at once; one more is told to come back, and all is well', async () => {
+  const waiting: (() => void)[] = []
+  const application = await startWebApplication((_request, response) => {
+    waiting.push(() => response.writeHead(401).end())
+  })
+  const settings = { ...settingsFor(application), CHAT_TRUST_PROXY: 'on' }
+  const { url } = await startApi(temporaryFolder(), settings)
+  const ask = (count: number) =>
+    get(`${url}/get_conversations.php?user_id=5`, {
+      ...session(count),
+      'x-forwarded-for': `203.0.113.${count}`,
+    })
+  const asked = Array.from({ length: 64 }, (_, index) => ask(index))
+  await waitFor(() => waiting.length === 64, '64 questions')
+
+  const beyond = await ask(65)
+  const health = await get(`${url}/health`)
+  for (const answer of waiting) answer()
+
+  expect(beyond.status).toBe(503)
+  expect(beyond.body.message).toBe(
+    'Too many logins are being checked. Please try again in a moment.',
+  )
+  expect(Number(beyond.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(health.status).toBe(200)
+  expect(waiting).toHaveLength(64)
+  for (const { status } of await Promise.all(asked)) expect(status).toBe(401)
+})
+
+/** The callback alone, at times that the test chooses. */
+async function setUpCallback(listener: RequestListener) {
+  const url = await startWebApplication(listener)
+  const clock = { now: 0 }
+  const log = createLog('text', () => {})
+  const failures = new RateLimit(limits.failedLogins)
+  const callback = new Callback(url, failures, log, () => clock.now)
+  /** The user's id, or the code of the error. */
+  const ask = (headers: { cookie: string }, address = '203.0.113.1') =>
+    callback.identify(headers, address).then(
+      ({ userId }) => userId,
+      (error) => error.code,
+    )
+  return { clock, ask }
+}
+
+const SECOND = 1_000
+const HOUR = 3_600 * SECOND
+
+test('who was answered yes is asked about for an hour, whatever their address has guessed', async () => {
+  let asked = 0
+  const { clock, ask } = await setUpCallback((request, response) => {
+    asked += 1
+    const isGood = /PHPSESSID=good/.test(request.headers.cookie ?? '')
+    response.writeHead(isGood ? 200 : 401).end('{"user_id": 5}')
+  })
+  expect(await ask(session(1, 'good'))).toBe(5)
+  for (let count = 1; count <= 60; count += 1) {
+    expect(await ask(session(count))).toBe('unauthenticated')
+  }
+  expect(await ask(session(61))).toBe('too_many')
+
+  expect(await ask(session(1, 'good'))).toBe(5)
+  expect(asked).toBe(61)
+  clock.now += 10 * SECOND
+  expect(await ask(session(1, 'good'))).toBe(5)
+  expect(asked).toBe(62)
+  clock.now += HOUR - 1
+  expect(await ask(session(1, 'good'))).toBe(5)
+  clock.now += HOUR
+  expect(await ask(session(1, 'good'))).toBe('too_many')
+  expect(await ask(session(1, 'good'), '203.0.113.2')).toBe(5)
+})
+
+test('who has logged out is known no longer, and one whom nobody can check stays known', async () => {
+  let status = 200
+  const { clock, ask } = await setUpCallback((_request, response) => {
+    response.writeHead(status).end('{"user_id": 5}')
+  })
+  expect(await ask(session(1))).toBe(5)
+  status = 401
+  for (let count = 2; count <= 61; count += 1) await ask(session(count))
+  clock.now += 10 * SECOND
+  status = 500
+  expect(await ask(session(1))).toBe('unavailable')
+  status = 401
+  // They are told why, and not that their address has failed too often.
+  expect(await ask(session(1))).toBe('unauthenticated')
+  expect(await ask(session(1))).toBe('too_many')
+})
+
+test('while strangers are asked about, there is room for those who are known', async () => {
+  const waiting: (() => void)[] = []
+  const { clock, ask } = await setUpCallback((request, response) => {
+    if (/PHPSESSID=good/.test(request.headers.cookie ?? '')) response.end('{"user_id": 5}')
+    else waiting.push(() => response.writeHead(401).end())
+  })
+  expect(await ask(session(1, 'good'))).toBe(5)
+  clock.now += 10 * SECOND
+  const strangers = Array.from({ length: 64 }, (_, index) =>
+    ask(session(index), `203.0.113.${index}`),
+  )
+  await waitFor(() => waiting.length === 64, '64 questions')
+
+  expect(await ask(session(65), '203.0.113.65')).toBe('busy')
+  expect(await ask(session(1, 'good'))).toBe(5)
+
+  for (const answer of waiting) answer()
+  await Promise.all(strangers)
 })
 
 test('pages of other sites, whose requests carry the cookies too, may do nothing', async () => {

@@ -75,7 +75,7 @@ test('0 turns the limit of files off', async () => {
   expect(await statusesOf(40, () => sendPictureFrom(url, 1))).toEqual({ 200: 40 })
 })
 
-test('an address that fails to log in 60 times is not listened to for a while', async () => {
+test('an address that fails to log in 60 times is refused for a while, but for good tokens', async () => {
   const { url } = await startApi(temporaryFolder(), { ...JWT, CHAT_TRUST_PROXY: 'on' })
   const page = `${url}/get_conversations.php?user_id=5`
   const good = { authorization: `Bearer ${signedWithSecret(claimsOf(5))}` }
@@ -93,11 +93,75 @@ test('an address that fails to log in 60 times is not listened to for a while', 
   expect(refused.body.message).toBe('Too many failed logins from your address')
   expect(retryAfter(refused)).toBeGreaterThan(0)
   expect(retryAfter(refused)).toBeLessThanOrEqual(60)
-  // Whoever guesses is not told that this guess was right.
-  expect((await get(page, { ...good, ...guesser })).status).toBe(429)
-  expect((await get(page, { ...good, ...from('203.0.113.2') })).status).toBe(200)
+  // An office is not locked out by one of its clients.
+  expect((await get(page, { ...good, ...guesser })).status).toBe(200)
+  expect((await get(page, { ...bad, ...from('203.0.113.2') })).status).toBe(401)
   // What stands before the proxy's own word is the client's.
-  expect((await get(page, { ...good, ...from('203.0.113.2, 203.0.113.1') })).status).toBe(429)
+  expect((await get(page, { ...bad, ...from('203.0.113.2, 203.0.113.1') })).status).toBe(429)
+  // Nobody has guessed who shows nothing.
+  expect((await get(page, guesser)).status).toBe(401)
+})
+
+test.each([
+  ['an IPv6 network', (count: number) => `2001:db8:0:7:${count}::1`, '2001:db8:0:8::1'],
+  ['an IPv4 address with its ports', (count: number) => `203.0.113.7:${count}`, '203.0.113.8:1'],
+  ['an IPv6 address with its ports', (count: number) => `[2001:db8::7]:${count}`, '[2001:db9::]:1'],
+  ['a zoned address', (count: number) => `2001:db8::7%zone${count}`, '2001:db9::7%zone1'],
+])('%s is one address', async (_, addressOf, another) => {
+  const { url } = await startApi(temporaryFolder(), { ...JWT, CHAT_TRUST_PROXY: 'on' })
+  let count = 0
+  const failFrom = (address: string) =>
+    get(`${url}/get_conversations.php`, {
+      authorization: 'Bearer guessed',
+      'x-forwarded-for': address,
+    })
+  const fail = () => {
+    count += 1
+    return failFrom(addressOf(count))
+  }
+  const expected = { 401: FAILED_LOGINS, 429: 1 }
+  expect(await statusesOf(FAILED_LOGINS + 1, fail)).toEqual(expected)
+  expect((await failFrom(another)).status).toBe(401)
+})
+
+test('what a proxy says that is no address counts as the proxy', async () => {
+  const { url } = await startApi(temporaryFolder(), { ...JWT, CHAT_TRUST_PROXY: 'on' })
+  let count = 0
+  const fail = () => {
+    count += 1
+    const odd = [
+      'unknown',
+      '_hidden',
+      '203.0.113',
+      '203.0.113.1.1',
+      `x${count}`,
+      ':1',
+      '[]:1',
+      '%1',
+    ]
+    const headers = { 'x-forwarded-for': odd[count % odd.length] ?? '' }
+    return get(`${url}/get_conversations.php`, { authorization: 'Bearer guessed', ...headers })
+  }
+  const expected = { 401: FAILED_LOGINS, 429: 1 }
+  expect(await statusesOf(FAILED_LOGINS + 1, fail)).toEqual(expected)
+})
+
+test('a failed login is an audit line once per address and minute, without what it tried', async () => {
+  const settings = { ...JWT, CHAT_TRUST_PROXY: 'on' }
+  const { program, url } = await startApi(temporaryFolder(), settings)
+  const failFrom = (address: string, token: string) =>
+    get(`${url}/get_conversations.php?token=${token}`, { 'x-forwarded-for': address })
+  for (const token of ['guessed-1', 'guessed-2', 'guessed-3']) await failFrom('203.0.113.1', token)
+  await failFrom('2001:db8::1', 'guessed-4')
+  await failFrom('2001:db8::2', 'guessed-5')
+
+  await program.stop()
+  const audited = program.output.split('\n').filter((line) => line.includes('Audit:'))
+  expect(audited.map((line) => line.slice(line.indexOf('Audit:')))).toEqual([
+    'Audit: login failed, from 203.0.113.1: The token is not valid',
+    'Audit: login failed, from 2001:db8::1: The token is not valid',
+  ])
+  expect(program.output).not.toContain('guessed')
 })
 
 test('without CHAT_TRUST_PROXY nobody changes their address by saying so', async () => {
@@ -112,7 +176,7 @@ test('without CHAT_TRUST_PROXY nobody changes their address by saying so', async
   expect(await statusesOf(FAILED_LOGINS + 1, fail)).toEqual(expected)
 })
 
-test('the daemon, too, stops listening to an address that fails to log in', async () => {
+test('the daemon, too, refuses an address that fails to log in, but for good tokens', async () => {
   const { url } = await startDaemon(temporaryFolder(), JWT)
   const bad = { authorization: 'Bearer guessed' }
   const good = { authorization: `Bearer ${signedWithSecret(claimsOf(5))}` }
@@ -125,8 +189,8 @@ test('the daemon, too, stops listening to an address that fails to log in', asyn
 
   expect(refused.status).toBe(429)
   expect(Number(refused.retryAfter)).toBeGreaterThan(0)
-  expect((await askForUpgrade(url, { headers: good })).status).toBe(429)
-  const elsewhere = { headers: good, localAddress: '127.0.0.2' }
+  expect((await askForUpgrade(url, { headers: good })).status).toBe(101)
+  const elsewhere = { headers: bad, localAddress: '127.0.0.2' }
   expect((await askForUpgrade(url, elsewhere)).status).toBe(101)
 })
 
@@ -163,6 +227,18 @@ test('behind a proxy the addresses of the clients are counted, not its own', asy
   )
 
   expect(answers.map(({ status }) => status)).toEqual(addresses.map(() => 101))
+})
+
+test('new sockets of an IPv6 network are counted as of one address', async () => {
+  const settings = { CHAT_CONNECT_RATE_LIMIT: '1', CHAT_TRUST_PROXY: 'on' }
+  const { url } = await startDaemon(temporaryFolder(), settings)
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      askForUpgrade(url, { headers: { 'x-forwarded-for': `2001:db8::${index + 1}` } }),
+    ),
+  )
+  // They may fall into two seconds.
+  expect(answers.filter(({ status }) => status === 101).length).toBeLessThanOrEqual(2)
 })
 
 test('0 turns the limit of connects off', async () => {

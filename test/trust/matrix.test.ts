@@ -25,6 +25,7 @@ const CONNECTED = `connected as ${SELF}`
 const INVALID = 'The token is not valid'
 const EXPIRED = 'The token has expired: get a new one'
 const NO_USER = 'The token\'s "sub" must be a user id'
+const ENDLESS = 'The token has no exp: it must say when it ends'
 const NO_TOKEN = 'Send a token: Authorization: Bearer …, or ?token=…'
 const NOT_YOU = `You are user ${OTHER}, not ${SELF}`
 const NOT_LOGGED_IN = 'Log in first'
@@ -102,7 +103,7 @@ const TOKEN_ANSWERS = {
   garbage: stranded(INVALID),
   'sub not an id': stranded(NO_USER),
   'missing sub': stranded(NO_USER),
-  'missing exp': welcome,
+  'missing exp': stranded(ENDLESS),
   'not yet valid': stranded(INVALID),
   'altered after signing': stranded(INVALID),
 }
@@ -185,6 +186,9 @@ test('under callback the application says who comes in, by cookie or by Authoriz
     list: { user_id: [SELF] },
     exponent: { user_id: '5e0' },
     nothing: {},
+    null: { user_id: null },
+    zero: { user_id: 0 },
+    no: { user_id: false },
     'Bearer key-of-five': { user_id: SELF },
   }
   const application = await startPhpApplication(sessions)
@@ -201,6 +205,9 @@ test('under callback the application says who comes in, by cookie or by Authoriz
     'a list as user_id': session('list'),
     'an exponent in user_id': session('exponent'),
     'no user_id': session('nothing'),
+    'null as user_id': session('null'),
+    '0 as user_id': session('zero'),
+    'false as user_id': session('no'),
   }
 
   const heard = await ask(callers, {
@@ -222,6 +229,9 @@ test('under callback the application says who comes in, by cookie or by Authoriz
     'a list as user_id': unusable,
     'an exponent in user_id': unusable,
     'no user_id': unusable,
+    'null as user_id': stranded(NOT_LOGGED_IN),
+    '0 as user_id': stranded(NOT_LOGGED_IN),
+    'false as user_id': stranded(NOT_LOGGED_IN),
   })
 })
 

@@ -56,6 +56,13 @@ test('a bad token among the subprotocols is refused with the reason', async () =
   expect(await askSocket(url, { protocols })).toBe('4401 The token is not valid')
 })
 
+test('a token is found in the query behind whatever question mark', async () => {
+  const { api, daemon } = await startChat(SETTINGS)
+  const query = `user_id=5&note=why?&token=${signedWithSecret(claimsOf(5))}`
+  expect((await get(`${api.url}/get_conversations.php?${query}`)).status).toBe(200)
+  expect(await askSocket(`${daemon.url}/?${query}`)).toBe('connected as 5')
+})
+
 test('a bad token is not made up for by a good one in another place', async () => {
   const { api } = await startChat(SETTINGS)
   const good = signedWithSecret(claimsOf(5))
@@ -123,6 +130,80 @@ test('a minted token lets its user in, at both doors', async () => {
   expect(await askApi(api.url, 5, headers)).toBe(LISTED)
   expect(await askDaemon(daemon.url, 5, headers)).toBe('connected as 5')
   expect(await askApi(api.url, 6, headers)).toBe('403 You are user 5, not 6')
+})
+
+const FOR_SHOP = { CHAT_JWT_AUDIENCE: 'chat', CHAT_JWT_ISSUER: 'https://shop.example/' }
+const NOT_AUDIENCE = '401 The token\'s "aud" is not what this chat takes'
+const NOT_ISSUER = '401 The token\'s "iss" is not what this chat takes'
+const LISTED_ISSUER = { iss: 'https://shop.example/' }
+
+test.each([
+  ['both as set', { aud: 'chat', ...LISTED_ISSUER }, LISTED],
+  ['ours among other audiences', { aud: ['mail', 'chat'], ...LISTED_ISSUER }, LISTED],
+  ['another audience', { aud: 'mail', ...LISTED_ISSUER }, NOT_AUDIENCE],
+  ['no audience', LISTED_ISSUER, NOT_AUDIENCE],
+  ['another issuer', { aud: 'chat', iss: 'https://shop.example' }, NOT_ISSUER],
+  ['no issuer', { aud: 'chat' }, NOT_ISSUER],
+])('with an audience and an issuer set, of a token with %s', async (_, claims, answer) => {
+  const { url } = await startApi(temporaryFolder(), { ...SETTINGS, ...FOR_SHOP })
+  expect(await askApi(url, 5, bearer(claimsOf(5, claims)))).toBe(answer)
+})
+
+test('with neither set, a token may be from anywhere and for anything', async () => {
+  const { url } = await startApi(temporaryFolder(), SETTINGS)
+  const claims = claimsOf(5, { aud: 'mail', iss: 'https://other.example' })
+  expect(await askApi(url, 5, bearer(claims))).toBe(LISTED)
+})
+
+test('a minted token is for the audience and from the issuer that are set', async () => {
+  const { url } = await startApi(temporaryFolder(), { ...SETTINGS, ...FOR_SHOP })
+  const settings = { ...SETTINGS, ...FOR_SHOP }
+  const { output } = await runProgram('chat-websocket', ['token', '5'], temporaryFolder(), settings)
+  expect(await askApi(url, 5, { authorization: `Bearer ${output.trim()}` })).toBe(LISTED)
+})
+
+test('a token that never ends is refused, unless that is switched off', async () => {
+  const { exp: _, ...endless } = claimsOf(5)
+  const strict = await startChat(SETTINGS)
+  const reason = 'The token has no exp: it must say when it ends'
+  expect(await askApi(strict.api.url, 5, bearer(endless))).toBe(`401 ${reason}`)
+  expect(await askDaemon(strict.daemon.url, 5, bearer(endless))).toBe(`4401 ${reason}`)
+
+  const lenient = await startChat({ ...SETTINGS, CHAT_JWT_REQUIRE_EXP: 'off' })
+  expect(await askApi(lenient.api.url, 5, bearer(endless))).toBe(LISTED)
+  expect(await askDaemon(lenient.daemon.url, 5, bearer(endless))).toBe('connected as 5')
+})
+
+test('only tokens of a type that lets in do so', async () => {
+  const { url } = await startApi(temporaryFolder(), SETTINGS)
+  const ask = (typ: unknown) => {
+    const token = signedWithSecret(claimsOf(5), JWT_SECRET, { typ })
+    return askApi(url, 5, { authorization: `Bearer ${token}` })
+  }
+  for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/at+jwt']) {
+    expect([typ, await ask(typ)]).toEqual([typ, LISTED])
+  }
+  const refused = '401 The token\'s "typ" must be JWT or at+jwt'
+  for (const typ of ['logout+jwt', 'dpop+jwt', 'id+jwt', 'text/jwt', '', null, ['JWT'], 5]) {
+    expect([typ, await ask(typ)]).toEqual([typ, refused])
+  }
+})
+
+test('a token has 8 KB at most', async () => {
+  const { url } = await startApi(temporaryFolder(), SETTINGS)
+  const ofLength = (length: number) => {
+    const empty = signedWithSecret(claimsOf(5, { fill: '' }))
+    // Three bytes are four characters of a token; the exact length takes a few tries.
+    const fill = Math.floor(((length - empty.length) * 3) / 4)
+    return [fill - 2, fill - 1, fill, fill + 1, fill + 2]
+      .map((count) => signedWithSecret(claimsOf(5, { fill: 'x'.repeat(count) })))
+      .find((token) => token.length === length)
+  }
+  const ask = (token = '') => askApi(url, 5, { authorization: `Bearer ${token}` })
+  const longest = ofLength(8_192)
+  expect(longest).toHaveLength(8_192)
+  expect(await ask(longest)).toBe(LISTED)
+  expect(await ask(`${longest}x`)).toBe('401 The token is too long')
 })
 
 test('a minted token is good for an hour, or for as long as is asked for', async () => {

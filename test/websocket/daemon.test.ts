@@ -27,7 +27,7 @@ async function setUp(options: { backlogMs: number }) {
     {
       chat,
       log,
-      authenticate: createAuthenticator(config),
+      authenticate: createAuthenticator(config, { log, audit }),
       refusals: new Refusals(audit, false),
       connects: new RateLimit(limits.connects, 0),
       doorbell: undefined,
