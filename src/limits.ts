@@ -41,10 +41,10 @@ export const limits = {
   }),
   httpConnectionsPerAddress: fixed({
     what: 'HTTP connections',
-    max: 256,
+    max: 512,
     per: 'address',
     beyond: 'dropped',
-    reason: 'a browser opens six; an office behind one address some dozens',
+    reason: 'a browser opens six; an office behind one address some hundreds',
   }),
   openRequests: fixed({
     what: 'unanswered HTTP requests',

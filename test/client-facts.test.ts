@@ -112,10 +112,9 @@ test('a conversation is told to those who take part in it only', async () => {
   const stranger = await postForm(api.url, endpoint, { conversation_id, user_id: 33 })
   const unknown = await postForm(api.url, endpoint, { conversation_id: conversation_id + 1 })
 
-  expect(stranger.status).toBe(403)
-  expect(stranger.body).toEqual({ status: 'error', message: expect.any(String) })
   expect(unknown.status).toBe(404)
   expect(unknown.body).toEqual({ status: 'error', message: expect.any(String) })
+  expect({ ...stranger, headers: {} }).toEqual({ ...unknown, headers: {} })
 })
 
 test('people who never wrote to each other have an empty page, not an error', async () => {

@@ -127,7 +127,7 @@ test("one user's unsent messages are not sent by another who uses the same stora
 test('a refused message says why, lets the next pass, and can be tried again or discarded', async () => {
   const chat = await startChat()
   const client = await online(createClient(1, chat))
-  const other = createClient(2, chat)
+  const other = await online(createClient(2, chat))
   const sent = listen(client, 'sent')
   await other.block(1)
 
