@@ -194,8 +194,10 @@ function destroyStream(this: Duplex): void {
 
 type Admission = Handshake & Pick<Visitor, 'expiresAt'>
 
-/** The first subprotocol on offer that is not a token; browsers insist that one is chosen. */
+/**
+ * The first subprotocol on offer that is not a token: those are never said back, as proxies log
+ * answers. Browsers insist that one is chosen, so their clients offer another beside it.
+ */
 function chooseProtocol(offered: Set<string>): string | false {
-  const [first = false] = offered
-  return [...offered].find((protocol) => !protocol.startsWith(TOKEN_PROTOCOL)) ?? first
+  return [...offered].find((protocol) => !protocol.startsWith(TOKEN_PROTOCOL)) ?? false
 }

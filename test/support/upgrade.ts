@@ -4,6 +4,8 @@ export interface UpgradeAnswer {
   /** 101 for a socket. */
   status: number
   retryAfter: string | undefined
+  /** The subprotocol that was chosen. */
+  protocol: string | undefined
 }
 
 /**
@@ -27,12 +29,13 @@ export function askForUpgrade(
     asked.on('upgrade', (response, socket) => {
       socket.on('error', () => {})
       socket.destroy()
-      resolve({ status: response.statusCode ?? 0, retryAfter: undefined })
+      const protocol = response.headers['sec-websocket-protocol']
+      resolve({ status: response.statusCode ?? 0, retryAfter: undefined, protocol })
     })
     asked.on('response', (response) => {
       response.resume()
       const { statusCode: status = 0, headers: answered } = response
-      resolve({ status, retryAfter: answered['retry-after'] })
+      resolve({ status, retryAfter: answered['retry-after'], protocol: undefined })
     })
     asked.on('error', reject)
     asked.end()

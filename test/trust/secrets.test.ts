@@ -50,7 +50,7 @@ test.each(['text', 'json'])(
       answers.push((await exchange(api.url, `GET /?token=${token}\r\n\r\n`)).body)
       const socket = new TestSocket(`${daemon.url}/?user_id=x&token=${token}`)
       answers.push((await socket.whenClosed()).reason)
-      const protocols = [`bearer.${token}`]
+      const protocols = ['chat', `bearer.${token}`]
       answers.push(
         (await new TestSocket(`${daemon.url}/?user_id=x`, { protocols }).whenClosed()).reason,
       )

@@ -15,6 +15,7 @@ import {
   JWT_SECRET,
   signedWithSecret,
 } from '../support/tokens.ts'
+import { askForUpgrade } from '../support/upgrade.ts'
 
 const SETTINGS = { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET }
 
@@ -33,10 +34,10 @@ test('a token comes in a header, in the query, or among the subprotocols', async
   const connected = 'connected as 5'
   expect(await askDaemon(daemon.url, 5, { authorization: `Bearer ${token}` })).toBe(connected)
   expect(await askSocket(`${daemon.url}/?user_id=5&token=${token}`)).toBe(connected)
-  expect(await askSocket(daemon.url, { protocols: [`bearer.${token}`] })).toBe(connected)
+  expect(await askSocket(daemon.url, { protocols: ['chat', `bearer.${token}`] })).toBe(connected)
 })
 
-test('a browser is given the subprotocol that it named beside its token', async () => {
+test('a browser is given the subprotocol that it named beside its token, never the token', async () => {
   const { url } = await startDaemon(temporaryFolder(), SETTINGS)
   const token = `bearer.${signedWithSecret(claimsOf(5))}`
   const chosen = async (protocols: string[]) => {
@@ -46,8 +47,11 @@ test('a browser is given the subprotocol that it named beside its token', async 
   }
   expect(await chosen(['chat', token])).toBe('chat')
   expect(await chosen([token, 'chat'])).toBe('chat')
-  // It insists on one of those that it offered.
-  expect(await chosen([token])).toBe(token)
+  // Whoever offers nothing else is let in all the same, though a browser insists on one.
+  const { status, protocol } = await askForUpgrade(`${url}/?user_id=5`, {
+    headers: { 'sec-websocket-protocol': token },
+  })
+  expect({ status, protocol }).toEqual({ status: 101, protocol: undefined })
 })
 
 test('a bad token among the subprotocols is refused with the reason', async () => {
