@@ -11,7 +11,7 @@ export interface PendingEvent {
 }
 
 export const EVENT_NAME_LENGTH_MAX = 64
-/** Bytes of JSON that one broadcast may carry: as much as one inbound frame of a socket. */
+/** Bytes of JSON that one broadcast may carry. */
 export const EVENT_DATA_BYTES_MAX = 65_536
 /** Objects and arrays within each other: what SQLite's json_valid takes. */
 export const EVENT_DATA_LEVELS_MAX = 1_000

@@ -70,7 +70,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const { database } = opened
   const refusals = new Refusals(audit, config.trustProxy)
   const daemon = createDaemon(
-    { ...opened, log, authenticate, refusals },
+    { ...opened, log, audit, authenticate, refusals },
     { ...config, certificate },
   )
   const port = await startDaemon(daemon, config).catch(async (error) => {
@@ -90,7 +90,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
 }
 
 function createDaemon(
-  { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'authenticate' | 'refusals'>,
+  { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'audit' | 'authenticate' | 'refusals'>,
   config: Config & Pick<DaemonOptions, 'certificate'>,
 ): Daemon {
   const connects = new RateLimit(limits.connects, config.connectRateLimit)

@@ -1,15 +1,30 @@
 import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
+import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
+import { RateLimit } from '../rate-limits.ts'
 import type { Connection } from './connection.ts'
 import { type ClientFrame, errorFrame, eventFrame, PONG_FRAME, parseClientFrame } from './frame.ts'
 import type { Hub } from './hub.ts'
+
+/** How often users may do what their sockets ask for, all sockets of a user together. */
+export class ClientEventLimits {
+  readonly typing = new RateLimit(limits.typing)
+  readonly typingToOne = new RateLimit(limits.typingToOne)
+  readonly receipts: RateLimit
+
+  /** @param requestRateLimit receipts in a minute; 0 = off */
+  constructor(requestRateLimit: number) {
+    this.receipts = new RateLimit(limits.requests, requestRateLimit)
+  }
+}
 
 /** What an event of a client may work with. */
 interface Context {
   chat: Chat
   hub: Hub
+  limits: ClientEventLimits
 }
 
 type ClientEvent = (
@@ -55,11 +70,13 @@ export async function handleClientFrame(
 async function typing(
   connection: Connection,
   data: ClientFrame['data'],
-  { chat, hub }: Context,
+  { chat, hub, limits: { typing: limit, typingToOne } }: Context,
 ): Promise<void> {
   const senderId = connection.userId
+  await limit.count(senderId)
   const receiverId = readId(data, 'receiver_id')
   const isTyping = readBoolean(data, 'is_typing')
+  await typingToOne.count(`${senderId} ${receiverId}`)
   if (hub.of(receiverId).size === 0) return
   const { isBlocked, isBlockedByOther } = await chat.blocks.find(senderId, receiverId)
   if (isBlocked || isBlockedByOther) return
@@ -71,8 +88,9 @@ async function typing(
 async function read(
   connection: Connection,
   data: ClientFrame['data'],
-  { chat }: Context,
+  { chat, limits: { receipts } }: Context,
 ): Promise<void> {
+  await receipts.count(connection.userId)
   const mark = { messageId: readId(data, 'message_id') }
   const { readerEventId } = await chat.receipts.markRead(connection.userId, mark)
   if (readerEventId !== null) connection.skip(readerEventId)

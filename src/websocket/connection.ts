@@ -20,6 +20,9 @@ export interface Close {
   reason: string
 }
 
+/** The close code of a client that may not do what it wants. */
+export const FORBIDDEN = 4403
+
 /** The one place where an error becomes a close code. */
 export function closeFor(error: ChatError): Close {
   switch (error.code) {
@@ -28,7 +31,7 @@ export function closeFor(error: ChatError): Close {
     case 'unauthenticated':
       return { code: 4401, reason: error.message }
     case 'forbidden':
-      return { code: 4403, reason: error.message }
+      return { code: FORBIDDEN, reason: error.message }
     default:
       return CLOSE.failed
   }
@@ -48,10 +51,8 @@ export const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
 const PACED_BYTES_MAX = 256 * 1024
 /** Events that may wait in memory while a socket is still being told what it missed. */
 export const WAITING_EVENTS_MAX = 1_000
-/** Frames a client may send in a second: somebody who types and reads needs a handful. */
-export const FRAMES_PER_SECOND_MAX = 50
-/** How long a peer has to answer a close before its socket is cut. */
-const CLOSE_TIMEOUT_MS = 2_000
+/** How long a peer has to answer a close before `ws` cuts its socket. */
+export const CLOSE_TIMEOUT_MS = 2_000
 
 interface Waiting {
   event: PendingEvent
@@ -80,8 +81,6 @@ export class Connection {
   #replayedThrough = 0
   #isGreeted = false
   #isAlive = true
-  /** By performance.now(): since when the frames of a second are counted. */
-  #frames = { since: -Infinity, count: 0 }
   #closedWith: Close | undefined
 
   constructor(socket: WebSocket, stream: Duplex, userId: number, address: string) {
@@ -89,9 +88,6 @@ export class Connection {
     this.#stream = stream
     this.userId = userId
     this.address = address
-    socket.on('pong', () => {
-      this.#isAlive = true
-    })
   }
 
   /** Bytes that the peer has not taken yet. */
@@ -166,11 +162,11 @@ export class Connection {
     this.#socket.once('close', () => clearTimeout(timer))
   }
 
-  /** Counts a frame from the client; returns whether it was one too many for this second. */
-  isFlooding(now = performance.now()): boolean {
-    if (now - this.#frames.since >= 1000) this.#frames = { since: now, count: 0 }
-    this.#frames.count += 1
-    return this.#frames.count > FRAMES_PER_SECOND_MAX
+  /** Call for each pong; returns whether it was asked for. */
+  answered(): boolean {
+    const wasAsked = !this.#isAlive
+    this.#isAlive = true
+    return wasAsked
   }
 
   /** Pings the peer; cuts the socket when the last ping was not answered. */
@@ -189,18 +185,22 @@ export class Connection {
     this.#waiting = undefined
   }
 
+  /** Closes a socket whose peer sends too much: what is still to come from it, a close too, is not read. */
+  closeFlooding(): void {
+    this.close(CLOSE.tooManyFrames)
+    this.#socket.pause()
+    this.#stream.end()
+  }
+
   #isRepeated({ eventId, event }: PendingEvent): boolean {
     if (this.#skipped?.delete(eventId)) return true
     return event === 'chat:message' && eventId <= this.#replayedThrough
   }
 }
 
-/** Closes with a code, and cuts the socket when the peer does not answer in time. */
+/** Closes with a code. */
 export function closeSocket(socket: WebSocket, { code, reason }: Close): void {
-  if (socket.readyState !== socket.OPEN) return
-  socket.close(code, closeReason(reason))
-  const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS)
-  socket.once('close', () => clearTimeout(timer))
+  if (socket.readyState === socket.OPEN) socket.close(code, closeReason(reason))
 }
 
 /** As much of a reason as fits, in whole characters: a peer takes half a one for a broken frame. */

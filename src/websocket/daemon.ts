@@ -1,4 +1,6 @@
 import { hostname } from 'node:os'
+import type { RawData } from 'ws'
+import type { Audit } from '../audit.ts'
 import type { Authenticate, Refusals } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/events.ts'
@@ -11,11 +13,12 @@ import type { RateLimit } from '../rate-limits.ts'
 import type { Certificate } from '../tls.ts'
 import { Backlog } from './backlog.ts'
 import { catchUp } from './catch-up.ts'
-import { handleClientFrame } from './client-events.ts'
-import { CLOSE, type Close, Connection, closeSocket } from './connection.ts'
+import { ClientEventLimits, handleClientFrame } from './client-events.ts'
+import { CLOSE, type Close, Connection } from './connection.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { Door, type DoorOptions, type Visitor } from './door.ts'
 import { Hub } from './hub.ts'
+import { InboundLimits } from './inbound-limits.ts'
 import { createPlainHttp } from './plain-http.ts'
 import { type Doorbell, Poller } from './poller.ts'
 import { Presence } from './presence.ts'
@@ -31,6 +34,7 @@ const CLOSE_ALL_MS = 3_000
 export interface DaemonParts {
   chat: Chat
   log: Log
+  audit: Audit
   authenticate: Authenticate
   refusals: Refusals
   /** How many sockets an address may open. */
@@ -46,7 +50,11 @@ export interface DaemonOptions extends DoorOptions {
   metricsSecret: string
   pollIntervalMs: number
   connectionsMax: number
+  /** 0 = off. */
+  connectionsPerAddressMax: number
   connectionsPerUserMax: number
+  /** Receipts that a user may give in a minute; 0 = off. */
+  requestRateLimit: number
   /** Who hears when somebody comes online or goes. */
   presence: Audience
   /** How long after the last socket a user counts as online, in ms. */
@@ -75,6 +83,8 @@ export class Daemon {
   readonly #options: DaemonOptions
   readonly #hub = new Hub()
   readonly #backlog = new Backlog()
+  readonly #inbound = new InboundLimits()
+  readonly #clientEventLimits: ClientEventLimits
   readonly #roster: Roster
   readonly #presence: Presence
   readonly #poller: Poller
@@ -91,6 +101,7 @@ export class Daemon {
     const { chat, log, doorbell } = parts
     const { pollIntervalMs: intervalMs, presence: audience, offlineDelayMs } = options
     const hub = this.#hub
+    this.#clientEventLimits = new ClientEventLimits(options.requestRateLimit)
     this.#roster = new Roster(chat.connections, log)
     const onOffline = this.#roster.remove.bind(this.#roster)
     this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, onOffline })
@@ -105,7 +116,10 @@ export class Daemon {
       refusals: parts.refusals,
       pollAgeMs: () => (this.#isAccepting ? this.#poller.pollAgeMs : undefined),
     })
-    this.#door = new Door({ ...parts, users: chat.users, onVisitor, onPlainHttp }, options)
+    this.#door = new Door(
+      { ...parts, users: chat.users, inbound: this.#inbound, onVisitor, onPlainHttp },
+      options,
+    )
     this.#addGauges(parts.metrics)
   }
 
@@ -247,29 +261,34 @@ export class Daemon {
     while (await events.deleteThrough(cursor, held)) await new Promise(setImmediate)
   }
 
-  #doorOnVisitor(visitor: Visitor): void {
+  #doorOnVisitor(visitor: Visitor): Close | undefined {
     const { socket, stream, userId, address, expiresAt, lastMessageId } = visitor
-    const refusal = this.#refusalFor(userId)
-    if (refusal !== undefined) {
-      this.#parts.metrics.closed(refusal)
-      closeSocket(socket, refusal)
-      return
-    }
+    const refusal = this.#refusalFor(visitor)
+    if (refusal !== undefined) return refusal
     const connection = new Connection(socket, stream, userId, address)
-    socket.on('ping', () => this.#refuseFlood(connection))
-    socket.on('message', (data) => this.#socketOnMessage(connection, String(data)))
+    this.#inbound.watch(connection, socket, stream)
+    socket.on('message', (data) => this.#socketOnMessage(connection, data))
     socket.on('close', () => this.#socketOnClose(connection))
     if (expiresAt !== undefined) connection.expireAt(expiresAt)
     this.#connectionOpened(connection)
     this.#catchUp(connection, lastMessageId)
+    return undefined
   }
 
-  #refusalFor(userId: number): Close | undefined {
+  #refusalFor({ userId, address }: Visitor): Close | undefined {
     const { connectionsMax, connectionsPerUserMax } = this.#options
     if (!this.#isAccepting) return CLOSE.restarting
     const isFull = this.#hub.connectionCount >= connectionsMax
     const isUserFull = this.#hub.of(userId).size >= connectionsPerUserMax
-    return isFull || isUserFull ? CLOSE.tooManyConnections : undefined
+    if (!isFull && !isUserFull && !this.#isAddressFull(address)) return undefined
+    return CLOSE.tooManyConnections
+  }
+
+  #isAddressFull(address: string): boolean {
+    const { connectionsPerAddressMax: max } = this.#options
+    if (max === 0 || this.#hub.countFrom(address) < max) return false
+    this.#parts.audit.note('refused', address, 'too many sockets of this address')
+    return true
   }
 
   #connectionOpened(connection: Connection): void {
@@ -306,15 +325,11 @@ export class Daemon {
     }
   }
 
-  #socketOnMessage(connection: Connection, text: string): void {
-    if (this.#refuseFlood(connection)) return
-    const context = { chat: this.#parts.chat, hub: this.#hub, log: this.#parts.log }
-    handleClientFrame(connection, text, context)
-  }
-
-  #refuseFlood(connection: Connection): boolean {
-    if (connection.isFlooding()) connection.close(CLOSE.tooManyFrames)
-    return !connection.isOpen
+  async #socketOnMessage(connection: Connection, data: RawData): Promise<void> {
+    if (!(await this.#inbound.accepts(connection))) return
+    const { chat, log } = this.#parts
+    const context = { chat, hub: this.#hub, log, limits: this.#clientEventLimits }
+    await handleClientFrame(connection, String(data), context)
   }
 
   async #closeSockets(close: Close): Promise<void> {

@@ -8,24 +8,44 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import type { Audit } from '../audit.ts'
 import { type Authenticate, clientAddress, isAllowedOrigin, TOKEN_PROTOCOL } from '../auth.ts'
 import type { Users } from '../chat/users.ts'
 import { ChatError, systemCode } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { RateLimit } from '../rate-limits.ts'
 import type { Certificate } from '../tls.ts'
-import { type Close, closeFor, closeSocket } from './connection.ts'
+import { CLOSE_TIMEOUT_MS, type Close, closeFor, closeSocket, FORBIDDEN } from './connection.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { type Handshake, readHandshake } from './handshake.ts'
+import type { InboundLimits } from './inbound-limits.ts'
 
-/** One inbound frame: a client says little. */
-export const INBOUND_FRAME_BYTES_MAX = 64 * 1024
-/** The close code that ws gives a longer one. */
-const MESSAGE_TOO_BIG = 1009
+/** The close codes that ws gives a frame beyond its limits, by the code of the error. */
+const FRAME_REFUSALS = new Map([
+  ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 1009],
+  ['WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', 1009],
+  ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008],
+])
 /** A client that takes this long to ask for a socket is not a client. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000
+
+/** Of each socket; `closeTimeout` is missing in the types of ws. */
+const SOCKET_OPTIONS: ServerOptions & { closeTimeout: number } = {
+  noServer: true,
+  clientTracking: false,
+  maxPayload: limits.frameBytes.max,
+  maxFragments: limits.frameFragments.max,
+  maxBufferedChunks: limits.frameChunks.max,
+  // One frame of each socket in a turn of the event loop: see InboundLimits.
+  allowSynchronousEvents: false,
+  // Compression would cost 300 KB a socket, for frames that are mostly shorter than a packet.
+  perMessageDeflate: false,
+  closeTimeout: CLOSE_TIMEOUT_MS,
+  handleProtocols: chooseProtocol,
+}
 
 /** Somebody who has come in. */
 export interface Visitor extends Handshake {
@@ -40,11 +60,13 @@ export interface Visitor extends Handshake {
 export interface DoorParts {
   users: Users
   log: Log
+  audit: Audit
   authenticate: Authenticate
   /** How many sockets an address may open. */
   connects: RateLimit
-  /** Called with everybody who may come in. */
-  onVisitor: (visitor: Visitor) => void
+  inbound: InboundLimits
+  /** Called with everybody who may come in; returns with what to refuse them after all. */
+  onVisitor: (visitor: Visitor) => Close | undefined
   /** Called with requests for anything but a socket. */
   onPlainHttp: RequestListener
   metrics: DaemonMetrics
@@ -66,18 +88,11 @@ export class Door {
   readonly #parts: DoorParts
   readonly #options: DoorOptions
   readonly #server: HttpServer | HttpsServer
-  readonly #sockets: WebSocketServer
+  readonly #sockets = new WebSocketServer(SOCKET_OPTIONS)
 
   constructor(parts: DoorParts, options: DoorOptions) {
     this.#parts = parts
     this.#options = options
-    // Compression would cost 300 KB a socket, for frames that are mostly shorter than a packet.
-    this.#sockets = new WebSocketServer({
-      noServer: true,
-      maxPayload: INBOUND_FRAME_BYTES_MAX,
-      perMessageDeflate: false,
-      handleProtocols: chooseProtocol,
-    })
     const timeouts = {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       headersTimeout: HANDSHAKE_TIMEOUT_MS,
@@ -130,23 +145,32 @@ export class Door {
         stream.off('error', destroyStream)
         socket.on('error', this.#socketOnError)
         // A browser sees why it is refused only if the socket opens first: so, accept, then close.
-        if ('code' in admission) this.#turnAway(socket, admission)
-        else this.#parts.onVisitor({ ...admission, socket, stream, address })
+        const refusal =
+          'code' in admission
+            ? admission
+            : this.#parts.onVisitor({ ...admission, socket, stream, address })
+        if (refusal !== undefined) this.#turnAway({ socket, stream, address }, refusal)
       })
     } catch (error) {
       this.#refuseUpgrade(stream, error)
     }
   }
 
-  #turnAway(socket: WebSocket, close: Close): void {
-    this.#parts.metrics.closed(close)
+  #turnAway(
+    { socket, stream, address }: Pick<Visitor, 'socket' | 'stream' | 'address'>,
+    close: Close,
+  ): void {
+    const { metrics, audit, inbound } = this.#parts
+    metrics.closed(close)
+    if (close.code === FORBIDDEN) audit.note('refused', address, close.reason)
+    inbound.watchRefused(address, stream)
     closeSocket(socket, close)
   }
 
   /** One function for all sockets: one of each socket's own would keep alive what it came with. */
   readonly #socketOnError = (error: Error): void => {
-    const isTooLong = systemCode(error) === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
-    if (isTooLong) this.#parts.metrics.refused(MESSAGE_TOO_BIG)
+    const refusal = FRAME_REFUSALS.get(systemCode(error))
+    if (refusal !== undefined) this.#parts.metrics.refused(refusal)
   }
 
   /** Who it is that wants to connect, or the close to refuse them with. */

@@ -5,6 +5,7 @@ import { eventFrame, type Frame } from './frame.ts'
 /** Who is connected: every socket, by user. */
 export class Hub {
   readonly #byUser = new Map<number, Set<Connection>>()
+  readonly #countByAddress = new Map<string, number>()
   #connectionCount = 0
 
   get userCount(): number {
@@ -25,6 +26,11 @@ export class Hub {
     return this.#byUser.get(userId) ?? NONE
   }
 
+  /** How many sockets this address has. */
+  countFrom(address: string): number {
+    return this.#countByAddress.get(address) ?? 0
+  }
+
   *all(): Iterable<Connection> {
     for (const connections of this.#byUser.values()) yield* connections
   }
@@ -33,6 +39,7 @@ export class Hub {
     const connections = this.#byUser.get(connection.userId)
     if (connections === undefined) this.#byUser.set(connection.userId, new Set([connection]))
     else connections.add(connection)
+    this.#countByAddress.set(connection.address, this.countFrom(connection.address) + 1)
     this.#connectionCount += 1
   }
 
@@ -40,6 +47,9 @@ export class Hub {
     const connections = this.#byUser.get(connection.userId)
     if (!connections?.delete(connection)) return
     if (connections.size === 0) this.#byUser.delete(connection.userId)
+    const left = this.countFrom(connection.address) - 1
+    if (left > 0) this.#countByAddress.set(connection.address, left)
+    else this.#countByAddress.delete(connection.address)
     this.#connectionCount -= 1
   }
 

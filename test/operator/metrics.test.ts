@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { limits } from '../../src/limits.ts'
 import { connect, get, post, sendText, TestSocket } from '../support/clients.ts'
 import { readMetrics } from '../support/metrics.ts'
 import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
@@ -113,16 +114,21 @@ test('refused sockets are counted by the code that they were closed with', async
   for (let count = 0; count < 51; count += 1) flooding.send({ event: 'ping' })
   await flooding.whenClosed()
   const longWinded = await connect(url, 4)
-  longWinded.send('x'.repeat(64 * 1024 + 1))
+  longWinded.send('x'.repeat(limits.frameBytes.max + 1))
   await longWinded.whenClosed()
+  const choppy = await connect(url, 5)
+  for (let sent = 0; sent <= limits.frameFragments.max; sent += 1) {
+    choppy.socket.send('', { fin: false })
+  }
+  await choppy.whenClosed()
   await first.close()
 
-  for (const code of [1009, 4400, 4403, 4409, 4429]) {
+  for (const code of [1008, 1009, 4400, 4403, 4409, 4429]) {
     await waitForMetric(url, `chat_refusals_total{reason="${code}"}`, 1)
   }
   // Whoever leaves by themselves is not refused.
   const refusals = Object.keys(await readMetrics(url)).filter((name) => name.includes('refusals'))
-  expect(refusals).toHaveLength(5)
+  expect(refusals).toHaveLength(6)
 })
 
 test('a socket that is refused before it is one counts as 429', async () => {

@@ -133,6 +133,23 @@ test('a chat:read without a usable message_id is answered with an error', async 
   await reader.settled()
 })
 
+test('receipts by socket are limited as those by HTTP are: beyond, an error, and it stays open', async () => {
+  const { api, daemon } = await startChat({ CHAT_REQUEST_RATE_LIMIT: '2' })
+  const [first, second, third] = await sendTexts(api.url, 1, 2, 3)
+  const sender = await connect(daemon.url, 1)
+  const [phone, laptop] = [await connect(daemon.url, 2), await connect(daemon.url, 2)]
+  phone.send(reading(first))
+  await sender.event('chat:read')
+  laptop.send(reading(second))
+  await sender.event('chat:read', 2)
+
+  phone.send(reading(third))
+
+  expect(await phone.event('error')).toEqual({ reason: 'You ask too often' })
+  await end(api.url, [sender, phone, laptop])
+  expect(sender.all('chat:read')).toHaveLength(2)
+})
+
 test('mark_as_read.php takes other_user_id, conversation_id or message_id', async () => {
   const { api, daemon } = await startChat()
   const sender = await connect(daemon.url, 1)

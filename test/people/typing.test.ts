@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FRAMES_PER_SECOND_MAX } from '../../src/websocket/connection.ts'
+import { limits } from '../../src/limits.ts'
 import { connect, post, sendText, type TestSocket } from '../support/clients.ts'
 import { call, setBlock } from '../support/people.ts'
 import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
@@ -167,23 +167,47 @@ test('a frame that makes no sense is answered with an error, and the socket stay
   expect(receiver.all('chat:message')).toEqual([])
 })
 
-test('FRAMES_PER_SECOND_MAX frames in a second are heard; one more closes with 4429', async () => {
+test('a user may say 60 times a minute to one person that they type; one more is an error', async () => {
   const { daemon } = await startChat()
-  const receiver = await connect(daemon.url, 2)
+  const [receiver, another] = [await connect(daemon.url, 2), await connect(daemon.url, 3)]
   const sender = await connect(daemon.url, 1)
-  sendTyping(sender, FRAMES_PER_SECOND_MAX)
-  await receiver.event('chat:typing', FRAMES_PER_SECOND_MAX)
-  await aSecondLater()
-  await sender.settled()
-  expect(sender.closed).toBe(undefined)
+  const { max } = limits.typingToOne
+  await sayTyping(sender, 2, max)
+  await receiver.event('chat:typing', max)
+  expect(sender.all('error')).toEqual([])
 
-  await aSecondLater()
-  sendTyping(sender, FRAMES_PER_SECOND_MAX + 1)
-  const { code, reason } = await sender.whenClosed()
-  expect(code).toBe(4429)
-  expect(reason).toMatch(/send fewer/)
+  // Another socket of the same user is no way around it.
+  const laptop = await connect(daemon.url, 1)
+  laptop.send(typing({ receiver_id: 2, is_typing: true }))
+
+  expect(await laptop.event('error')).toEqual({ reason: 'You say too often that you type' })
+  laptop.send(typing({ receiver_id: 3, is_typing: true }))
+  expect(await another.event('chat:typing')).toEqual({ sender_id: 1, is_typing: true })
+  receiver.send(typing({ receiver_id: 1, is_typing: true }))
+  await laptop.event('chat:typing')
   await receiver.settled()
-  expect(receiver.all('chat:typing').length).toBe(2 * FRAMES_PER_SECOND_MAX)
+  expect(receiver.all('chat:typing')).toHaveLength(max)
+})
+
+test('a user may say 180 times a minute in all that they type', { timeout: 30_000 }, async () => {
+  const { daemon } = await startChat()
+  const sender = await connect(daemon.url, 1)
+  const receivers = await Promise.all([2, 3, 4, 5].map((userId) => connect(daemon.url, userId)))
+  const each = limits.typing.max / 4
+  for (const [at, receiver] of receivers.entries()) {
+    await sayTyping(sender, at + 2, each)
+    await receiver.event('chat:typing', each)
+  }
+  sender.send(typing({ receiver_id: 5, is_typing: true }))
+
+  expect(await sender.event('error')).toEqual({ reason: 'You say too often that you type' })
+  // Refused before it is looked at.
+  sender.send(typing({ receiver_id: 'nobody' }))
+  expect(await sender.event('error', 2)).toEqual({ reason: 'You say too often that you type' })
+  for (const receiver of receivers) {
+    await receiver.settled()
+    expect(receiver.all('chat:typing')).toHaveLength(each)
+  }
 })
 
 function typing(data: object): object {
@@ -198,8 +222,13 @@ async function broadcastTyping(apiUrl: string, { sender_id, ...to }: Record<stri
   return body
 }
 
-function sendTyping(sender: TestSocket, count: number): void {
-  for (let sent = 0; sent < count; sent++) sender.send(typing({ receiver_id: 2, is_typing: true }))
+/** As often as that, but not so often in a second that it would be too many frames. */
+async function sayTyping(sender: TestSocket, receiverId: number, count: number): Promise<void> {
+  const inOneGo = Math.floor(limits.frames.max / 2)
+  for (let sent = 0; sent < count; sent += 1) {
+    if (sent % inOneGo === 0) await aSecondLater()
+    sender.send(typing({ receiver_id: receiverId, is_typing: true }))
+  }
 }
 
 /** Resolves when the daemon, which has read all that was sent, counts anew. */

@@ -318,7 +318,7 @@ const frame = fc
       { weight: 1, arbitrary: bytes },
       {
         weight: 1,
-        arbitrary: fc.constantFrom(65_536, 65_537, 70_000).map((n) => Buffer.alloc(n, 'x')),
+        arbitrary: fc.constantFrom(4_096, 4_097, 70_000).map((n) => Buffer.alloc(n, 'x')),
       },
     ),
   })
@@ -339,11 +339,13 @@ function clientEvent(): fc.Arbitrary<string> {
   return fc.oneof({ weight: 12, arbitrary: object }, jsonObject, deepFrame())
 }
 
-/** As deep as 64 KB are. */
+/** As deep as 4 KB are, and deeper than anybody looks. */
 function deepFrame(): fc.Arbitrary<string> {
   return fc
-    .constantFrom('[', '{"a":')
-    .map((open) => `{"event":"ping","data":{"a":${deep(open, open === '[' ? 32_000 : 10_000)}}}`)
+    .constantFrom(['[', 2_000], ['{"a":', 600], ['[', 32_000])
+    .map(
+      ([open, levels]) => `{"event":"ping","data":{"a":${deep(open as string, levels as number)}}}`,
+    )
 }
 
 /** A frame as it goes over the network, true to RFC 6455 or not. */
@@ -368,10 +370,13 @@ export function frameBytes(parts: {
   return Buffer.concat([header, Buffer.alloc(parts.isMasked ? 4 : 0), parts.payload])
 }
 
+/** Many users: one alone would soon be refused for what all its sockets send together. */
+const upgradeQuery = fc.integer({ min: 1, max: 1_000 }).map((userId) => `user_id=${userId}`)
+
 /** An upgrade, mostly a good one, and frames that follow it at once. */
 export const socketAttack: fc.Arbitrary<Buffer> = fc
   .record({
-    query: fc.oneof({ weight: 3, arbitrary: fc.constant('user_id=1') }, query),
+    query: fc.oneof({ weight: 3, arbitrary: upgradeQuery }, query),
     headers: fc.oneof(
       { weight: 4, arbitrary: fc.constant([]) },
       fc.array(header, { maxLength: 3 }),

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { onTestFinished } from 'vitest'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
+import { CLOSE_TIMEOUT_MS } from '../../src/websocket/connection.ts'
 
 /** Both ends of one WebSocket over loopback, and the stream below the server's end. */
 export interface SocketPair {
@@ -14,7 +15,8 @@ export interface SocketPair {
 
 export async function socketPair(options: ClientOptions = {}): Promise<SocketPair> {
   const http = createServer()
-  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  const own = { noServer: true, perMessageDeflate: false, closeTimeout: CLOSE_TIMEOUT_MS }
+  const sockets = new WebSocketServer(own)
   const accepted = new Promise<Omit<SocketPair, 'client'>>((resolve) => {
     http.on('upgrade', (request, stream, head) => {
       sockets.handleUpgrade(request, stream, head, (server) => resolve({ server, stream }))

@@ -1,8 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { Connection, FRAMES_PER_SECOND_MAX } from '../../src/websocket/connection.ts'
 import { connect, get, post, TestSocket } from '../support/clients.ts'
 import { startApi, startDaemon, temporaryFolder } from '../support/processes.ts'
 import { multipart, picture } from '../support/sample-media.ts'
@@ -247,37 +245,10 @@ test('0 turns the limit of connects off', async () => {
   expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([101]))
 })
 
-test('a socket may send 50 frames in a second; one that sends more is closed with 4429', async () => {
-  const { url } = await startDaemon(temporaryFolder())
-  const socket = await connect(url, 1)
-  const other = await connect(url, 1)
-  for (let count = 1; count <= FRAMES_PER_SECOND_MAX; count += 1) socket.send({ event: 'ping' })
-  await socket.event('pong', FRAMES_PER_SECOND_MAX)
-
-  // However these fall into three seconds, one of them gets too many.
-  for (let count = 0; count <= 3 * FRAMES_PER_SECOND_MAX; count += 1) socket.send({ event: 'ping' })
-
-  const reason = 'Too many frames; send fewer'
-  expect(await socket.whenClosed()).toEqual({ code: 4429, reason })
-  await other.settled()
-})
-
-test('frames are counted anew a second after the first of them', async () => {
-  const { url } = await startDaemon(temporaryFolder())
-  const { socket } = await connect(url, 1)
-  const connection = new Connection(socket, new PassThrough(), 1, '127.0.0.1')
-  const isFlooding = (now: number) =>
-    Array.from({ length: FRAMES_PER_SECOND_MAX }, () => connection.isFlooding(now)).includes(true)
-
-  expect(isFlooding(1_500)).toBe(false)
-  expect(connection.isFlooding(2_499)).toBe(true)
-  expect(isFlooding(2_500)).toBe(false)
-  expect(connection.isFlooding(2_500)).toBe(true)
-})
-
 test.each([
   ['CHAT_MAX_CONNECTIONS', 2, 3],
   ['CHAT_MAX_CONNECTIONS_PER_USER', 1, 1],
+  ['CHAT_MAX_CONNECTIONS_PER_ADDRESS', 2, 3],
 ])('past %s a socket is closed with 4409, until another closes', async (setting, last, next) => {
   const { url } = await startDaemon(temporaryFolder(), { [setting]: '2' })
   const first = await connect(url, 1)
@@ -290,6 +261,34 @@ test.each([
   expect(refused.frames).toEqual([])
   await first.close()
   await connect(url, next)
+})
+
+test('sockets are counted by the address of the client, behind a proxy too', async () => {
+  const { program, url } = await startDaemon(temporaryFolder(), {
+    CHAT_MAX_CONNECTIONS_PER_ADDRESS: '1',
+    CHAT_TRUST_PROXY: 'on',
+  })
+  const from = (address: string) =>
+    new TestSocket(`${url}/?user_id=1`, { headers: { 'x-forwarded-for': address } })
+  const first = from('203.0.113.1')
+  await first.event('chat:connected')
+  await from('203.0.113.2').event('chat:connected')
+
+  for (let count = 1; count <= 3; count += 1) {
+    expect((await from('203.0.113.1').whenClosed()).code).toBe(4409)
+  }
+  await first.close()
+  await from('203.0.113.1').event('chat:connected')
+
+  const audited = program.output.split('\n').filter((line) => line.includes('Audit'))
+  expect(audited).toEqual([
+    expect.stringMatching(/Audit: refused, from 203\.0\.113\.1: too many sockets of this address$/),
+  ])
+})
+
+test('0 turns the limit of sockets of an address off', async () => {
+  const { url } = await startDaemon(temporaryFolder(), { CHAT_MAX_CONNECTIONS_PER_ADDRESS: '0' })
+  for (let userId = 1; userId <= 5; userId += 1) await connect(url, userId)
 })
 
 /** How often each status was answered. */

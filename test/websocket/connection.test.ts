@@ -11,6 +11,7 @@ import {
 } from '../../src/websocket/connection.ts'
 import { eventFrame } from '../../src/websocket/frame.ts'
 import { Hub } from '../../src/websocket/hub.ts'
+import { InboundLimits } from '../../src/websocket/inbound-limits.ts'
 import { socketPair } from '../support/socket-pair.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -27,7 +28,7 @@ async function setUp(options: ClientOptions & { hub?: Hub; userId?: number } = {
   const connection = new Connection(server, stream, userId, '127.0.0.1')
   hub.add(connection)
   server.on('close', () => hub.remove(connection))
-  return { hub, connection, server, client, told, closed }
+  return { hub, connection, server, stream, client, told, closed }
 }
 
 function eventOf(eventId: number, event = `event ${eventId}`): PendingEvent {
@@ -78,6 +79,11 @@ test('a peer that answers pings stays, one that answers none is cut at the secon
   const hub = new Hub()
   const alive = await setUp({ hub })
   const dead = await setUp({ hub, autoPong: false })
+  const inbound = new InboundLimits()
+  for (const { connection, server, stream } of [alive, dead]) {
+    inbound.watch(connection, server, stream)
+    connection.greet(HELLO)
+  }
   let pongs = 0
   let pings = 0
   alive.server.on('pong', () => {

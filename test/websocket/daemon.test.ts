@@ -27,6 +27,7 @@ async function setUp(options: { backlogMs: number }) {
     {
       chat,
       log,
+      audit,
       authenticate: createAuthenticator(config, { log, audit }),
       refusals: new Refusals(audit, false),
       connects: new RateLimit(limits.connects, 0),

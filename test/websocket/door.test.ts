@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { connect, sendText, TestSocket } from '../support/clients.ts'
 import { startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
 
 test('a socket without a usable user_id is closed with 4400 and the reason', async () => {
   const { url } = await startDaemon(temporaryFolder())
@@ -35,6 +36,28 @@ test('pages of other origins than the listed are closed with 4403', async () => 
   expect((await from('https://evil.example').whenClosed()).code).toBe(4403)
   await from('https://other.example').event('chat:connected')
   await new TestSocket(`${url}/?user_id=1`).event('chat:connected')
+})
+
+test('who is refused for what they want stands in the audit trail, once a minute', async () => {
+  const settings = { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET, CHAT_TRUST_PROXY: 'on' }
+  const origins = { CHAT_ALLOWED_ORIGINS: 'https://shop.example' }
+  const { program, url } = await startDaemon(temporaryFolder(), { ...settings, ...origins })
+  const refused = async (address: string, headers: Record<string, string>) => {
+    const all = { ...headers, 'x-forwarded-for': address }
+    expect((await new TestSocket(`${url}/?user_id=6`, { headers: all }).whenClosed()).code).toBe(
+      4403,
+    )
+  }
+  const authorization = `Bearer ${signedWithSecret(claimsOf(5))}`
+  for (let count = 1; count <= 3; count += 1) {
+    await refused('203.0.113.1', { origin: 'https://evil.example' })
+    await refused('203.0.113.2', { authorization })
+  }
+  const audited = program.output.split('\n').filter((line) => line.includes('Audit'))
+  expect(audited.map((line) => line.slice(line.indexOf('Audit')))).toEqual([
+    'Audit: refused, from 203.0.113.1: Pages of this origin may not connect',
+    'Audit: refused, from 203.0.113.2: You are user 5, not 6',
+  ])
 })
 
 test('one socket more than a user may have is closed with 4409', async () => {

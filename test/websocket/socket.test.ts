@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { connect as connectTcp, type Socket } from 'node:net'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { INBOUND_FRAME_BYTES_MAX } from '../../src/websocket/door.ts'
+import { limits } from '../../src/limits.ts'
 import { connect } from '../support/clients.ts'
 import { startDaemon, temporaryFolder } from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
@@ -52,10 +52,10 @@ test('a frame of the largest size is read, and one byte more closes with 1009', 
   const socket = await connect(url, 1)
   const frame = (bytes: number) => '{"event":"ping"}'.padEnd(bytes)
 
-  expect(INBOUND_FRAME_BYTES_MAX).toBe(65_536)
-  socket.send(frame(INBOUND_FRAME_BYTES_MAX))
+  expect(limits.frameBytes.max).toBe(4_096)
+  socket.send(frame(limits.frameBytes.max))
   await socket.event('pong')
-  socket.send(frame(INBOUND_FRAME_BYTES_MAX + 1))
+  socket.send(frame(limits.frameBytes.max + 1))
 
   expect((await socket.whenClosed()).code).toBe(1009)
 })
@@ -67,7 +67,7 @@ test('a frame may come in pieces, and all of them together count', async () => {
   client.socket.send('"ping"}', { fin: true })
   await client.event('pong')
 
-  client.socket.send('x'.repeat(INBOUND_FRAME_BYTES_MAX), { fin: false })
+  client.socket.send('x'.repeat(limits.frameBytes.max), { fin: false })
   client.socket.send('x', { fin: true })
   expect((await client.whenClosed()).code).toBe(1009)
 })

@@ -1,0 +1,87 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import { limits } from '../limits.ts'
+import { RateLimit } from '../rate-limits.ts'
+import type { Connection } from './connection.ts'
+
+/** The answer to a ping. Chunks as short as that are not worth a count: their frames have one. */
+const EMPTY_FRAME_BYTES = 6
+
+/**
+ * Counts what clients send before anything is done with it: frames, and the bytes that come in, of
+ * all sockets of a user together. A socket that goes beyond is closed with 4429. A client that was
+ * refused is no user: its bytes count for its address. Beyond the limit nothing more is read.
+ *
+ * An idle socket costs nothing here: the listeners are shared, and the pong that answers a ping is
+ * not counted.
+ */
+export class InboundLimits {
+  readonly #frames = new RateLimit(limits.frames)
+  readonly #bytes = new RateLimit(limits.frameBytesPerSecond)
+  /** By socket and by stream; for a client that was refused, by stream, its address. */
+  readonly #senders = new WeakMap<WebSocket | Duplex, Connection | string>()
+  readonly #socketOnPing: (this: WebSocket) => void
+  readonly #socketOnPong: (this: WebSocket) => void
+  readonly #streamOnData: (this: Duplex, chunk: Buffer) => void
+
+  constructor() {
+    const onPing = (socket: WebSocket) => this.accepts(this.#senders.get(socket) as Connection)
+    const onPong = (socket: WebSocket) => this.#pong(this.#senders.get(socket) as Connection)
+    const onData = (stream: Duplex, chunk: Buffer) => this.#data(stream, chunk)
+    this.#socketOnPing = function () {
+      onPing(this)
+    }
+    this.#socketOnPong = function () {
+      onPong(this)
+    }
+    this.#streamOnData = function (chunk) {
+      onData(this, chunk)
+    }
+  }
+
+  /** Counts what this connection receives, but for its messages: ask `accepts` for each of them. */
+  watch(connection: Connection, socket: WebSocket, stream: Duplex): void {
+    this.#senders.set(socket, connection)
+    socket.on('ping', this.#socketOnPing)
+    socket.on('pong', this.#socketOnPong)
+    this.#watchStream(stream, connection)
+  }
+
+  /** Counts what still comes from a client that was refused. */
+  watchRefused(address: string, stream: Duplex): void {
+    this.#watchStream(stream, address)
+  }
+
+  /** Counts a frame; resolves with whether it is to be looked at. */
+  async accepts(connection: Connection): Promise<boolean> {
+    if (!connection.isOpen) return false
+    try {
+      await this.#frames.count(connection.userId)
+    } catch {
+      connection.closeFlooding()
+    }
+    return connection.isOpen
+  }
+
+  /** Ahead of the listener of `ws`, so that a chunk is counted before it is taken apart. */
+  #watchStream(stream: Duplex, sender: Connection | string): void {
+    this.#senders.set(stream, sender)
+    stream.prependListener('data', this.#streamOnData)
+  }
+
+  #pong(connection: Connection): void {
+    if (!connection.answered()) this.accepts(connection)
+  }
+
+  async #data(stream: Duplex, { length }: Buffer): Promise<void> {
+    if (length <= EMPTY_FRAME_BYTES) return
+    const sender = this.#senders.get(stream) as Connection | string
+    const key = typeof sender === 'string' ? sender : sender.userId
+    try {
+      await this.#bytes.count(key, length)
+    } catch {
+      if (typeof sender !== 'string' && sender.isOpen) sender.closeFlooding()
+      else stream.pause()
+    }
+  }
+}
