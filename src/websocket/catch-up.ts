@@ -8,6 +8,8 @@ export interface CatchUpContext {
   chat: Chat
   log: Log
   backlog: Backlog
+  /** Resolves when the client's user is known by the profile that it gave. */
+  profileSaved: Promise<void>
   /** Users online, as chat:connected says. */
   userCount: number
   /** Missed messages that are told; more, and the client is to refetch. */
@@ -15,7 +17,7 @@ export interface CatchUpContext {
 }
 
 /**
- * Says hello to a connection that has just come into the hub, tells it what it missed, and lets it go
+ * Says hello to a connection that has just come into the hub (call it in the same turn), tells it what it missed, and lets it go
  * live. Live events wait in the connection meanwhile, so that there is no gap; those of messages that
  * were read from the table here are passed over later, so that there is no duplicate.
  *
@@ -27,6 +29,7 @@ export async function catchUp(
   context: CatchUpContext,
 ): Promise<void> {
   const backlog = context.backlog.for(connection.userId)
+  await context.profileSaved
   const isReplayed = await canReplay(connection.userId, lastMessageId, context)
   const { contract } = context.chat
   const hello = contract.connected(connection.userId, context.userCount, isReplayed)

@@ -65,6 +65,8 @@ interface Waiting {
  * its reader more than BUFFERED_BYTES_MAX: an unbounded buffer would let one stuck phone take the
  * memory of all, and dropping single events would lose them silently.
  *
+ * What the peer says is not read before the greeting has gone out: whatever it asks is answered.
+ *
  * Frames are written past `ws`, straight to the stream below it: it would make the same header again
  * for each of thousands of sockets. `ws` itself writes there at once and in one piece too (it has
  * nothing to compress), so the two never interleave within a frame.
@@ -88,6 +90,7 @@ export class Connection {
     this.#stream = stream
     this.userId = userId
     this.address = address
+    socket.pause()
   }
 
   /** Bytes that the peer has not taken yet. */
@@ -136,6 +139,7 @@ export class Connection {
   greet(hello: Frame): void {
     this.#isGreeted = true
     this.send(hello)
+    this.#socket.resume()
   }
 
   /**

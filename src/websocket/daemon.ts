@@ -17,6 +17,7 @@ import { ClientEventLimits, handleClientFrame } from './client-events.ts'
 import { CLOSE, type Close, Connection } from './connection.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { Door, type DoorOptions, type Visitor } from './door.ts'
+import type { Handshake } from './handshake.ts'
 import { Hub } from './hub.ts'
 import { InboundLimits } from './inbound-limits.ts'
 import { createPlainHttp } from './plain-http.ts'
@@ -102,7 +103,7 @@ export class Daemon {
     const { pollIntervalMs: intervalMs, presence: audience, offlineDelayMs } = options
     const hub = this.#hub
     this.#clientEventLimits = new ClientEventLimits(options.requestRateLimit)
-    this.#roster = new Roster(chat.connections, log)
+    this.#roster = new Roster(chat.users, chat.connections, log)
     const onOffline = this.#roster.remove.bind(this.#roster)
     this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, onOffline })
     const deliver = (event: PendingEvent) => this.#deliver(event)
@@ -116,10 +117,7 @@ export class Daemon {
       refusals: parts.refusals,
       pollAgeMs: () => (this.#isAccepting ? this.#poller.pollAgeMs : undefined),
     })
-    this.#door = new Door(
-      { ...parts, users: chat.users, inbound: this.#inbound, onVisitor, onPlainHttp },
-      options,
-    )
+    this.#door = new Door({ ...parts, inbound: this.#inbound, onVisitor, onPlainHttp }, options)
     this.#addGauges(parts.metrics)
   }
 
@@ -262,7 +260,7 @@ export class Daemon {
   }
 
   #doorOnVisitor(visitor: Visitor): Close | undefined {
-    const { socket, stream, userId, address, expiresAt, lastMessageId } = visitor
+    const { socket, stream, userId, address, expiresAt } = visitor
     const refusal = this.#refusalFor(visitor)
     if (refusal !== undefined) return refusal
     const connection = new Connection(socket, stream, userId, address)
@@ -270,8 +268,7 @@ export class Daemon {
     socket.on('message', (data) => this.#socketOnMessage(connection, data))
     socket.on('close', () => this.#socketOnClose(connection))
     if (expiresAt !== undefined) connection.expireAt(expiresAt)
-    this.#connectionOpened(connection)
-    this.#catchUp(connection, lastMessageId)
+    this.#connectionOpened(connection, visitor)
     return undefined
   }
 
@@ -291,11 +288,13 @@ export class Daemon {
     return true
   }
 
-  #connectionOpened(connection: Connection): void {
+  /** All in one turn: nobody may find a connection in one place that is not in the others yet. */
+  #connectionOpened(connection: Connection, { profile, lastMessageId }: Handshake): void {
     this.#hub.add(connection)
-    this.#roster.add(connection, this.#daemonId as number)
+    const profileSaved = this.#roster.add(connection, profile, this.#daemonId as number)
     const closedBefore = this.#presence.opened(connection)
     if (closedBefore !== undefined) this.#roster.remove(closedBefore)
+    this.#catchUp(connection, lastMessageId, profileSaved)
   }
 
   #socketOnClose(connection: Connection): void {
@@ -309,13 +308,18 @@ export class Daemon {
     }
   }
 
-  async #catchUp(connection: Connection, lastMessageId: number | undefined): Promise<void> {
+  async #catchUp(
+    connection: Connection,
+    lastMessageId: number | undefined,
+    profileSaved: Promise<void>,
+  ): Promise<void> {
     const { replayedMessagesMax } = this.#options
     try {
       await catchUp(connection, lastMessageId, {
         chat: this.#parts.chat,
         log: this.#parts.log,
         backlog: this.#backlog,
+        profileSaved,
         userCount: this.#hub.userCount,
         replayedMessagesMax,
       })

@@ -11,7 +11,6 @@ import type { Duplex } from 'node:stream'
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import type { Audit } from '../audit.ts'
 import { type Authenticate, clientAddress, isAllowedOrigin, TOKEN_PROTOCOL } from '../auth.ts'
-import type { Users } from '../chat/users.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
@@ -58,7 +57,6 @@ export interface Visitor extends Handshake {
 }
 
 export interface DoorParts {
-  users: Users
   log: Log
   audit: Audit
   authenticate: Authenticate
@@ -180,21 +178,10 @@ export class Door {
         throw new ChatError('forbidden', 'Pages of this origin may not connect')
       }
       const caller = await this.#parts.authenticate(request)
-      const handshake = readHandshake(request, caller)
-      await this.#introduce(handshake)
-      return { ...handshake, expiresAt: caller.identity?.expiresAt }
+      return { ...readHandshake(request, caller), expiresAt: caller.identity?.expiresAt }
     } catch (error) {
       if (!(error instanceof ChatError) || error.code === 'too_many') throw error
       return closeFor(error)
-    }
-  }
-
-  /** Somebody whose name cannot be kept right now is let in all the same. */
-  async #introduce({ userId, profile }: Handshake): Promise<void> {
-    try {
-      await this.#parts.users.introduce(userId, profile)
-    } catch (error) {
-      this.#parts.log.error(`User ${userId} could not be introduced`, error)
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Connections } from '../chat/connections.ts'
-import { ChatError } from '../errors.ts'
+import type { Profile, Users } from '../chat/users.ts'
 import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
 import type { Connection } from './connection.ts'
 
 interface Entry {
@@ -11,25 +12,34 @@ interface Entry {
 }
 
 /**
- * Keeps the connections table in step with the sockets. Sockets do not wait for it: what cannot be
+ * Keeps the connections table in step with the sockets, and with it who their users are. Sockets do not wait for it: what cannot be
  * written is logged, and the chat goes on.
  */
 export class Roster {
+  readonly #users: Users
   readonly #connections: Connections
-  readonly #log: Log
   readonly #entries = new Map<Connection, Entry>()
   readonly #writes = new Set<Promise<unknown>>()
-  #isFailing = false
+  /** A locked database fails every connection that comes and goes. */
+  readonly #outage: Outage
 
-  constructor(connections: Connections, log: Log) {
+  constructor(users: Users, connections: Connections, log: Log) {
+    this.#users = users
     this.#connections = connections
-    this.#log = log
+    this.#outage = new Outage(
+      log,
+      'The connections table could not be kept up to date',
+      'The connections table is kept up to date again',
+    )
   }
 
-  add(connection: Connection, daemonId: number): void {
+  /** Resolves when what the client says of its user is stored, or could not be. */
+  async add(connection: Connection, profile: Partial<Profile>, daemonId: number): Promise<void> {
     const { userId, address } = connection
-    const connectionId = this.#write(this.#connections.add(daemonId, userId, address))
-    this.#entries.set(connection, { connectionId, bufferedBytes: 0 })
+    const saved = this.#saveProfile(userId, profile)
+    const added = saved.then(() => this.#connections.add(daemonId, userId, address))
+    this.#entries.set(connection, { connectionId: this.#write(added), bufferedBytes: 0 })
+    await saved
   }
 
   /** @param seenAt given for the last socket of a user: when it closed */
@@ -62,26 +72,25 @@ export class Roster {
     while (this.#writes.size > 0) await Promise.all(this.#writes)
   }
 
+  async #saveProfile(userId: number, profile: Partial<Profile>): Promise<void> {
+    try {
+      await this.#users.introduce(userId, profile)
+    } catch (error) {
+      this.#outage.failed(error)
+    }
+  }
+
   async #write<Result>(write: Promise<Result>): Promise<Result | undefined> {
     this.#writes.add(write)
     try {
       const result = await write
-      if (this.#isFailing) this.#log.info('The connections table is kept up to date again')
-      this.#isFailing = false
+      this.#outage.worked()
       return result
     } catch (error) {
-      // Once, until it is over: a locked database fails every connection that comes and goes.
-      if (!this.#isFailing) this.#logFailure(error)
-      this.#isFailing = true
+      this.#outage.failed(error)
       return undefined
     } finally {
       this.#writes.delete(write)
     }
-  }
-
-  #logFailure(error: unknown): void {
-    const message = 'The connections table could not be kept up to date'
-    if (error instanceof ChatError) this.#log.warn(`${message}: ${error.message}`)
-    else this.#log.error(message, error)
   }
 }
