@@ -18,6 +18,8 @@ export interface Identity {
   profile: Partial<Profile>
   /** When the proof ends, in ms since 1970; undefined when it does not say. */
   expiresAt?: number | undefined
+  /** Asks once more, later, for the same credentials; undefined where a proof ends by itself. */
+  verifyAgain?: () => Promise<Identity>
 }
 
 /** Finds out who asks; throws a ChatError `unauthenticated` when they cannot prove it. */
@@ -88,7 +90,10 @@ function createIdentifier(options: AuthOptions, log: Log): Identify {
   const failures = new RateLimit(limits.failedLogins)
   if (options.auth === 'callback') {
     const callback = new Callback(options.authCallbackUrl, failures, log)
-    return (request, address) => callback.identify(request.headers, address)
+    return async ({ headers: { cookie, authorization } }, address) => {
+      const verifyAgain = () => callback.identify({ cookie, authorization }, address)
+      return { ...(await verifyAgain()), verifyAgain }
+    }
   }
   const verify = createTokenVerifier(options, log)
   return async (request, address) => {

@@ -17,6 +17,8 @@ export const EVENT_DATA_BYTES_MAX = 65_536
 export const EVENT_DATA_LEVELS_MAX = 1_000
 /** Events that mean something only at the moment they happen: never told late. */
 export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
+/** Is for the daemon, and never sent: it closes the sockets of the user, or (userId null) all. */
+export const DISCONNECT_EVENT = 'chat:disconnect'
 /** An event as it stands in the table: `data` is null where no client could read what stands there. */
 export type QueuedEvent = Omit<PendingEvent, 'data'> & { data: string | null }
 

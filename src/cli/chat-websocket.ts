@@ -4,6 +4,7 @@ import { createAuthenticator, Refusals } from '../auth.ts'
 import { mintToken } from '../auth-jwt.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { ConnectionRow } from '../chat/connections.ts'
+import { DISCONNECT_EVENT } from '../chat/events.ts'
 import type { Config } from '../config.ts'
 import { OUT_OF_PLACE, openError, walBytes } from '../database.ts'
 import { ChatError } from '../errors.ts'
@@ -54,6 +55,11 @@ export async function main(): Promise<void> {
   addCommand(program, 'broadcast <event> <json>', 'send an event to everybody connected')
     .option('--to <user_id>', 'to one user only')
     .action(broadcast)
+  addCommand(
+    program,
+    'disconnect <user_id>',
+    "close a user's sockets: they have to log in again",
+  ).action(disconnect)
   addCommand(program, 'token <user_id>', 'mint a token for CHAT_AUTH=jwt with CHAT_JWT_SECRET')
     .option('--valid <seconds>', 'for how long', String(TOKEN_VALID_SECONDS))
     .action(printToken)
@@ -178,6 +184,14 @@ async function broadcast(event: string, json: string, flags: Flags): Promise<voi
     chat.events.broadcast(event, userId, data),
   )
   console.log(`Event ${eventId} queued for ${userId === null ? 'everybody' : `user ${userId}`}`)
+}
+
+async function disconnect(user: string, flags: Flags): Promise<void> {
+  const userId = positiveInteger(user, 'user_id')
+  const eventId = await withChat(configFrom(flags), (chat) =>
+    chat.events.broadcast(DISCONNECT_EVENT, userId, {}),
+  )
+  console.log(`Event ${eventId} queued: it disconnects user ${userId}`)
 }
 
 async function printToken(user: string, flags: Flags): Promise<void> {

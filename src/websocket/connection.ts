@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { PendingEvent } from '../chat/events.ts'
+import { DISCONNECT_EVENT, type PendingEvent } from '../chat/events.ts'
 import type { ChatError } from '../errors.ts'
 import { type Frame, PING_FRAME } from './frame.ts'
 
@@ -10,6 +10,7 @@ export const CLOSE = {
   failed: { code: 1011, reason: 'Something went wrong here; reconnect in a few seconds' },
   restarting: { code: 1012, reason: 'Server is restarting; reconnect in a few seconds' },
   expired: { code: 4401, reason: 'The token has expired: get a new one, then reconnect' },
+  signedOut: { code: 4401, reason: 'You were signed out: log in again' },
   slowConsumer: { code: 4408, reason: 'Too slow to read; reconnect and ask for what you missed' },
   tooManyConnections: { code: 4409, reason: 'Too many connections; close one, then reconnect' },
   tooManyFrames: { code: 4429, reason: 'Too many frames; send fewer' },
@@ -107,10 +108,11 @@ export class Connection {
     return this.#socket.readyState === this.#socket.OPEN
   }
 
-  /** Sends an event in its turn: at once, or once the socket has caught up. */
+  /** Sends an event, or does what it says, in its turn: at once, or once the socket has caught up. */
   deliver(event: PendingEvent, frame: Frame): void {
     if (this.#waiting === undefined) {
-      if (!this.#isRepeated(event)) this.send(frame)
+      if (event.event === DISCONNECT_EVENT) this.close(CLOSE.signedOut)
+      else if (!this.#isRepeated(event)) this.send(frame)
     } else {
       this.#waiting.push({ event, frame })
       if (this.#waiting.length > WAITING_EVENTS_MAX) this.close(CLOSE.slowConsumer)

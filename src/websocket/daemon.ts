@@ -3,7 +3,7 @@ import type { RawData } from 'ws'
 import type { Audit } from '../audit.ts'
 import type { Authenticate, Refusals } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
-import type { PendingEvent } from '../chat/events.ts'
+import { DISCONNECT_EVENT, type PendingEvent } from '../chat/events.ts'
 import type { Presence as Audience } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import type { Chore } from '../housekeeping.ts'
@@ -24,9 +24,12 @@ import { createPlainHttp } from './plain-http.ts'
 import { type Doorbell, Poller } from './poller.ts'
 import { Presence } from './presence.ts'
 import { Roster } from './roster.ts'
+import { SessionChecks } from './session-checks.ts'
 
 /** `backlogMs`, unless given: what a phone takes to notice, wait and come back. */
 const BACKLOG_MS = 30_000
+/** `sessionCheckMs`, unless given: a logout closes the sockets within a minute or so. */
+const SESSION_CHECK_MS = 60_000
 /** Typing and status are news for a moment; a daemon that was down longer drops them. */
 const EPHEMERAL_MS = 60_000
 /** How long closing sockets may take before they are cut. */
@@ -66,6 +69,8 @@ export interface DaemonOptions extends DoorOptions {
   replayedMessagesMax: number
   /** How long after a start clients may come back and still be told what they missed, in ms. */
   backlogMs?: number
+  /** After how long it is asked again whether a socket's user is still logged in, in ms. */
+  sessionCheckMs?: number
   /** Called when the daemon finds that it must not go on: another one has taken its place. */
   onLost: () => void
 }
@@ -86,6 +91,7 @@ export class Daemon {
   readonly #backlog = new Backlog()
   readonly #inbound = new InboundLimits()
   readonly #clientEventLimits: ClientEventLimits
+  readonly #sessionChecks: SessionChecks
   readonly #roster: Roster
   readonly #presence: Presence
   readonly #poller: Poller
@@ -103,6 +109,9 @@ export class Daemon {
     const { pollIntervalMs: intervalMs, presence: audience, offlineDelayMs } = options
     const hub = this.#hub
     this.#clientEventLimits = new ClientEventLimits(options.requestRateLimit)
+    const onEnded = (connection: Connection) => this.#sessionOnEnded(connection)
+    const { sessionCheckMs = SESSION_CHECK_MS } = options
+    this.#sessionChecks = new SessionChecks({ log, intervalMs: sessionCheckMs, onEnded })
     this.#roster = new Roster(chat.users, chat.connections, log)
     const onOffline = this.#roster.remove.bind(this.#roster)
     this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, onOffline })
@@ -151,6 +160,7 @@ export class Daemon {
   async stop(close: Close = CLOSE.stopping): Promise<void> {
     this.#isAccepting = false
     for (const timer of this.#timers) clearTimeout(timer)
+    this.#sessionChecks.stop()
     this.#door.close()
     await this.#poller.stop()
     await this.#closeSockets(close)
@@ -247,8 +257,27 @@ export class Daemon {
 
   #deliver(event: PendingEvent): void {
     const isDelivered = this.#hub.deliver(event)
+    if (event.event === DISCONNECT_EVENT) {
+      this.#noteDisconnected(event)
+      return
+    }
     if (isDelivered) this.#parts.metrics.deliveredCount += 1
     this.#backlog.add(event, isDelivered)
+  }
+
+  #noteDisconnected({ userId }: PendingEvent): void {
+    for (const connection of userId === null ? this.#hub.all() : this.#hub.of(userId)) {
+      this.#noteDisconnect(connection, 'signed out')
+    }
+  }
+
+  #sessionOnEnded(connection: Connection): void {
+    connection.close(CLOSE.signedOut)
+    this.#noteDisconnect(connection, 'no longer logged in')
+  }
+
+  #noteDisconnect({ userId, address }: Connection, why: string): void {
+    this.#parts.audit.note('disconnected', address, `user ${userId}, ${why}`)
   }
 
   /** Deliver first, delete after: a crash in between repeats an event rather than loses it. */
@@ -260,7 +289,7 @@ export class Daemon {
   }
 
   #doorOnVisitor(visitor: Visitor): Close | undefined {
-    const { socket, stream, userId, address, expiresAt } = visitor
+    const { socket, stream, userId, address, expiresAt, verifyAgain } = visitor
     const refusal = this.#refusalFor(visitor)
     if (refusal !== undefined) return refusal
     const connection = new Connection(socket, stream, userId, address)
@@ -268,6 +297,7 @@ export class Daemon {
     socket.on('message', (data) => this.#socketOnMessage(connection, data))
     socket.on('close', () => this.#socketOnClose(connection))
     if (expiresAt !== undefined) connection.expireAt(expiresAt)
+    if (verifyAgain !== undefined) this.#sessionChecks.add(connection, verifyAgain)
     this.#connectionOpened(connection, visitor)
     return undefined
   }
@@ -298,6 +328,7 @@ export class Daemon {
   }
 
   #socketOnClose(connection: Connection): void {
+    this.#sessionChecks.remove(connection)
     if (connection.closedWith !== undefined) this.#parts.metrics.closed(connection.closedWith)
     this.#hub.remove(connection)
     if (this.#hub.of(connection.userId).size > 0) {

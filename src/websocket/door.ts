@@ -20,6 +20,7 @@ import { CLOSE_TIMEOUT_MS, type Close, closeFor, closeSocket, FORBIDDEN } from '
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { type Handshake, readHandshake } from './handshake.ts'
 import type { InboundLimits } from './inbound-limits.ts'
+import type { VerifyAgain } from './session-checks.ts'
 
 /** The close codes that ws gives a frame beyond its limits, by the code of the error. */
 const FRAME_REFUSALS = new Map([
@@ -54,6 +55,8 @@ export interface Visitor extends Handshake {
   address: string
   /** When they have to prove again who they are, in ms since 1970. */
   expiresAt: number | undefined
+  /** Asks whether what they proved still holds. */
+  verifyAgain: VerifyAgain | undefined
 }
 
 export interface DoorParts {
@@ -178,7 +181,8 @@ export class Door {
         throw new ChatError('forbidden', 'Pages of this origin may not connect')
       }
       const caller = await this.#parts.authenticate(request)
-      return { ...readHandshake(request, caller), expiresAt: caller.identity?.expiresAt }
+      const { expiresAt, verifyAgain } = caller.identity ?? {}
+      return { ...readHandshake(request, caller), expiresAt, verifyAgain }
     } catch (error) {
       if (!(error instanceof ChatError) || error.code === 'too_many') throw error
       return closeFor(error)
@@ -203,7 +207,7 @@ function destroyStream(this: Duplex): void {
   this.destroy()
 }
 
-type Admission = Handshake & Pick<Visitor, 'expiresAt'>
+type Admission = Handshake & Pick<Visitor, 'expiresAt' | 'verifyAgain'>
 
 /**
  * The first subprotocol on offer that is not a token: those are never said back, as proxies log

@@ -1,59 +1,17 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { Audit } from '../../src/audit.ts'
-import { createAuthenticator, Refusals } from '../../src/auth.ts'
-import { createChat } from '../../src/chat/chat.ts'
-import { readConfig } from '../../src/config.ts'
-import { openDatabase } from '../../src/database.ts'
-import { limits } from '../../src/limits.ts'
-import { createLog } from '../../src/log.ts'
-import { Metrics } from '../../src/metrics.ts'
-import { RateLimit } from '../../src/rate-limits.ts'
-import { Daemon } from '../../src/websocket/daemon.ts'
-import { DaemonMetrics } from '../../src/websocket/daemon-metrics.ts'
 import { connect } from '../support/clients.ts'
-import { temporaryFolder } from '../support/processes.ts'
-import { environment } from '../support/running-program.ts'
+import { openDaemon } from '../support/open-daemon.ts'
 import { waitFor } from '../support/wait.ts'
 
-/** A daemon in this process, whose chores run when the test says so. */
+/** A daemon whose chores run when the test says so. */
 async function setUp(options: { backlogMs: number }) {
-  const config = readConfig(environment(temporaryFolder()))
-  const database = await openDatabase(config.database, { durable: false })
-  const chat = createChat(database, config)
-  const lines: string[] = []
-  const log = createLog('text', (line) => void lines.push(line))
-  const audit = new Audit(log)
-  const daemon = new Daemon(
-    {
-      chat,
-      log,
-      audit,
-      authenticate: createAuthenticator(config, { log, audit }),
-      refusals: new Refusals(audit, false),
-      connects: new RateLimit(limits.connects, 0),
-      doorbell: undefined,
-      databaseProblem: () => undefined,
-      metrics: new DaemonMetrics(new Metrics(), () => 0),
-    },
-    {
-      ...config,
-      ...options,
-      port: 0,
-      certificate: undefined,
-      onLost: () => {},
-    },
-  )
-  onTestFinished(async () => {
-    await daemon.stop()
-    await database.close()
-    expect(lines).toEqual([])
-  })
+  const { daemon, chat, start, lines } = await openDaemon(options)
+  onTestFinished(() => expect(lines).toEqual([]))
   const deleteDelivered = daemon.chores().find(({ name }) => name === 'Deleting delivered events')
   const pendingAfterDeleting = async () => {
     await deleteDelivered?.run()
     return (await chat.events.after(0, 1_000)).map(({ event }) => event)
   }
-  const start = async () => `ws://127.0.0.1:${await daemon.start()}`
   return { daemon, chat, start, pendingAfterDeleting }
 }
 
