@@ -220,6 +220,13 @@ export const limits = {
     refusal: 'Too many connections at once',
     reason: 'all phones of an office come back at once after a restart',
   },
+  handshakes: fixed({
+    what: 'connections that have not become sockets',
+    max: 4_096,
+    per: 'address',
+    beyond: 'dropped, but for a trusted proxy',
+    reason: 'each is a file descriptor for up to ten seconds; thousands come back after a restart',
+  }),
   sockets: {
     what: 'sockets',
     max: 'CHAT_MAX_CONNECTIONS',

@@ -19,6 +19,7 @@ import type { Certificate } from '../tls.ts'
 import { CLOSE_TIMEOUT_MS, type Close, closeFor, closeSocket, FORBIDDEN } from './connection.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { type Handshake, readHandshake } from './handshake.ts'
+import { HandshakeLimit } from './handshake-limit.ts'
 import type { InboundLimits } from './inbound-limits.ts'
 import type { VerifyAgain } from './session-checks.ts'
 
@@ -90,6 +91,7 @@ export class Door {
   readonly #options: DoorOptions
   readonly #server: HttpServer | HttpsServer
   readonly #sockets = new WebSocketServer(SOCKET_OPTIONS)
+  readonly #handshakes = new HandshakeLimit()
 
   constructor(parts: DoorParts, options: DoorOptions) {
     this.#parts = parts
@@ -104,6 +106,7 @@ export class Door {
       options.certificate === undefined
         ? createHttpServer(timeouts, parts.onPlainHttp)
         : createHttpsServer({ ...timeouts, ...options.certificate }, parts.onPlainHttp)
+    if (!options.trustProxy) this.#handshakes.watch(this.#server)
     this.#server.on('upgrade', (request, stream, head) =>
       this.#serverOnUpgrade(request, stream, head),
     )
@@ -154,6 +157,8 @@ export class Door {
       })
     } catch (error) {
       this.#refuseUpgrade(stream, error)
+    } finally {
+      this.#handshakes.done(stream)
     }
   }
 

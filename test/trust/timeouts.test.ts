@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
+import { limits } from '../../src/limits.ts'
 import { makeCertificate } from '../support/certificate.ts'
-import { startChat, temporaryFolder } from '../support/processes.ts'
+import { TestSocket } from '../support/clients.ts'
+import { startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
 import { openSocket } from '../support/raw-http.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -25,6 +27,9 @@ async function wait(
   const [told = ''] = Buffer.concat(chunks).toString('latin1').split('\r\n')
   return { url, said, told }
 }
+
+/** A kernel's queue of new connections has a few hundred places. */
+const IN_ONE_GO = 250
 
 const TIMED_OUT = 'HTTP/1.1 408 Request Timeout'
 const HALF_A_HEAD = 'GET /?user_id=1 HTTP/1.1\r\nHost: localhost\r\nX-Slow'
@@ -65,3 +70,45 @@ test('whoever takes too long to say what they want is told so and cut, at both d
     ['\x16\x03\x01', ''],
   ])
 })
+
+test.each(['ws', 'wss'])(
+  'an address may have so many %s handshakes under way, and others theirs',
+  {
+    timeout: 60_000,
+  },
+  async (scheme) => {
+    const folder = temporaryFolder()
+    const certificate = makeCertificate(folder, 'localhost')
+    const tls = { CHAT_TLS_CERT: certificate.cert, CHAT_TLS_KEY: certificate.key }
+    const { url } = await startDaemon(folder, scheme === 'wss' ? tls : {})
+    const { max } = limits.handshakes
+    const openSilent = async () => (await openSocket(url)).resume()
+    const silent: Socket[] = []
+    while (silent.length < max) {
+      const places = Math.min(IN_ONE_GO, max - silent.length)
+      silent.push(...(await Promise.all(Array.from({ length: places }, openSilent))))
+    }
+
+    const dropped = await openSilent()
+    await waitFor(() => dropped.closed, 'one more to be dropped')
+
+    const from = (localAddress: string) => {
+      const secureUrl = url.replace('ws:', `${scheme}:`)
+      const options = { localAddress, rejectUnauthorized: false }
+      return new TestSocket(`${secureUrl}/?user_id=1`, options)
+    }
+    expect(silent.filter(({ closed }) => closed)).toEqual([])
+    await from('127.0.0.2').event('chat:connected')
+    expect((await from('127.0.0.1').whenClosed()).code).toBe(1006)
+    // Those that have become sockets are no handshakes any more, nor are those that are gone.
+    silent[0]?.destroy()
+    for (let count = 1; count <= 5; count += 1) {
+      const isIn = async () => {
+        const socket = from('127.0.0.1')
+        await waitFor(() => socket.frames.length > 0 || socket.closed !== undefined, 'an answer')
+        return socket.frames.length > 0
+      }
+      await waitFor(isIn, 'a place')
+    }
+  },
+)
