@@ -9,7 +9,7 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { limits } from './limits.ts'
+import { type FixedLimit, limits } from './limits.ts'
 import { Quota } from './rate-limits.ts'
 import type { Certificate } from './tls.ts'
 
@@ -22,8 +22,8 @@ export interface ListenerOptions {
   certificate: Certificate | undefined
   /** Connections in all. */
   connectionsMax: number
-  /** Connections of one address; 0 = no limit, for whoever trusts a proxy. */
-  connectionsPerAddressMax: number
+  /** Connections of one address that are no sockets; undefined behind a proxy, which is one address. */
+  perAddress: FixedLimit | undefined
   /** How long a request may take in all, in ms. */
   requestTimeoutMs: number
 }
@@ -43,15 +43,22 @@ export interface ListenerHandlers {
 export class Listener {
   readonly #server: HttpServer | HttpsServer
   readonly #handlers: ListenerHandlers
-  readonly #addresses: Quota | undefined
+  readonly #connections: Quota | undefined
+  /** The far ends of those that are counted: TLS makes another object of a connection. */
+  readonly #counted = new Set<string>()
+  /** One function for all connections: one of each one's own would keep alive what it came with. */
+  readonly #socketOnClose: (this: Socket) => void
   /** Connections with a request that is not answered yet. */
   readonly #busy = new WeakSet<Duplex>()
 
   constructor(options: ListenerOptions, handlers: ListenerHandlers) {
-    const { certificate, connectionsMax, connectionsPerAddressMax: max } = options
+    const { certificate, connectionsMax, perAddress } = options
     this.#handlers = handlers
-    this.#addresses =
-      max === 0 ? undefined : new Quota({ ...limits.httpConnectionsPerAddress, max })
+    this.#connections = perAddress && new Quota(perAddress)
+    const release = (socket: Socket) => this.release(socket)
+    this.#socketOnClose = function () {
+      release(this)
+    }
     this.#server = createServer(certificate, {
       handshakeTimeout: HEADERS_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -68,9 +75,7 @@ export class Listener {
     // "Expect: 100-continue": the body is asked for when it is known whose it is.
     this.#server.on('checkContinue', onRequest)
     if (handlers.onUpgrade !== undefined) {
-      this.#server.on('upgrade', (request, stream, head) =>
-        this.#serverOnUpgrade(request, stream, head),
-      )
+      this.#server.on('upgrade', this.#serverOnUpgrade.bind(this))
     }
   }
 
@@ -111,15 +116,24 @@ export class Listener {
     this.#server.closeAllConnections()
   }
 
+  /** Call when a connection has become a socket, or was refused: it does not count here any more. */
+  release(stream: Duplex): void {
+    const { address, farEnd } = endOf(stream as Socket)
+    if (this.#counted.delete(farEnd)) this.#connections?.release(address)
+  }
+
+  /** From the moment that the system accepts it, before TLS. */
   #serverOnConnection(socket: Socket): void {
-    const address = socket.remoteAddress ?? ''
+    if (this.#connections === undefined) return
+    const { address, farEnd } = endOf(socket)
     try {
-      this.#addresses?.take(address)
+      this.#connections.take(address)
     } catch {
       socket.destroy()
       return
     }
-    socket.once('close', () => this.#addresses?.release(address))
+    this.#counted.add(farEnd)
+    socket.on('close', this.#socketOnClose)
   }
 
   #serverOnRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -134,6 +148,13 @@ export class Listener {
     if (this.#busy.has(stream)) return void stream.destroy()
     this.#handlers.onUpgrade?.(request, stream, head)
   }
+}
+
+function endOf({ remoteAddress = '', remotePort = 0 }: Socket): {
+  address: string
+  farEnd: string
+} {
+  return { address: remoteAddress, farEnd: `${remoteAddress} ${remotePort}` }
 }
 
 function createServer(

@@ -57,6 +57,7 @@ export class RateLimit {
 
   /** Counts `points`. @throws ChatError `too_many`, with when to try again, for one too many */
   async count(key: number | string, points = 1): Promise<void> {
+    await this.check(key)
     try {
       await this.#limiter?.consume(keyFor(this.#limit, key), points)
     } catch (refusal) {

@@ -18,7 +18,7 @@ async function listen(
     {
       certificate: undefined,
       connectionsMax: 100,
-      connectionsPerAddressMax: 0,
+      perAddress: undefined,
       requestTimeoutMs: 60_000,
       ...options,
     },
@@ -53,7 +53,7 @@ const isAnswered = ({ text }: Peer) => text.endsWith('here')
 const isDropped = ({ socket, text }: Peer) => socket.closed && text === ''
 
 test('an address has as many connections as it may, others have theirs, and one that closes makes room', async () => {
-  const port = await listen({ connectionsPerAddressMax: 3 })
+  const port = await listen({ perAddress: { ...limits.httpConnectionsPerAddress, max: 3 } })
   const peers = [ask(port), ask(port), ask(port)]
   await waitFor(() => peers.every(isAnswered), 'three answers')
 

@@ -102,7 +102,7 @@ export class ApiServer {
       {
         certificate: options.certificate,
         connectionsMax: limits.httpConnections.max,
-        connectionsPerAddressMax: options.trustProxy ? 0 : limits.httpConnectionsPerAddress.max,
+        perAddress: options.trustProxy ? undefined : limits.httpConnectionsPerAddress,
         requestTimeoutMs: REQUEST_TIMEOUT_MS,
       },
       { onRequest: (request, response) => this.#listenerOnRequest(request, response) },

@@ -53,7 +53,6 @@ export interface DaemonParts {
 export interface DaemonOptions extends DoorOptions {
   metricsSecret: string
   pollIntervalMs: number
-  connectionsMax: number
   /** 0 = off. */
   connectionsPerAddressMax: number
   connectionsPerUserMax: number

@@ -1,25 +1,17 @@
-import { once } from 'node:events'
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type RequestListener,
-} from 'node:http'
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import type { Audit } from '../audit.ts'
 import { type Authenticate, clientAddress, isAllowedOrigin, TOKEN_PROTOCOL } from '../auth.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { Listener } from '../listener.ts'
 import type { Log } from '../log.ts'
 import type { RateLimit } from '../rate-limits.ts'
 import type { Certificate } from '../tls.ts'
 import { CLOSE_TIMEOUT_MS, type Close, closeFor, closeSocket, FORBIDDEN } from './connection.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { type Handshake, readHandshake } from './handshake.ts'
-import { HandshakeLimit } from './handshake-limit.ts'
 import type { InboundLimits } from './inbound-limits.ts'
 import type { VerifyAgain } from './session-checks.ts'
 
@@ -31,7 +23,6 @@ const FRAME_REFUSALS = new Map([
 ])
 /** A client that takes this long to ask for a socket is not a client. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
-const TIMEOUT_CHECK_INTERVAL_MS = 1_000
 
 /** Of each socket; `closeTimeout` is missing in the types of ws. */
 const SOCKET_OPTIONS: ServerOptions & { closeTimeout: number } = {
@@ -81,6 +72,8 @@ export interface DoorOptions {
   /** Origins that may connect; ['*'] for all. */
   allowedOrigins: string[]
   trustProxy: boolean
+  /** Sockets in all. */
+  connectionsMax: number
   /** Undefined for plain ws. */
   certificate: Certificate | undefined
 }
@@ -89,35 +82,31 @@ export interface DoorOptions {
 export class Door {
   readonly #parts: DoorParts
   readonly #options: DoorOptions
-  readonly #server: HttpServer | HttpsServer
+  readonly #listener: Listener
   readonly #sockets = new WebSocketServer(SOCKET_OPTIONS)
-  readonly #handshakes = new HandshakeLimit()
 
   constructor(parts: DoorParts, options: DoorOptions) {
     this.#parts = parts
     this.#options = options
-    const timeouts = {
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      headersTimeout: HANDSHAKE_TIMEOUT_MS,
-      requestTimeout: HANDSHAKE_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
-    }
-    this.#server =
-      options.certificate === undefined
-        ? createHttpServer(timeouts, parts.onPlainHttp)
-        : createHttpsServer({ ...timeouts, ...options.certificate }, parts.onPlainHttp)
-    if (!options.trustProxy) this.#handshakes.watch(this.#server)
-    this.#server.on('upgrade', (request, stream, head) =>
-      this.#serverOnUpgrade(request, stream, head),
+    this.#listener = new Listener(
+      {
+        certificate: options.certificate,
+        // Room for those who are told that all sockets are taken.
+        connectionsMax: options.connectionsMax + limits.handshakes.max,
+        perAddress: options.trustProxy ? undefined : limits.handshakes,
+        requestTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+      },
+      {
+        onRequest: parts.onPlainHttp,
+        onUpgrade: (request, stream, head) => this.#listenerOnUpgrade(request, stream, head),
+      },
     )
   }
 
   /** Resolves with the address, as a URL, once sockets come in; rejects with the system's error. */
   async open(): Promise<{ port: number; url: string }> {
     const { host, port, certificate } = this.#options
-    this.#server.listen(port, host)
-    await once(this.#server, 'listening')
-    const { port: boundPort } = this.#server.address() as AddressInfo
+    const boundPort = await this.#listener.listen(port, host)
     const scheme = certificate === undefined ? 'ws' : 'wss'
     const urlHost = host.includes(':') ? `[${host}]` : host
     return { port: boundPort, url: `${scheme}://${urlHost}:${boundPort}` }
@@ -125,20 +114,20 @@ export class Door {
 
   /** Uses another certificate for the connections to come. */
   useCertificate(certificate: Certificate): void {
-    if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
+    this.#listener.useCertificate(certificate)
   }
 
   /** Lets nobody in any more. */
   close(): void {
-    this.#server.close()
+    void this.#listener.close()
   }
 
   /** Cuts whoever still stands in the door. */
   closeAllConnections(): void {
-    this.#server.closeAllConnections()
+    this.#listener.closeAllConnections()
   }
 
-  async #serverOnUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+  async #listenerOnUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
     stream.on('error', destroyStream)
     try {
       const address = clientAddress(request, this.#options.trustProxy)
@@ -158,7 +147,7 @@ export class Door {
     } catch (error) {
       this.#refuseUpgrade(stream, error)
     } finally {
-      this.#handshakes.done(stream)
+      this.#listener.release(stream)
     }
   }
 

@@ -1,7 +1,6 @@
 import type { Identity } from '../auth.ts'
-import { ChatError } from '../errors.ts'
+import { ChatError, hasCode } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { Outage } from '../outage.ts'
 import type { Connection } from './connection.ts'
 
 /** How often it is looked whose turn it is. */
@@ -32,7 +31,6 @@ interface Session {
  */
 export class SessionChecks {
   readonly #options: SessionChecksOptions
-  readonly #outage: Outage
   /** Whose turn is next comes first. */
   readonly #sessions = new Map<Connection, Session>()
   #timer: NodeJS.Timeout | undefined
@@ -40,8 +38,6 @@ export class SessionChecks {
 
   constructor(options: SessionChecksOptions) {
     this.#options = options
-    const working = 'Sessions of open sockets are checked again'
-    this.#outage = new Outage(options.log, 'Sessions of open sockets cannot be checked', working)
   }
 
   add(connection: Connection, verifyAgain: VerifyAgain): void {
@@ -80,13 +76,11 @@ export class SessionChecks {
 
   async #isOver(userId: number, verifyAgain: VerifyAgain): Promise<boolean> {
     try {
-      const identity = await verifyAgain()
-      this.#outage.worked()
-      return identity.userId !== userId
+      return (await verifyAgain()).userId !== userId
     } catch (error) {
-      if (error instanceof ChatError && error.code === 'unauthenticated') return true
-      this.#outage.failed(error)
-      return false
+      // That the application is down is logged where it is asked.
+      if (!(error instanceof ChatError)) this.#options.log.error('A session check failed', error)
+      return hasCode(error, 'unauthenticated')
     }
   }
 }

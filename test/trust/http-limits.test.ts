@@ -230,9 +230,10 @@ test('a long answer is counted until it is read, and given back when its reader 
     const socket = await openSocket(url)
     socket.pause()
     socket.write(`GET ${page} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await waitFor(() => socket.bytesRead > 60_000, 'the beginning of an answer')
     return socket
   }
-  const sockets = await Promise.all([ask(), ask()])
+  const sockets = [await ask(), await ask()]
   const isBusy = async () => (await get(url + page)).status === 429
   await waitFor(isBusy, 'the memory of this address to be used up')
 

@@ -81,8 +81,8 @@ test('an application that is down ends nobody’s session, and is logged once', 
 
   for (const socket of sockets) await socket.settled()
   expect(lines.map(withoutTime)).toEqual([
-    expect.stringMatching(/^Sessions of open sockets cannot be checked: .*did not answer/),
-    'Sessions of open sockets are checked again',
+    expect.stringMatching(/^Logins cannot be checked: .*did not answer/),
+    'Logins can be checked again',
   ])
 })
 
