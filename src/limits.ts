@@ -118,6 +118,77 @@ export const limits = {
     reason: 'rows passed over cost time each; `before_message_id` goes as far back as one likes',
   }),
 
+  pageLimit: fixed({
+    what: 'entries of a page',
+    max: 100,
+    per: 'request',
+    beyond: 'counts as 100',
+    reason: 'what is listed is read at once, while others wait',
+  }),
+  text: {
+    what: 'bytes of a text body',
+    max: '12 × CHAT_MAX_MESSAGE_LENGTH + 8 KB',
+    per: 'request',
+    beyond: '413',
+    reason: 'the longest message in the longest way to write it, and room for what belongs to it',
+  },
+  fields: fixed({
+    what: 'parameters',
+    max: 50,
+    per: 'request',
+    beyond: '413',
+    reason: "the document's longest form has five",
+  }),
+  fieldNameBytes: fixed({
+    what: 'bytes of the name of a parameter',
+    max: 100,
+    per: 'request',
+    beyond: '413',
+    reason: 'the longest that is known has 17',
+  }),
+  clientMessageIdLength: fixed({
+    what: 'characters of `client_message_id`',
+    max: 64,
+    per: 'request',
+    beyond: '400',
+    reason: 'a UUID has 36; each stands in an index',
+  }),
+  nameLength: fixed({
+    what: 'characters of a name',
+    max: 100,
+    per: 'user',
+    beyond: 'cut',
+    reason: 'it goes out with every message',
+  }),
+  profileUrlLength: fixed({
+    what: 'characters of `profile_url`',
+    max: 2_000,
+    per: 'user',
+    beyond: 'dropped',
+    reason: 'as long as browsers take; it goes out with every message',
+  }),
+  eventNameLength: fixed({
+    what: 'characters of the name of an event',
+    max: 64,
+    per: 'request',
+    beyond: '400',
+    reason: 'as long as `pending_events` takes',
+  }),
+  eventDataBytes: fixed({
+    what: 'bytes of `data` of a broadcast',
+    max: 64 * KB,
+    per: 'request',
+    beyond: '413',
+    reason: 'it may go out to every socket',
+  }),
+  eventDataLevels: fixed({
+    what: 'levels of `data` of a broadcast',
+    max: 1_000,
+    per: 'request',
+    beyond: '400',
+    reason: "what SQLite's json_valid takes",
+  }),
+
   // Uploads.
   uploads: {
     what: 'files sent',
@@ -135,7 +206,7 @@ export const limits = {
     per: 'user',
     beyond: '429',
     refusal: 'You have sent too much for one day',
-    reason: 'the disk is everybody’s',
+    reason: 'the disk is everybody's',
   },
   uploadsAtOnce: fixed({
     what: 'files coming in',
@@ -302,6 +373,21 @@ export const limits = {
     beyond: 'an error frame',
     refusal: 'You say too often that you type',
     reason: 'the other one is told at most once a second',
+  }),
+
+  unreadBytes: fixed({
+    what: 'bytes that wait for the reader of a socket',
+    max: 4 * MB,
+    per: 'socket',
+    beyond: '4408',
+    reason: 'some hundreds of the longest messages, and more than the largest event',
+  }),
+  waitingEvents: fixed({
+    what: 'events that wait for a socket which is told what it missed',
+    max: 1_000,
+    per: 'socket',
+    beyond: '4408',
+    reason: 'they are memory; whoever cannot keep up resumes',
   }),
 
   // What is written down.

@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../database.ts'
 import { ChatError } from '../errors.ts'
+import { limits } from '../limits.ts'
 
 /** A row of pending_events: news for one user's sockets, or (userId null) for everybody's. */
 export interface PendingEvent {
@@ -10,11 +11,6 @@ export interface PendingEvent {
   data: string
 }
 
-export const EVENT_NAME_LENGTH_MAX = 64
-/** Bytes of JSON that one broadcast may carry. */
-export const EVENT_DATA_BYTES_MAX = 65_536
-/** Objects and arrays within each other: what SQLite's json_valid takes. */
-export const EVENT_DATA_LEVELS_MAX = 1_000
 /** Events that mean something only at the moment they happen: never told late. */
 export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
 /** Is for the daemon, and never sent: it closes the sockets of the user, or (userId null) all. */
@@ -84,18 +80,24 @@ export class Events {
    * Resolves with its event_id once it is committed.
    */
   async broadcast(event: string, userId: number | null, data: object): Promise<number> {
-    if (event.length > EVENT_NAME_LENGTH_MAX) {
+    if (event.length > limits.eventNameLength.max) {
       throw new ChatError(
         'invalid',
-        `event must be at most ${EVENT_NAME_LENGTH_MAX} characters long`,
+        `event must be at most ${limits.eventNameLength.max} characters long`,
       )
     }
     // Before anything else walks through it: JSON.stringify has no limit but the stack.
-    if (isDeeperThan(data, EVENT_DATA_LEVELS_MAX)) {
-      throw new ChatError('invalid', `data must be at most ${EVENT_DATA_LEVELS_MAX} levels deep`)
+    if (isDeeperThan(data, limits.eventDataLevels.max)) {
+      throw new ChatError(
+        'invalid',
+        `data must be at most ${limits.eventDataLevels.max} levels deep`,
+      )
     }
-    if (Buffer.byteLength(JSON.stringify(data)) > EVENT_DATA_BYTES_MAX) {
-      throw new ChatError('too_large', `data must be at most ${EVENT_DATA_BYTES_MAX} bytes of JSON`)
+    if (Buffer.byteLength(JSON.stringify(data)) > limits.eventDataBytes.max) {
+      throw new ChatError(
+        'too_large',
+        `data must be at most ${limits.eventDataBytes.max} bytes of JSON`,
+      )
     }
     return this.#database.write(() => this.append(event, userId, data))
   }

@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../database.ts'
 import { ChatError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Blocks } from './blocks.ts'
 import type { Clock } from './clock.ts'
 import type { Contract } from './contract.ts'
@@ -35,8 +36,6 @@ export interface Page {
   /** Only messages older than this one. */
   beforeMessageId?: number | undefined
 }
-
-export const CLIENT_MESSAGE_ID_LENGTH_MAX = 64
 
 interface Parts {
   database: Database
@@ -138,8 +137,8 @@ export class Messages {
     if (isLongerThan(draft.message, messageLengthMax)) {
       throw new ChatError('invalid', `message must be at most ${messageLengthMax} characters long`)
     }
-    if (isLongerThan(draft.clientMessageId ?? '', CLIENT_MESSAGE_ID_LENGTH_MAX)) {
-      const limit = `${CLIENT_MESSAGE_ID_LENGTH_MAX} characters`
+    if (isLongerThan(draft.clientMessageId ?? '', limits.clientMessageIdLength.max)) {
+      const limit = `${limits.clientMessageIdLength.max} characters`
       throw new ChatError('invalid', `client_message_id must be at most ${limit} long`)
     }
   }

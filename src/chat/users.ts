@@ -1,4 +1,5 @@
 import type { Database, Statement } from '../database.ts'
+import { limits } from '../limits.ts'
 
 /** What is known of a person; '' stands for what is not. */
 export interface Profile {
@@ -11,10 +12,6 @@ export interface Profile {
 export interface User extends Profile {
   userId: number
 }
-
-/** Longer names and URLs are cut or dropped: they are decoration, and no reason to refuse anybody. */
-export const NAME_LENGTH_MAX = 100
-export const PROFILE_URL_LENGTH_MAX = 2_000
 
 /** Who is who: a row for everybody who ever connected, wrote or was written to. */
 export class Users {
@@ -125,7 +122,7 @@ const UNPRESENTABLE =
   /[\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu
 
 function presentableName(name = ''): string {
-  return firstCharacters(name.replace(UNPRESENTABLE, '').trim(), NAME_LENGTH_MAX)
+  return firstCharacters(name.replace(UNPRESENTABLE, '').trim(), limits.nameLength.max)
 }
 
 /**
@@ -134,9 +131,9 @@ function presentableName(name = ''): string {
  * would be asked for in the name of whoever looks at it.
  */
 function pictureUrl(given: string): string | undefined {
-  if (given.length > PROFILE_URL_LENGTH_MAX) return undefined
+  if (given.length > limits.profileUrlLength.max) return undefined
   const url = URL.canParse(given) ? webUrl(given) : uploadsPath(given)
-  return (url?.length ?? 0) > PROFILE_URL_LENGTH_MAX ? undefined : url
+  return (url?.length ?? 0) > limits.profileUrlLength.max ? undefined : url
 }
 
 function webUrl(given: string): string | undefined {

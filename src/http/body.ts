@@ -3,13 +3,14 @@ import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import busboy, { type FileInfo } from 'busboy'
 import { ChatError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Share } from '../rate-limits.ts'
-import { FIELDS_MAX, Form, tooLarge } from './form.ts'
+import { Form, tooLarge } from './form.ts'
 import type { Uploads } from './uploads.ts'
 import { parseUrlencoded } from './urlencoded.ts'
 
 /** File inputs in a form, nearly all of them empty. */
-const FILES_MAX = FIELDS_MAX
+const FILES_MAX = limits.fields.max
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /** What a request may send. */
@@ -212,7 +213,7 @@ function createParser(request: IncomingMessage, fieldBytesMax: number): busboy.B
       preservePath: true,
       limits: {
         // One more than the form takes, so that it sees, and says, what is too much.
-        fields: FIELDS_MAX + 1,
+        fields: limits.fields.max + 1,
         fieldSize: fieldBytesMax + 1,
         files: FILES_MAX,
       },
@@ -263,7 +264,7 @@ function collectFields(parser: busboy.Busboy, form: Form, rules: BodyRules): Pro
       form.set(name, value)
     })
   })
-  parser.on('fieldsLimit', () => problem.add(tooLarge('The form', `${FIELDS_MAX} fields`)))
+  parser.on('fieldsLimit', () => problem.add(tooLarge('The form', `${limits.fields.max} fields`)))
   return problem
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Audit } from '../audit.ts'
 import type { Caller } from '../auth.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { AuthMode } from '../config.ts'
@@ -19,6 +20,7 @@ export interface EndpointContext {
   /** The client's, for what is counted where nobody says who they are. */
   address: string
   limits: Limits
+  audit: Audit
   broadcastSecret: string
   metrics: ApiMetrics
   /** Why requests are answered 503; undefined while they are not. */

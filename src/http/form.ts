@@ -1,10 +1,7 @@
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
+import { limits } from '../limits.ts'
 import type { Upload } from './uploads.ts'
-
-/** Parameters in a request. The document's largest one has five. */
-export const FIELDS_MAX = 50
-export const FIELD_NAME_BYTES_MAX = 100
 
 /**
  * A request's parameters, wherever they came from: query string, urlencoded, JSON or multipart body.
@@ -27,14 +24,15 @@ export class Form {
    *   the same place before, and differs
    */
   set(name: string, value: unknown): void {
-    if (Buffer.byteLength(name) > FIELD_NAME_BYTES_MAX) {
-      throw tooLarge('The name of a parameter', `${FIELD_NAME_BYTES_MAX} bytes`)
+    if (Buffer.byteLength(name) > limits.fieldNameBytes.max) {
+      throw tooLarge('The name of a parameter', `${limits.fieldNameBytes.max} bytes`)
     }
     if (this.#values.has(name) && !isSameScalar(this.#values.get(name), value)) {
       throw new ChatError('invalid', `${name} is given twice`)
     }
     this.#values.set(name, value)
-    if (this.#values.size > FIELDS_MAX) throw tooLarge('The form', `${FIELDS_MAX} fields`)
+    if (this.#values.size > limits.fields.max)
+      throw tooLarge('The form', `${limits.fields.max} fields`)
   }
 
   has(name: string): boolean {

@@ -168,7 +168,7 @@ export class ApiServer {
     endpoint: Endpoint,
   ): Promise<void> {
     const caller = await this.#authorize(request, endpoint)
-    const { chat, uploads, metrics, databaseProblem } = this.#parts
+    const { chat, uploads, metrics, audit, databaseProblem } = this.#parts
     const { broadcastSecret, metricsSecret } = this.#options
     const address = this.#addressOf(request)
     const memory = new Share([this.#memoryOfAddress, address], [this.#memory, ''])
@@ -179,7 +179,15 @@ export class ApiServer {
       const form = await readForm(request, response, queryOf(request), rules)
       const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
       const problem = databaseProblem() ?? this.#availability.problem
-      const parts = { chat, uploads, metrics, problem, limits: this.#parts.limits, ...settings }
+      const parts = {
+        chat,
+        uploads,
+        metrics,
+        audit,
+        problem,
+        limits: this.#parts.limits,
+        ...settings,
+      }
       const answering = endpoint.handle({ form, caller, request, address, ...parts })
       const answered = answering.finally(() => uploads.discard(form.upload))
       await sendAnswer(response, encode(await answered, memory))

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { DISCONNECT_EVENT, type PendingEvent } from '../chat/events.ts'
 import type { ChatError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { type Frame, PING_FRAME } from './frame.ts'
 
 /** Close codes and what a client should do about them; the README's table is this one. */
@@ -43,15 +44,8 @@ const REASON_BYTES_MAX = 123
 /** The longest that a timer can wait. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-/**
- * Bytes a socket may owe its reader before it counts as stuck: some hundreds of the longest messages,
- * and more than the largest single event.
- */
-export const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
 /** Bytes that a socket which is being told what it missed may owe before it is waited for. */
 const PACED_BYTES_MAX = 256 * 1024
-/** Events that may wait in memory while a socket is still being told what it missed. */
-export const WAITING_EVENTS_MAX = 1_000
 /** How long a peer has to answer a close before `ws` cuts its socket. */
 export const CLOSE_TIMEOUT_MS = 2_000
 
@@ -63,7 +57,7 @@ interface Waiting {
 /**
  * One socket of one user. It starts in the state `catching up`, in which live events wait; `goLive`
  * delivers those and makes it `live`. Either way it is `closed` by the peer, by `close`, or by owing
- * its reader more than BUFFERED_BYTES_MAX: an unbounded buffer would let one stuck phone take the
+ * its reader more than limits.unreadBytes.max: an unbounded buffer would let one stuck phone take the
  * memory of all, and dropping single events would lose them silently.
  *
  * What the peer says is not read before the greeting has gone out: whatever it asks is answered.
@@ -115,7 +109,7 @@ export class Connection {
       else if (!this.#isRepeated(event)) this.send(frame)
     } else {
       this.#waiting.push({ event, frame })
-      if (this.#waiting.length > WAITING_EVENTS_MAX) this.close(CLOSE.slowConsumer)
+      if (this.#waiting.length > limits.waitingEvents.max) this.close(CLOSE.slowConsumer)
     }
   }
 
@@ -151,7 +145,7 @@ export class Connection {
   send(frame: Frame): void {
     if (!this.isOpen || !this.#isGreeted) return
     this.#stream.write(frame)
-    if (this.bufferedBytes > BUFFERED_BYTES_MAX) this.close(CLOSE.slowConsumer)
+    if (this.bufferedBytes > limits.unreadBytes.max) this.close(CLOSE.slowConsumer)
   }
 
   /** Sends a frame now; resolves when the peer has room for more. For telling what was missed. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { EVENT_DATA_BYTES_MAX } from '../../src/chat/events.ts'
+import { limits } from '../../src/limits.ts'
 import { type Frame, post, sendText } from '../support/clients.ts'
 import { urlencoded } from '../support/encodings.ts'
 import { waitFor } from '../support/wait.ts'
@@ -150,7 +150,7 @@ describe.each(PEERS)('the peer %s', (_name, start, reasonAgainst) => {
 
   test('broadcasts the largest event, whose frame counts its bytes in 64 bits', async () => {
     const anna = await connect(peer, ANNA)
-    const data = { text: 'x'.repeat(EVENT_DATA_BYTES_MAX - '{"text":""}'.length) }
+    const data = { text: 'x'.repeat(limits.eventDataBytes.max - '{"text":""}'.length) }
 
     await broadcast(peer, { event: 'shop:news', data })
 

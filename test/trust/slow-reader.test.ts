@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { BUFFERED_BYTES_MAX, Connection } from '../../src/websocket/connection.ts'
+import { limits } from '../../src/limits.ts'
+import { Connection } from '../../src/websocket/connection.ts'
 import { eventFrame } from '../../src/websocket/frame.ts'
 import { connect, TestSocket } from '../support/clients.ts'
 import { peakBytesDuring } from '../support/memory.ts'
@@ -162,13 +163,14 @@ test('at 1 MB that waits for its reader a socket is open; one byte more closes i
   // What is written while the stream is held back waits in it, to the byte.
   stream.cork()
   const frame = eventFrame('shop:news', JSON.stringify(LONG_TEXT))
-  while (connection.bufferedBytes + 2 * frame.length <= BUFFERED_BYTES_MAX) connection.send(frame)
-  const rest = BUFFERED_BYTES_MAX - connection.bufferedBytes
+  while (connection.bufferedBytes + 2 * frame.length <= limits.unreadBytes.max)
+    connection.send(frame)
+  const rest = limits.unreadBytes.max - connection.bufferedBytes
   const emptyFrame = eventFrame('shop:news', '""')
   const fill = (bytes: number) =>
     eventFrame('shop:news', JSON.stringify('x'.repeat(bytes - emptyFrame.length - 2)))
   connection.send(fill(rest))
-  expect(connection.bufferedBytes).toBe(BUFFERED_BYTES_MAX)
+  expect(connection.bufferedBytes).toBe(limits.unreadBytes.max)
   expect(connection.isOpen).toBe(true)
 
   connection.send(eventFrame('shop:news', '"one too many"'))

@@ -2,13 +2,8 @@ import { Duplex } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { ClientOptions } from 'ws'
 import type { PendingEvent } from '../../src/chat/events.ts'
-import {
-  BUFFERED_BYTES_MAX,
-  CLOSE,
-  Connection,
-  closeSocket,
-  WAITING_EVENTS_MAX,
-} from '../../src/websocket/connection.ts'
+import { limits } from '../../src/limits.ts'
+import { CLOSE, Connection, closeSocket } from '../../src/websocket/connection.ts'
 import { eventFrame } from '../../src/websocket/frame.ts'
 import { Hub } from '../../src/websocket/hub.ts'
 import { InboundLimits } from '../../src/websocket/inbound-limits.ts'
@@ -111,14 +106,14 @@ function stuckStream(): Duplex {
   return new Duplex({ read: () => {}, write: () => {}, writableHighWaterMark: 1 })
 }
 
-test('a socket may owe its reader BUFFERED_BYTES_MAX; one byte more closes it with 4408', async () => {
+test('a socket may owe its reader limits.unreadBytes.max; one byte more closes it with 4408', async () => {
   const { server, client } = await socketPair()
   const closed: number[] = []
   client.on('close', (code) => closed.push(code))
   const connection = new Connection(server, stuckStream(), 1, '')
 
-  connection.greet(Buffer.alloc(BUFFERED_BYTES_MAX))
-  expect(connection.bufferedBytes).toBe(BUFFERED_BYTES_MAX)
+  connection.greet(Buffer.alloc(limits.unreadBytes.max))
+  expect(connection.bufferedBytes).toBe(limits.unreadBytes.max)
   expect(connection.isOpen).toBe(true)
   connection.send(Buffer.alloc(1))
   expect(connection.isOpen).toBe(false)
@@ -148,12 +143,12 @@ test('a peer that stops reading is told so with 4408 once it reads again', async
   expect(told).toEqual(['chat:connected', ...all])
 })
 
-test('WAITING_EVENTS_MAX events may wait while a socket catches up; one more closes it', async () => {
+test('limits.waitingEvents.max events may wait while a socket catches up; one more closes it', async () => {
   const { hub, connection, closed, told } = await setUp()
   connection.greet(HELLO)
-  for (let id = 1; id <= WAITING_EVENTS_MAX; id += 1) hub.deliver(eventOf(id))
+  for (let id = 1; id <= limits.waitingEvents.max; id += 1) hub.deliver(eventOf(id))
   expect(connection.isOpen).toBe(true)
-  hub.deliver(eventOf(WAITING_EVENTS_MAX + 1))
+  hub.deliver(eventOf(limits.waitingEvents.max + 1))
   connection.goLive()
 
   await waitFor(() => closed.length > 0, 'the close')

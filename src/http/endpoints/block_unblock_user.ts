@@ -11,13 +11,15 @@ import { success } from '../response.ts'
 export const blockUnblockUser: Endpoint = {
   methods: ['POST'],
   access: 'user',
-  handle: async ({ form, chat, caller, limits }) => {
+  handle: async ({ form, chat, caller, limits, audit, address }) => {
     const userId = caller.mustBe(form.id('user_id'))
     const otherUserId = form.id('blocked_user_id')
     const isBlocked = readIsBlocked(form)
     await limits.blocks.count(userId)
     if (isBlocked) await chat.blocks.block(userId, otherUserId, caller.identity !== undefined)
     else await chat.blocks.unblock(userId, otherUserId)
+    const act = isBlocked ? 'blocked' : 'unblocked'
+    await audit.note(act, address, `user ${otherUserId}, by user ${userId}`)
     const state = { blocked: isBlocked, is_blocked: isBlocked }
     const message = isBlocked ? 'User blocked successfully' : 'User unblocked successfully'
     const data = { user_id: userId, blocked_user_id: otherUserId, ...state }

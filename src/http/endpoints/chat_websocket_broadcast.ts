@@ -1,11 +1,11 @@
 import type { Chat } from '../../chat/chat.ts'
-import { EVENT_DATA_BYTES_MAX } from '../../chat/events.ts'
 import { ChatError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
 /** Any byte of the JSON takes three in a form (%7B), with room for what else belongs to an event. */
-const BODY_BYTES_MAX = 3 * EVENT_DATA_BYTES_MAX + 4 * 1024
+const BODY_BYTES_MAX = 3 * limits.eventDataBytes.max + 4 * 1024
 
 /**
  * POST /chat_websocket_broadcast.php: event, data (a JSON object), user_id or receiver_id (neither:
