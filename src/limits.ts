@@ -108,7 +108,7 @@ export const limits = {
     max: 1_000,
     per: 'user',
     beyond: '400',
-    reason: 'the list is looked through whenever the user comes online',
+    reason: 'nobody blocks more by hand; each is a row that stays',
   }),
   pageOffset: fixed({
     what: '`offset` of a page',
@@ -319,6 +319,13 @@ export const limits = {
     beyond: '4409',
     reason: 'phones, tablets and tabs of one person',
   },
+  resumedConversations: fixed({
+    what: 'conversations changed since `last_message_id`',
+    max: 1_000,
+    per: 'socket',
+    beyond: '`recovered: false`',
+    reason: 'each is looked into, 2 ms in all; as many as CHAT_MAX_REPLAY, if that is more',
+  }),
   frameBytes: fixed({
     what: 'bytes in a frame of a client',
     max: 4 * KB,

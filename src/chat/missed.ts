@@ -1,11 +1,10 @@
 import type { Database, Statement } from '../database.ts'
+import { limits } from '../limits.ts'
 import type { Events } from './events.ts'
 import { type Message, type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
 
 /** Messages read at once, so that a long absence does not keep the other sockets waiting. */
 const PAGE_MESSAGES_MAX = 100
-/** Conversations looked through for them: more are those of a program, and 2 ms of everybody's time. */
-export const CHANGED_CONVERSATIONS_MAX = 1_000
 
 export interface MissedPage {
   messages: Message[]
@@ -67,7 +66,7 @@ export class Missed {
    */
   async count(userId: number, messageId: number, limit: number): Promise<number> {
     const since = { userId, messageId }
-    const changedMax = Math.max(limit, CHANGED_CONVERSATIONS_MAX)
+    const changedMax = Math.max(limit, limits.resumedConversations.max)
     const changed = this.#countChanged.get({ ...since, limit: changedMax + 1 }) ?? 0
     if (changed > changedMax) return limit
     return this.#count.get({ ...since, limit }) ?? 0

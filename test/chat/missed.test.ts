@@ -1,6 +1,6 @@
 import type Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { CHANGED_CONVERSATIONS_MAX } from '../../src/chat/missed.ts'
+import { limits } from '../../src/limits.ts'
 import { insertUsers, openChat } from '../support/open-chat.ts'
 import { shortestMs } from '../support/shortest.ts'
 
@@ -86,7 +86,7 @@ test.for([false, true])('pages come in order over all conversations (own too: %s
 
 test('of more changed conversations than are looked through, all counts as missed', async () => {
   const { chat, beside } = await openChat()
-  const conversations = CHANGED_CONVERSATIONS_MAX + 1
+  const conversations = limits.resumedConversations.max + 1
   insertMessages(beside, { count: conversations, conversations })
 
   // One has not changed since its own message, the first.
