@@ -206,7 +206,7 @@ export const limits = {
     per: 'user',
     beyond: '429',
     refusal: 'You have sent too much for one day',
-    reason: 'the disk is everybody's',
+    reason: 'all share the disk',
   },
   uploadsAtOnce: fixed({
     what: 'files coming in',
