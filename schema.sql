@@ -11,6 +11,8 @@
 --         INSERT INTO pending_events (event, user_id, data)
 --         VALUES ('chat:typing', 1928800, '{"sender_id":1928798,"is_typing":true}');
 --
+--     The event 'chat:disconnect' is told to nobody: it closes the user's sockets (user_id NULL: all).
+--
 --   * Do not insert into `messages` by hand: a message, its conversation's last message and unread
 --     count, and its event belong together. POST it to send_chat_message.php.
 --

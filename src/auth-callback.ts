@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Identity } from './auth.ts'
 import { profileFrom } from './chat/users.ts'
-import { ChatError, hasCode } from './errors.ts'
+import { ChatError, hasCode, systemCode } from './errors.ts'
 import { integerFrom } from './integers.ts'
 import { limits } from './limits.ts'
 import type { Log } from './log.ts'
@@ -29,6 +29,10 @@ const RETRY_AFTER_SECONDS_MAX = 3_600
 const NOBODY: unknown[] = [null, false, 0, '0', '']
 /** What answers speak of the URL that was asked, not of the client: it is mistyped. */
 const MISTYPED = [404, 405, 410]
+/** Nobody was there to be upset by what a client sent. */
+const UNREACHABLE = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
+/** An odd cookie may bring the application down, for that client; with so many it is the application. */
+const FAILING_ADDRESSES_MIN = 3
 
 interface Credentials {
   cookie: string
@@ -59,6 +63,8 @@ export class Callback {
   /** By the hash of the credentials; the one that was answered longest ago first. */
   readonly #known = new Map<string, Answer>()
   readonly #underWay = new Map<string, Promise<Identity>>()
+  /** For whom it has failed since it worked for anybody. */
+  readonly #failing = new Set<string>()
 
   /**
    * @param failures counts the failed logins of each address
@@ -136,7 +142,7 @@ export class Callback {
     try {
       return await this.#inPlace('unknown', async () => {
         await this.#failures.count(address)
-        const identity = await this.#ask(credentials)
+        const identity = await this.#ask(credentials, address)
         await this.#failures.giveBack(address)
         return identity
       })
@@ -147,7 +153,7 @@ export class Callback {
 
   async #askOfKnown(credentials: Credentials, address: string): Promise<Identity> {
     try {
-      return await this.#inPlace('known', () => this.#ask(credentials))
+      return await this.#inPlace('known', () => this.#ask(credentials, address))
     } catch (error) {
       // Somebody has logged out, which they are told however often their address has failed.
       if (hasCode(error, 'unauthenticated')) await this.#failures.count(address).catch(() => {})
@@ -165,16 +171,30 @@ export class Callback {
     }
   }
 
-  async #ask(credentials: Credentials): Promise<Identity> {
+  async #ask(credentials: Credentials, address: string): Promise<Identity> {
     try {
       const identity = await ask(this.#url, credentials)
-      this.#outage.worked()
+      this.#worked()
       return identity
     } catch (error) {
-      if (hasCode(error, 'unavailable')) this.#outage.failed(error.cause)
-      else this.#outage.worked()
+      if (hasCode(error, 'unavailable')) throw this.#failed(error, address)
+      this.#worked()
       throw error
     }
+  }
+
+  #worked(): void {
+    this.#failing.clear()
+    this.#outage.worked()
+  }
+
+  /** The service is ill when the application is, not when it fails for one client. */
+  #failed(error: ChatError, address: string): ChatError {
+    this.#outage.failed(error.cause)
+    if (this.#failing.size < FAILING_ADDRESSES_MIN) this.#failing.add(address)
+    if (this.#failing.size >= FAILING_ADDRESSES_MIN || isUnreachable(error)) return error
+    const { message, cause, retryAfterSeconds = RETRY_AFTER_SECONDS } = error
+    return new ChatError('busy', message, { cause, retryAfterSeconds })
   }
 }
 
@@ -250,6 +270,13 @@ function tooMany(retryAfter: string | null): ChatError {
   return new ChatError('too_many', 'Too many logins. Please try again later.', {
     retryAfterSeconds,
   })
+}
+
+function isUnreachable(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (UNREACHABLE.includes(systemCode(error)) || isUnreachable(error.cause))
+  )
 }
 
 /** `why` is for the log, by way of the cause; the client can only wait. */

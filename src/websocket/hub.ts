@@ -1,4 +1,5 @@
 import type { PendingEvent } from '../chat/events.ts'
+import { addressKey } from '../rate-limits.ts'
 import type { Close, Connection } from './connection.ts'
 import { eventFrame, type Frame } from './frame.ts'
 
@@ -26,9 +27,9 @@ export class Hub {
     return this.#byUser.get(userId) ?? NONE
   }
 
-  /** How many sockets this address has. */
+  /** How many sockets this address has; an IPv6 address counts with its network. */
   countFrom(address: string): number {
-    return this.#countByAddress.get(address) ?? 0
+    return this.#countByAddress.get(addressKey(address)) ?? 0
   }
 
   *all(): Iterable<Connection> {
@@ -39,7 +40,8 @@ export class Hub {
     const connections = this.#byUser.get(connection.userId)
     if (connections === undefined) this.#byUser.set(connection.userId, new Set([connection]))
     else connections.add(connection)
-    this.#countByAddress.set(connection.address, this.countFrom(connection.address) + 1)
+    const { address } = connection
+    this.#countByAddress.set(addressKey(address), this.countFrom(address) + 1)
     this.#connectionCount += 1
   }
 
@@ -47,9 +49,10 @@ export class Hub {
     const connections = this.#byUser.get(connection.userId)
     if (!connections?.delete(connection)) return
     if (connections.size === 0) this.#byUser.delete(connection.userId)
+    const key = addressKey(connection.address)
     const left = this.countFrom(connection.address) - 1
-    if (left > 0) this.#countByAddress.set(connection.address, left)
-    else this.#countByAddress.delete(connection.address)
+    if (left > 0) this.#countByAddress.set(key, left)
+    else this.#countByAddress.delete(key)
     this.#connectionCount -= 1
   }
 

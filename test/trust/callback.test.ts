@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import { Callback } from '../../src/auth-callback.ts'
 import { limits } from '../../src/limits.ts'
@@ -122,6 +122,34 @@ test.each([
 
   expect(await askApi(api.url, 5, JOHN)).toBe(atApi)
   expect(await askDaemon(daemon.url, 5, JOHN)).toBe(atDaemon)
+})
+
+test.each([
+  ['answers 500', (response: ServerResponse) => response.writeHead(500).end()],
+  ['hangs up', (response: ServerResponse) => response.destroy()],
+  ['answers nonsense', (response: ServerResponse) => response.end('<br>Warning')],
+])(
+  'an application that %s for one client is down for that client; for three it is down',
+  async (_, fail) => {
+    const url = await startWebApplication((_request, response) => void fail(response))
+    const settings = { ...settingsFor(url), CHAT_TRUST_PROXY: 'on' }
+    const { url: apiUrl } = await startApi(temporaryFolder(), settings)
+    const askFrom = (address: string) => statusOf(apiUrl, { ...JOHN, 'x-forwarded-for': address })
+    const health = async () => (await get(`${apiUrl}/health`)).status
+    for (let count = 1; count <= 5; count += 1) expect(await askFrom('203.0.113.1')).toBe(503)
+    expect(await askFrom('203.0.113.2')).toBe(503)
+    expect(await health()).toBe(200)
+
+    expect(await askFrom('203.0.113.3')).toBe(503)
+
+    expect(await health()).toBe(503)
+  },
+)
+
+test('an application that nobody can reach is down at once', async () => {
+  const { url: apiUrl } = await startApi(temporaryFolder(), settingsFor('http://127.0.0.1:9'))
+  expect(await statusOf(apiUrl, JOHN)).toBe(503)
+  expect((await get(`${apiUrl}/health`)).status).toBe(503)
 })
 
 test('one visitor whose odd cookie is refused does not make the service unhealthy', async () => {

@@ -279,10 +279,15 @@ test('sockets are counted by the address of the client, behind a proxy too', asy
   }
   await first.close()
   await from('203.0.113.1').event('chat:connected')
+  // A network of IPv6 is one client's.
+  await from('2001:db8:1:2::1').event('chat:connected')
+  await from('2001:db8:1:3::1').event('chat:connected')
+  expect((await from('2001:db8:1:2::9').whenClosed()).code).toBe(4409)
 
   const audited = program.output.split('\n').filter((line) => line.includes('Audit'))
   expect(audited).toEqual([
     expect.stringMatching(/Audit: refused, from 203\.0\.113\.1: too many sockets of this address$/),
+    expect.stringMatching(/Audit: refused, from 2001:.*: too many sockets of this address$/),
   ])
 })
 
