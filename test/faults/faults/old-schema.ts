@@ -8,7 +8,7 @@ const BETWEEN_MS_MAX = 700
 /** Both programs are started anew on a file of the version before, while everybody tries to get in. */
 export const fault: Fault = {
   name: 'a schema one version older, migrated under load',
-  expectSaid: { log: [/Database \S+ migrated from schema 1 to 2/] },
+  expectSaid: { log: [/Database \S+ migrated from schema 2 to 3/] },
   async run(world) {
     const times = world.scaled(TIMES)
     for (let time = 0; time < times; time += 1) {
@@ -25,13 +25,14 @@ async function upgrade({ service }: World): Promise<void> {
   await Promise.all(programs.map((program) => service.start(program)))
 }
 
-/** As version 1 was: with an index over unread messages. */
+/** As version 2 was: with an index over conversations that does not know receivers. */
 function makeOlder(path: string): void {
   const sqlite = new Sqlite(path)
   sqlite.exec(`
     BEGIN IMMEDIATE;
-    CREATE INDEX messages_unread ON messages (conversation_id, receiver_id) WHERE read_at IS NULL;
-    PRAGMA user_version = 1;
+    DROP INDEX messages_of_conversation;
+    CREATE INDEX messages_of_conversation ON messages (conversation_id);
+    PRAGMA user_version = 2;
     COMMIT;
   `)
   sqlite.close()
