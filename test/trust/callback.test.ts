@@ -6,6 +6,7 @@ import { createLog } from '../../src/log.ts'
 import { RateLimit } from '../../src/rate-limits.ts'
 import { get, post, TestSocket } from '../support/clients.ts'
 import { askApi, askDaemon, askSocket, LISTED } from '../support/doors.ts'
+import { freePort } from '../support/free-port.ts'
 import {
   runProgram,
   startApi,
@@ -147,7 +148,8 @@ test.each([
 )
 
 test('an application that nobody can reach is down at once', async () => {
-  const { url: apiUrl } = await startApi(temporaryFolder(), settingsFor('http://127.0.0.1:9'))
+  const nobody = `http://127.0.0.1:${await freePort()}`
+  const { url: apiUrl } = await startApi(temporaryFolder(), settingsFor(nobody))
   expect(await statusOf(apiUrl, JOHN)).toBe(503)
   expect((await get(`${apiUrl}/health`)).status).toBe(503)
 })
@@ -422,7 +424,7 @@ test('who has logged out is known no longer, and one whom nobody can check stays
   for (let count = 2; count <= 61; count += 1) await ask(session(count))
   clock.now += 10 * SECOND
   status = 500
-  expect(await ask(session(1))).toBe('unavailable')
+  expect(await ask(session(1))).toBe('busy')
   status = 401
   // They are told why, and not that their address has failed too often.
   expect(await ask(session(1))).toBe('unauthenticated')
