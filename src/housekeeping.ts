@@ -1,7 +1,4 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import cron, { type ScheduledTask } from 'node-cron'
-import { walState } from './database.ts'
 import { ChatError } from './errors.ts'
 import type { Log } from './log.ts'
 
@@ -12,11 +9,6 @@ export interface Chore {
   schedule: string
   run: () => void | Promise<void>
 }
-
-/** A WAL smaller than this is left alone: copying it back would cost more than it saves. */
-const WAL_CHECKPOINTED_BYTES_MIN = 4 * 1024 * 1024
-/** A WAL larger than this means that checkpoints do not get through: somebody holds a reader open. */
-export const WAL_WARNED_BYTES_MIN = 256 * 1024 * 1024
 
 /** How often the clock is compared with one that nobody can set. */
 const CLOCK_LOOK_MS = 1_000
@@ -109,57 +101,5 @@ export class Housekeeping {
       if (error instanceof ChatError) this.#log.error(`${message}: ${error.message}`)
       else this.#log.error(message, error)
     }
-  }
-}
-
-/** Keeps the WAL of the database at `path` short, on a thread of its own that it starts when needed. */
-export class Checkpointer {
-  readonly #path: string
-  readonly #log: Log
-  #worker: Worker | undefined
-  /** When the WAL was last written to before it was checkpointed: a WAL at rest needs no other. */
-  #checkpointedAt: number | undefined
-  #isWarned = false
-
-  constructor(path: string, log: Log) {
-    this.#path = path
-    this.#log = log
-  }
-
-  /**
-   * @param identity of the database file, as it was opened
-   * @throws ChatError `unavailable` when SQLite cannot checkpoint
-   */
-  async run(identity?: string): Promise<void> {
-    const { bytes, writtenAt } = walState(this.#path)
-    this.#watch(bytes)
-    if (bytes < WAL_CHECKPOINTED_BYTES_MIN || writtenAt === this.#checkpointedAt) return
-    this.#worker ??= this.#startWorker()
-    this.#worker.postMessage({ path: this.#path, identity })
-    const [problem] = await once(this.#worker, 'message')
-    if (problem !== null) throw new ChatError('unavailable', problem)
-    this.#checkpointedAt = writtenAt
-  }
-
-  async stop(): Promise<void> {
-    await this.#worker?.terminate()
-  }
-
-  #startWorker(): Worker {
-    const worker = new Worker(new URL('./checkpoint-worker.js', import.meta.url))
-    // It is dead then and answers nobody: the next run starts another.
-    worker.once('error', () => {
-      this.#worker = undefined
-    })
-    return worker
-  }
-
-  #watch(bytes: number): void {
-    const isLarge = bytes >= WAL_WARNED_BYTES_MIN
-    if (isLarge && !this.#isWarned) {
-      const size = `${Math.round(bytes / 1024 / 1024)} MB`
-      this.#log.warn(`The write-ahead log has grown to ${size}: some program keeps a read open`)
-    }
-    this.#isWarned = isLarge
   }
 }

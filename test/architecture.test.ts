@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { violations } from './support/architecture.ts'
+import { circles, violations } from './support/architecture.ts'
 import { temporaryFolder } from './support/processes.ts'
 
 /** A source tree of these files. */
@@ -19,13 +19,30 @@ test('the imports of src/ run one way', () => {
   expect(violations(fileURLToPath(new URL('../src', import.meta.url)))).toEqual([])
 })
 
+test('no files of the server import each other in a circle', () => {
+  const found = circles(fileURLToPath(new URL('../src', import.meta.url)))
+  // The library's entry, chat-client.ts, also exports what is built on it.
+  expect(found.filter((circle) => !circle.startsWith('client/'))).toEqual([])
+})
+
+test('a circle is found, and what only meets again is none', () => {
+  const folder = tree({
+    'chat/a.ts': `import './b.ts'\nimport './d.ts'`,
+    'chat/b.ts': `import type { C } from './c.ts'`,
+    'chat/c.ts': `export { B } from './b.ts'`,
+    'chat/d.ts': `import './e.ts'`,
+    'chat/e.ts': '',
+  })
+  expect(circles(folder)).toEqual(['chat/b.ts → chat/c.ts → chat/b.ts'])
+})
+
 test('what the design allows is no violation', () => {
   const folder = tree({
     'cli/chat-api.ts': `
       import { Command } from 'commander'
       import { ApiServer } from '../http/server.ts'
       import { Daemon } from '../websocket/daemon.ts'
-      import { openDatabase } from '../database.ts'
+      import { openDatabase } from '../sqlite/database.ts'
       import { stop } from './background.ts'
       process.on('SIGTERM', () => process.exit(Number(process.env.CODE)))
     `,
@@ -41,14 +58,11 @@ test('what the design allows is no violation', () => {
       const address = 'http://localhost' // import '../../websocket/hub.ts'
       export const pid = process.pid
     `,
-    'websocket/daemon.ts': `import { type WebSocket } from 'ws'\nimport '../auth.ts'`,
-    'auth.ts': `import type { Chat } from './chat/chat.ts'\nexport { isLoopback } from './config.ts'`,
-    'chat/chat.ts': `import type { Database } from '../database.ts'`,
-    'database.ts': `import Sqlite from 'better-sqlite3'\nimport { ChatError } from './errors.ts'`,
-    'housekeeping.ts': `
-      import cron from 'node-cron'
-      new Worker(new URL('./checkpoint-worker.js', import.meta.url))
-    `,
+    'websocket/daemon.ts': `import { type WebSocket } from 'ws'\nimport '../auth/caller.ts'`,
+    'auth/caller.ts': `import type { Chat } from '../chat/chat.ts'\nexport { isLoopback } from '../config.ts'`,
+    'chat/chat.ts': `import type { Database } from '../sqlite/database.ts'`,
+    'sqlite/database.ts': `import Sqlite from 'better-sqlite3'\nimport { ChatError } from '../errors.ts'\nnew Worker(new URL('./checkpoint-worker.js', import.meta.url))`,
+    'housekeeping.ts': `import cron from 'node-cron'`,
     'client/chat-client.ts': `import { WebSocket } from 'ws'`,
   })
 
@@ -62,14 +76,22 @@ test.for([
   ['websocket/hub.ts', `import { Form } from '../http/form.ts'`, 'imports ../http/form.ts'],
   ['websocket/hub.ts', `import type { Form } from '../http/form.ts'`, 'imports ../http/form.ts'],
   ['http/server.ts', `import { run } from '../cli/program.ts'`, 'imports ../cli/program.ts'],
-  ['http/server.ts', `import { walBytes } from '../database.ts'`, 'imports ../database.ts'],
-  ['websocket/hub.ts', `export * from '../database.ts'`, 'imports ../database.ts'],
-  ['auth.ts', `import { Form } from './http/form.ts'`, 'imports ./http/form.ts'],
-  ['auth.ts', `import { Hub } from './websocket/hub.ts'`, 'imports ./websocket/hub.ts'],
-  ['auth.ts', `import { walBytes } from './database.ts'`, 'imports ./database.ts'],
-  ['auth-jwt.ts', `import { Form } from './http/form.ts'`, 'imports ./http/form.ts'],
-  ['auth-callback.ts', `import { walBytes } from './database.ts'`, 'imports ./database.ts'],
-  ['chat/chat.ts', `import { anyone } from '../auth.ts'`, 'imports ../auth.ts'],
+  [
+    'http/server.ts',
+    `import { walBytes } from '../sqlite/database.ts'`,
+    'imports ../sqlite/database.ts',
+  ],
+  ['websocket/hub.ts', `export * from '../sqlite/database.ts'`, 'imports ../sqlite/database.ts'],
+  ['auth/caller.ts', `import { Form } from '../http/form.ts'`, 'imports ../http/form.ts'],
+  ['auth/caller.ts', `import { Hub } from '../websocket/hub.ts'`, 'imports ../websocket/hub.ts'],
+  [
+    'auth/caller.ts',
+    `import { walBytes } from '../sqlite/database.ts'`,
+    'imports ../sqlite/database.ts',
+  ],
+  ['media/uploads.ts', `import { Form } from '../http/form.ts'`, 'imports ../http/form.ts'],
+  ['media/uploads.ts', `import { Chat } from '../chat/chat.ts'`, 'imports ../chat/chat.ts'],
+  ['chat/chat.ts', `import { Caller } from '../auth/caller.ts'`, 'imports ../auth/caller.ts'],
   ['chat/chat.ts', `import { readConfig } from '../config.ts'`, 'imports ../config.ts'],
   [
     'chat/chat.ts',
@@ -83,11 +105,15 @@ test.for([
   ['log.ts', `import { Clock } from './chat/clock.ts'`, 'imports ./chat/clock.ts'],
   ['errors.ts', `import { Log } from './log.ts'`, 'imports ./log.ts'],
   ['rate-limits.ts', `import { Form } from './http/form.ts'`, 'imports ./http/form.ts'],
-  ['tls.ts', `import { anyone } from './auth.ts'`, 'imports ./auth.ts'],
+  ['tls.ts', `import { Caller } from './auth/caller.ts'`, 'imports ./auth/caller.ts'],
   ['process-identity.ts', `import './chat/chat.ts'`, 'imports ./chat/chat.ts'],
-  ['database.ts', `import {\n  Clock,\n} from './chat/clock.ts'`, 'imports ./chat/clock.ts'],
-  ['housekeeping.ts', `import { Uploads } from './http/uploads.ts'`, 'imports ./http/uploads.ts'],
-  ['checkpoint-worker.ts', `import './chat/chat.ts'`, 'imports ./chat/chat.ts'],
+  [
+    'sqlite/database.ts',
+    `import {\n  Clock,\n} from '../chat/clock.ts'`,
+    'imports ../chat/clock.ts',
+  ],
+  ['housekeeping.ts', `import { Uploads } from './media/uploads.ts'`, 'imports ./media/uploads.ts'],
+  ['sqlite/checkpoint-worker.ts', `import '../chat/chat.ts'`, 'imports ../chat/chat.ts'],
   ['log.ts', `new Worker(new URL('./chat/chat.js', import.meta.url))`, 'imports ./chat/chat.js'],
   // Packages.
   ['chat/messages.ts', `import Sqlite from 'better-sqlite3'`, 'imports better-sqlite3'],

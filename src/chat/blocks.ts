@@ -1,6 +1,6 @@
-import type { Database, Statement } from '../database.ts'
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { Database, Statement } from '../sqlite/database.ts'
 import { amongCandidates, type Candidates } from './candidates.ts'
 import type { Clock } from './clock.ts'
 import type { Users } from './users.ts'

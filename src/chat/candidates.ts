@@ -1,4 +1,4 @@
-import type { Statement } from '../database.ts'
+import type { Statement } from '../sqlite/database.ts'
 
 /** Users out of whom some are looked for: those who are online, by their ids. */
 export interface Candidates {

@@ -1,5 +1,5 @@
-import type { Database } from '../database.ts'
 import { isSameProcess } from '../process-identity.ts'
+import type { Database } from '../sqlite/database.ts'
 import { Blocks } from './blocks.ts'
 import { Clock } from './clock.ts'
 import { Connections } from './connections.ts'

@@ -1,4 +1,4 @@
-import type { Database, Statement } from '../database.ts'
+import type { Database, Statement } from '../sqlite/database.ts'
 import type { Clock } from './clock.ts'
 
 /** A socket, as everybody but the daemon sees it. */

@@ -1,4 +1,4 @@
-import type { Database, Statement } from '../database.ts'
+import type { Database, Statement } from '../sqlite/database.ts'
 import { amongCandidates, type Candidates } from './candidates.ts'
 import type { MessageType } from './message-row.ts'
 import type { User } from './users.ts'

@@ -1,5 +1,5 @@
-import type { Database, Statement } from '../database.ts'
 import { ChatError } from '../errors.ts'
+import type { Database, Statement } from '../sqlite/database.ts'
 import type { Clock } from './clock.ts'
 
 /** A heartbeat this old is a dead daemon's, wherever it ran: six that should have come, did not. */

@@ -1,6 +1,6 @@
-import type { Database, Statement } from '../database.ts'
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { Database, Statement } from '../sqlite/database.ts'
 
 /** A row of pending_events: news for one user's sockets, or (userId null) for everybody's. */
 export interface PendingEvent {

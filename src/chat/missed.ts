@@ -1,5 +1,5 @@
-import type { Database, Statement } from '../database.ts'
 import { limits } from '../limits.ts'
+import type { Database, Statement } from '../sqlite/database.ts'
 import type { Events } from './events.ts'
 import { type Message, type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
 

@@ -1,5 +1,5 @@
-import type { Database, Statement } from '../database.ts'
 import { limits } from '../limits.ts'
+import type { Database, Statement } from '../sqlite/database.ts'
 
 /** What is known of a person; '' stands for what is not. */
 export interface Profile {

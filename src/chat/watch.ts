@@ -1,4 +1,4 @@
-import type { Database, Statement } from '../database.ts'
+import type { Database, Statement } from '../sqlite/database.ts'
 import type { Clock } from './clock.ts'
 import type { Daemon, Daemons } from './daemons.ts'
 import type { Events } from './events.ts'

@@ -4,9 +4,9 @@ import { pipeline } from 'node:stream/promises'
 import busboy, { type FileInfo } from 'busboy'
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { Uploads } from '../media/uploads.ts'
 import type { Share } from '../rate-limits.ts'
 import { Form, tooLarge } from './form.ts'
-import type { Uploads } from './uploads.ts'
 import { parseUrlencoded } from './urlencoded.ts'
 
 /** File inputs in a form, nearly all of them empty. */

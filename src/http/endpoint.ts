@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Audit } from '../audit.ts'
-import type { Caller } from '../auth.ts'
+import type { Caller } from '../auth/caller.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { AuthMode } from '../config.ts'
+import type { UploadLimits } from '../media/upload-limits.ts'
+import type { Uploads } from '../media/uploads.ts'
 import type { RateLimit } from '../rate-limits.ts'
 import type { ApiMetrics } from './api-metrics.ts'
 import type { Form } from './form.ts'
 import type { Answer, TextAnswer } from './response.ts'
-import type { UploadLimits } from './upload-limits.ts'
-import type { Uploads } from './uploads.ts'
 
 /** What an endpoint may work with. */
 export interface EndpointContext {

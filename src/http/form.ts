@@ -1,7 +1,7 @@
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
 import { limits } from '../limits.ts'
-import type { Upload } from './uploads.ts'
+import type { Upload } from '../media/uploads.ts'
 
 /**
  * A request's parameters, wherever they came from: query string, urlencoded, JSON or multipart body.

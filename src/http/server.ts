@@ -1,20 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { posix } from 'node:path'
 import type { Audit } from '../audit.ts'
-import {
-  type Authenticate,
-  Caller,
-  clientAddress,
-  isAllowedOrigin,
-  type Refusals,
-  requireBroadcaster,
-  requireOperator,
-} from '../auth.ts'
+import { clientAddress } from '../auth/address.ts'
+import type { Authenticate } from '../auth/authenticate.ts'
+import { Caller } from '../auth/caller.ts'
+import { type Refusals, requireBroadcaster, requireOperator } from '../auth/operator.ts'
+import { isAllowedOrigin } from '../auth/origin.ts'
 import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Listener } from '../listener.ts'
 import type { Log } from '../log.ts'
+import type { Uploads } from '../media/uploads.ts'
 import { Quota, RateLimit, Share } from '../rate-limits.ts'
 import { type Certificate, setTransportSecurity } from '../tls.ts'
 import type { ApiMetrics } from './api-metrics.ts'
@@ -25,7 +22,6 @@ import type { Form } from './form.ts'
 import { encode, sendAnswer, sendError, statusOf } from './response.ts'
 import { answerPreflight, endpointAt, methodsOf, requireMethod } from './routes.ts'
 import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
-import type { Uploads } from './uploads.ts'
 import { websocketUrl } from './websocket-url.ts'
 
 const UPLOADS_PREFIX = '/uploads/'

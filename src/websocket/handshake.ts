@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Caller } from '../auth.ts'
+import type { Caller } from '../auth/caller.ts'
 import { type Profile, profileFrom } from '../chat/users.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'

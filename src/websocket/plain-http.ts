@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isOperator, type Refusals, requireOperator } from '../auth.ts'
+import { isOperator, type Refusals, requireOperator } from '../auth/operator.ts'
 import { ChatError, hasCode } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { setTransportSecurity } from '../tls.ts'

@@ -1,4 +1,4 @@
-import type { Identity } from '../auth.ts'
+import type { Identity } from '../auth/caller.ts'
 import { ChatError, hasCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'

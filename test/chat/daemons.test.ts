@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Clock } from '../../src/chat/clock.ts'
 import { Daemons, HEARTBEAT_STALE_MS } from '../../src/chat/daemons.ts'
-import { openDatabase } from '../../src/database.ts'
 import { isSameProcess, processStartedAt } from '../../src/process-identity.ts'
+import { openDatabase } from '../../src/sqlite/database.ts'
 import { temporaryFolder } from '../support/processes.ts'
 
 const HERE = {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Uploads } from '../../src/http/uploads.ts'
+import { Uploads } from '../../src/media/uploads.ts'
 import { filesBelow } from '../support/folders.ts'
 import type { Send } from './ledger.ts'
 import type { StoredMessage } from './stored.ts'

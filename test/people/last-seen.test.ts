@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createChat } from '../../src/chat/chat.ts'
-import { openDatabase } from '../../src/database.ts'
+import { openDatabase } from '../../src/sqlite/database.ts'
 import { temporaryFolder } from '../support/processes.ts'
 
 /** Beyond what any system gives out as a pid. */

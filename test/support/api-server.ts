@@ -1,17 +1,18 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Audit } from '../../src/audit.ts'
-import { Caller, Refusals } from '../../src/auth.ts'
+import { Caller } from '../../src/auth/caller.ts'
+import { Refusals } from '../../src/auth/operator.ts'
 import { createChat } from '../../src/chat/chat.ts'
-import { openDatabase } from '../../src/database.ts'
 import { ApiMetrics } from '../../src/http/api-metrics.ts'
 import { ApiServer } from '../../src/http/server.ts'
-import { UploadLimits } from '../../src/http/upload-limits.ts'
-import { Uploads } from '../../src/http/uploads.ts'
 import { limits } from '../../src/limits.ts'
 import { createLog } from '../../src/log.ts'
+import { UploadLimits } from '../../src/media/upload-limits.ts'
+import { Uploads } from '../../src/media/uploads.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { RateLimit } from '../../src/rate-limits.ts'
+import { openDatabase } from '../../src/sqlite/database.ts'
 
 /**
  * The API in this process, for folders that the program does not let one choose; its database lies in

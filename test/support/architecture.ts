@@ -23,30 +23,16 @@ const LEAVES: Part[] = [
 
 /** Which part may import which others; a part may always import from itself. */
 const IMPORTS: Record<Part, Part[]> = {
-  cli: [
-    'http',
-    'websocket',
-    'auth',
-    'chat',
-    'database',
-    'database-probe',
-    'housekeeping',
-    'migrations',
-    'sqlite',
-    ...LEAVES,
-  ],
-  http: ['auth', 'chat', 'housekeeping', ...LEAVES],
+  cli: ['http', 'websocket', 'auth', 'media', 'chat', 'sqlite', 'housekeeping', ...LEAVES],
+  http: ['auth', 'media', 'chat', 'housekeeping', ...LEAVES],
   websocket: ['auth', 'chat', 'housekeeping', ...LEAVES],
   auth: ['chat', ...LEAVES],
-  chat: ['database', 'errors', 'limits', 'process-identity'],
+  media: ['errors', 'limits', 'rate-limits'],
+  chat: ['sqlite', 'errors', 'limits', 'process-identity'],
+  sqlite: ['errors', 'log'],
   client: [],
 
-  housekeeping: ['database', 'errors', 'log', 'checkpoint-worker'],
-  'checkpoint-worker': ['database'],
-  database: ['errors', 'migrations', 'sqlite'],
-  sqlite: ['log'],
-  'database-probe': ['database', 'migrations'],
-  migrations: [],
+  housekeeping: ['errors', 'log'],
   config: ['errors', 'log'],
   log: [],
   metrics: [],
@@ -63,10 +49,10 @@ const IMPORTS: Record<Part, Part[]> = {
 
 /** Where each package may be imported; one that is not here, nowhere. */
 const PACKAGES: Record<string, Part[]> = {
-  'better-sqlite3': ['database'],
+  'better-sqlite3': ['sqlite'],
   'node-cron': ['housekeeping'],
   busboy: ['http'],
-  'file-type': ['http'],
+  'file-type': ['media'],
   send: ['http'],
   ws: ['websocket', 'client'],
   commander: ['cli'],
@@ -118,8 +104,8 @@ function isAllowed(file: string, part: Part, specifier: string): boolean {
   }
   const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
   if (['process', 'node:process'].includes(specifier)) return part === PROCESS_PART
-  // The database has one door, whoever makes the engine.
-  if (specifier === 'node:sqlite') return part === 'database'
+  // SQLite has one folder, whoever makes the engine.
+  if (specifier === 'node:sqlite') return part === 'sqlite'
   if (specifier.startsWith('node:') || builtinModules.includes(name)) return true
   return PACKAGES[name]?.includes(part) === true
 }
@@ -130,11 +116,31 @@ function processViolations(file: string, source: string): string[] {
   return [...uses, ...[...source.matchAll(PROCESS_DETOUR)].map(() => 'takes process apart')]
 }
 
-/**
- * 'http' for http/endpoints/health.ts, 'log' for log.ts, 'auth' for auth.ts and for auth-jwt.ts, which
- * is one of the ways it has, '..' for what is outside.
- */
+/** 'http' for http/endpoints/health.ts, 'log' for log.ts, '..' for what is outside. */
 function partOf(file: string): Part {
-  const part = (relative('.', file).split('/')[0] as string).replace(/\.[jt]s$/, '')
-  return part.startsWith('auth-') ? 'auth' : part
+  return (relative('.', file).split('/')[0] as string).replace(/\.[jt]s$/, '')
+}
+
+/** Files that import each other in a circle, types included: 'a.ts → b.ts → a.ts'. */
+export function circles(folder: string): string[] {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  const sources = files.filter((file) => file.endsWith('.ts'))
+  const imports = new Map(sources.map((file) => [file, importedBy(folder, file)]))
+  const found: string[] = []
+  const finished = new Set<string>()
+  const walk = (file: string, path: string[]): void => {
+    const at = path.indexOf(file)
+    if (at !== -1) found.push([...path.slice(at), file].join(' → '))
+    if (at !== -1 || finished.has(file)) return
+    for (const imported of imports.get(file) ?? []) walk(imported, [...path, file])
+    finished.add(file)
+  }
+  for (const file of sources.sort()) walk(file, [])
+  return found
+}
+
+function importedBy(folder: string, file: string): string[] {
+  const source = readFileSync(join(folder, file), 'utf8').replace(COMMENT, '$1')
+  const specifiers = [...source.matchAll(STATIC_IMPORT)].map((match) => match[2] as string)
+  return specifiers.filter((one) => one.startsWith('.')).map((one) => join(dirname(file), one))
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
 import { type ChatOptions, createChat } from '../../src/chat/chat.ts'
-import { openDatabase } from '../../src/database.ts'
+import { openDatabase } from '../../src/sqlite/database.ts'
 import { temporaryFolder } from './processes.ts'
 
 /** An empty chat without its services, and its file as another program has it open. */

@@ -1,6 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
-import { Callback } from '../../src/auth-callback.ts'
+import { Callback } from '../../src/auth/callback.ts'
 import { limits } from '../../src/limits.ts'
 import { createLog } from '../../src/log.ts'
 import { RateLimit } from '../../src/rate-limits.ts'

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
-import { PublishedKeys } from '../../src/auth-jwks.ts'
+import { PublishedKeys } from '../../src/auth/jwks.ts'
 import { createLog } from '../../src/log.ts'
 import { get } from '../support/clients.ts'
 import { askApi, askDaemon, LISTED } from '../support/doors.ts'

@@ -1,8 +1,8 @@
-import { walBytes } from '../../database.ts'
-import { DatabaseProbe } from '../../database-probe.ts'
 import { ChatError } from '../../errors.ts'
-import { WAL_WARNED_BYTES_MIN } from '../../housekeeping.ts'
-import { SCHEMA_VERSION } from '../../migrations.ts'
+import { WAL_WARNED_BYTES_MIN } from '../../sqlite/checkpointer.ts'
+import { walBytes } from '../../sqlite/database.ts'
+import { SCHEMA_VERSION } from '../../sqlite/migrations.ts'
+import { DatabaseProbe } from '../../sqlite/probe.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
 export interface DatabaseExamination {

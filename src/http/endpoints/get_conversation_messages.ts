@@ -1,4 +1,4 @@
-import type { Caller } from '../../auth.ts'
+import type { Caller } from '../../auth/caller.ts'
 import type { Chat } from '../../chat/chat.ts'
 import { ChatError } from '../../errors.ts'
 import type { Endpoint } from '../endpoint.ts'

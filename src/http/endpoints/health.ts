@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { isOperator } from '../../auth.ts'
+import { isOperator } from '../../auth/operator.ts'
 import type { Chat } from '../../chat/chat.ts'
 import type { WatchedDaemon } from '../../chat/watch.ts'
 import { ChatError } from '../../errors.ts'

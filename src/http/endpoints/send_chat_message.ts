@@ -1,8 +1,8 @@
 import type { Media, Messages } from '../../chat/messages.ts'
+import type { Uploads } from '../../media/uploads.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
 import { success } from '../response.ts'
-import type { Uploads } from '../uploads.ts'
 
 /** A voice message of a day is a mistake in units. */
 const DURATION_SECONDS_MAX = 24 * 60 * 60

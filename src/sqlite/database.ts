@@ -2,14 +2,14 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } fr
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
-import { ChatError, systemCode } from './errors.ts'
+import { ChatError, systemCode } from '../errors.ts'
 import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
-import { fileIdentity, OpenedFiles } from './sqlite/opened-files.ts'
-import { announceCommit } from './sqlite/wal-watcher.ts'
+import { fileIdentity, OpenedFiles } from './opened-files.ts'
+import { announceCommit } from './wal-watcher.ts'
 
 /** `PRAGMA application_id`: "Chat" in ASCII, so that no other program's database is taken for ours. */
 export const APPLICATION_ID = 0x43686174
-const SCHEMA_FILE = new URL('../schema.sql', import.meta.url)
+const SCHEMA_FILE = new URL('../../schema.sql', import.meta.url)
 
 /** SQLite waits this long for a lock inside one call, and the event loop with it: so, not long. */
 const BUSY_TIMEOUT_MS = 50

@@ -8,13 +8,13 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose'
-import type { Identity } from './auth.ts'
-import { PublishedKeys } from './auth-jwks.ts'
-import { profileFrom } from './chat/users.ts'
-import { ChatError, systemCode } from './errors.ts'
-import { integerFrom } from './integers.ts'
-import { limits } from './limits.ts'
-import type { Log } from './log.ts'
+import { profileFrom } from '../chat/users.ts'
+import { ChatError, systemCode } from '../errors.ts'
+import { integerFrom } from '../integers.ts'
+import { limits } from '../limits.ts'
+import type { Log } from '../log.ts'
+import type { Identity } from './caller.ts'
+import { PublishedKeys } from './jwks.ts'
 
 /** Never `none`, and never HS256 with a public key as its secret: the kind of key decides. */
 const SECRET_ALGORITHMS = ['HS256']

@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose'
-import { ChatError } from './errors.ts'
-import type { Log } from './log.ts'
-import { Outage } from './outage.ts'
+import { ChatError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
 
 /** A key that is published no longer is believed for so long. */
 const REFRESH_MS = 10 * 60_000

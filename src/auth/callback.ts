@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Identity } from './auth.ts'
-import { profileFrom } from './chat/users.ts'
-import { ChatError, hasCode, systemCode } from './errors.ts'
-import { integerFrom } from './integers.ts'
-import { limits } from './limits.ts'
-import type { Log } from './log.ts'
-import { Outage } from './outage.ts'
-import { type RateLimit, Turns } from './rate-limits.ts'
+import { profileFrom } from '../chat/users.ts'
+import { ChatError, hasCode, systemCode } from '../errors.ts'
+import { integerFrom } from '../integers.ts'
+import { limits } from '../limits.ts'
+import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
+import { type RateLimit, Turns } from '../rate-limits.ts'
+import type { Identity } from './caller.ts'
 
 /** The application behind the callback answers from a session store: slower than this, it is down. */
 const TIMEOUT_MS = 3_000

@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http'
+import type { Audit } from '../audit.ts'
+import { hasCode } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Log } from '../log.ts'
+import { RateLimit } from '../rate-limits.ts'
+import { clientAddress } from './address.ts'
+import { requireToken } from './bearer.ts'
+import { Callback } from './callback.ts'
+import { Caller, type Identity } from './caller.ts'
+import { createTokenVerifier, type TokenOptions } from './tokens.ts'
+
+/** Finds out who asks; throws a ChatError `unauthenticated` when they cannot prove it. */
+export type Authenticate = (request: IncomingMessage) => Promise<Caller>
+
+/** For jwt, the token options say with which key. */
+export interface AuthOptions extends TokenOptions {
+  auth: 'none' | 'jwt' | 'callback'
+  /** For callback. */
+  authCallbackUrl: string
+  /** Whether the client's address is taken from X-Forwarded-For. */
+  trustProxy: boolean
+}
+
+/**
+ * The one way in, for both doors. Besides, it refuses, with `too_many`, addresses that keep failing,
+ * but for those who prove who they are: an office is not locked out by one of its clients.
+ *
+ * @throws ChatError `setup` for a key that cannot be used
+ */
+export function createAuthenticator(
+  options: AuthOptions,
+  { log, audit }: { log: Log; audit: Audit },
+): Authenticate {
+  if (options.auth === 'none') return async () => new Caller()
+  const identify = createIdentifier(options, log)
+  return async (request) => {
+    const address = clientAddress(request, options.trustProxy)
+    try {
+      return new Caller(await identify(request, address))
+    } catch (error) {
+      const isFailed = hasCode(error, 'unauthenticated')
+      if (isFailed) await audit.note('login failed', address, error.message)
+      throw error
+    }
+  }
+}
+
+type Identify = (request: IncomingMessage, address: string) => Promise<Identity>
+
+function createIdentifier(options: AuthOptions, log: Log): Identify {
+  const failures = new RateLimit(limits.failedLogins)
+  if (options.auth === 'callback') {
+    const callback = new Callback(options.authCallbackUrl, failures, log)
+    return async ({ headers: { cookie, authorization } }, address) => {
+      const verifyAgain = () => callback.identify({ cookie, authorization }, address)
+      return { ...(await verifyAgain()), verifyAgain }
+    }
+  }
+  const verify = createTokenVerifier(options, log)
+  return async (request, address) => {
+    const token = requireToken(request)
+    try {
+      return await verify(token)
+    } catch (error) {
+      // To verify costs little and tells a guesser nothing: so a good token always passes.
+      if (hasCode(error, 'unauthenticated')) await failures.count(address)
+      throw error
+    }
+  }
+}

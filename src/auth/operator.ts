@@ -1,0 +1,111 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Audit } from '../audit.ts'
+import { isLoopback } from '../config.ts'
+import { ChatError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { RateLimit } from '../rate-limits.ts'
+import { clientAddress } from './address.ts'
+import { bearerToken } from './bearer.ts'
+
+/** What proxies say of whom they speak for, each according to its configuration; and browsers. */
+const ON_BEHALF_HEADERS = [
+  'forwarded',
+  'origin',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+]
+
+/**
+ * Whether a request comes from the operator or a program of theirs: it carries the secret, or, where
+ * none is set, comes from this machine.
+ */
+export function isOperator(request: IncomingMessage, secret: string): boolean {
+  if (secret !== '') return carriesSecret(request, secret)
+  return isLocalProgram(request) && asksForLoopback(request)
+}
+
+/** Refuses those who are no operators: counts the secrets that they try, and notes it for the audit. */
+export class Refusals {
+  readonly #audit: Audit
+  readonly #trustProxy: boolean
+  readonly #guesses = new RateLimit(limits.failedLogins)
+
+  /** @param trustProxy whether the client's address is taken from X-Forwarded-For */
+  constructor(audit: Audit, trustProxy: boolean) {
+    this.#audit = audit
+    this.#trustProxy = trustProxy
+  }
+
+  /** @throws ChatError `forbidden`, or `too_many` for an address that tries one secret after another */
+  async refuse(request: IncomingMessage, message: string): Promise<never> {
+    const address = clientAddress(request, this.#trustProxy)
+    await this.#audit.note('refused', address, message)
+    if (request.headers.authorization !== undefined) await this.#guesses.count(address)
+    throw new ChatError('forbidden', message)
+  }
+}
+
+/**
+ * Lets operators push events: by CHAT_BROADCAST_SECRET, or from this machine while that is not set.
+ *
+ * @throws ChatError as Refusals
+ */
+export async function requireBroadcaster(
+  request: IncomingMessage,
+  secret: string,
+  refusals: Refusals,
+): Promise<void> {
+  if (isOperator(request, secret)) return
+  await refusals.refuse(request, refusal('broadcast', 'broadcast', secret))
+}
+
+/**
+ * Lets operators see how the chat does: by CHAT_METRICS_SECRET, or from this machine while that is not
+ * set.
+ *
+ * @throws ChatError as Refusals
+ */
+export async function requireOperator(
+  request: IncomingMessage,
+  secret: string,
+  refusals: Refusals,
+): Promise<void> {
+  if (isOperator(request, secret)) return
+  await refusals.refuse(request, refusal('see this', 'metrics', secret))
+}
+
+function refusal(act: string, name: string, secret: string): string {
+  const proof = `send Authorization: Bearer with the ${name} secret`
+  if (secret !== '') return `Only programs that ${proof} may ${act}`
+  return `Only programs on the server may ${act}, or those that ${proof}`
+}
+
+/** A proxy on this machine speaks for the whole world, and so does a page in a browser. */
+function isLocalProgram(request: IncomingMessage): boolean {
+  const isOnBehalf = ON_BEHALF_HEADERS.some((header) => request.headers[header] !== undefined)
+  return !isOnBehalf && isLoopback(request.socket.remoteAddress ?? '')
+}
+
+/**
+ * A page may have its own name resolve to 127.0.0.1; then it is at home here, and its browser sends no
+ * Origin. But it still says the name.
+ */
+function asksForLoopback(request: IncomingMessage): boolean {
+  const url = `http://${request.headers.host ?? 'localhost'}`
+  return URL.canParse(url) && isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''))
+}
+
+function carriesSecret(request: IncomingMessage, secret: string): boolean {
+  const given = bearerToken(request)
+  return given !== undefined && isSameSecret(given, secret)
+}
+
+/** Compares digests, which have one length, in a time that does not tell where they differ. */
+function isSameSecret(given: string, secret: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(given), digest(secret))
+}
