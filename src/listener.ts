@@ -48,8 +48,8 @@ export class Listener {
   readonly #counted = new Set<string>()
   /** One function for all connections: one of each one's own would keep alive what it came with. */
   readonly #socketOnClose: (this: Socket) => void
-  /** Connections with a request that is not answered yet. */
-  readonly #busy = new WeakSet<Duplex>()
+  /** The answer to the newest request of each connection. */
+  readonly #answers = new WeakMap<Duplex, ServerResponse>()
 
   constructor(options: ListenerOptions, handlers: ListenerHandlers) {
     const { certificate, connectionsMax, perAddress } = options
@@ -138,15 +138,22 @@ export class Listener {
 
   #serverOnRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
-    if (this.#busy.has(socket)) return void socket.destroy()
-    this.#busy.add(socket)
-    response.once('close', () => this.#busy.delete(socket))
+    if (this.#isBusy(socket)) return void socket.destroy()
+    this.#answers.set(socket, response)
     this.#handlers.onRequest(request, response)
   }
 
   #serverOnUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    if (this.#busy.has(stream)) return void stream.destroy()
+    if (this.#isBusy(stream)) return void stream.destroy()
     this.#handlers.onUpgrade?.(request, stream, head)
+  }
+
+  /**
+   * Whether a request of this connection is not answered yet. Not whether its answer is out: over TLS a
+   * client may have it, and send the next request, before this process hears that it was written.
+   */
+  #isBusy(connection: Duplex): boolean {
+    return this.#answers.get(connection)?.writableEnded === false
   }
 }
 

@@ -1,8 +1,12 @@
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { limits } from '../src/limits.ts'
 import { Listener, type ListenerOptions } from '../src/listener.ts'
+import { readCertificate } from '../src/tls.ts'
+import { makeCertificate } from './support/certificate.ts'
+import { temporaryFolder } from './support/processes.ts'
 import { waitFor } from './support/wait.ts'
 
 type OnRequest = (request: IncomingMessage, response: ServerResponse) => void
@@ -114,4 +118,24 @@ test('a connection is closed with the last of the requests that it may make', as
   }
   expect(await get()).toBe('close')
   expect(await get()).toBe('keep-alive')
+})
+
+test('over TLS, too, one request after the other is answered on a connection', async () => {
+  const files = makeCertificate(temporaryFolder(), 'localhost')
+  const certificate = readCertificate(files.cert, files.key)
+  const answerLater: OnRequest = (_, response) => void setImmediate(() => response.end('here'))
+  const port = await listen({ certificate }, answerLater)
+  const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
+  onTestFinished(() => agent.destroy())
+  const sockets = new Set<object>()
+  const get = () =>
+    new Promise<void>((resolve, reject) => {
+      const asked = tlsRequest({ port, host: '127.0.0.1', agent }, (response) => {
+        sockets.add(response.socket)
+        response.resume().on('end', resolve)
+      })
+      asked.on('error', reject).end()
+    })
+  for (let count = 1; count <= 300; count += 1) await get()
+  expect(sockets.size).toBe(1)
 })
