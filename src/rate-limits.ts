@@ -57,9 +57,10 @@ export class RateLimit {
 
   /** Counts `points`. @throws ChatError `too_many`, with when to try again, for one too many */
   async count(key: number | string, points = 1): Promise<void> {
+    if (this.#limiter === undefined) return
     await this.check(key)
     try {
-      await this.#limiter?.consume(keyFor(this.#limit, key), points)
+      await this.#limiter.consume(keyFor(this.#limit, key), points)
     } catch (refusal) {
       await this.giveBack(key, points)
       throw this.#tooMany(refusal)
@@ -131,14 +132,14 @@ export class Share {
 
   /** Takes `amount` more from each, or from none. @throws as `Quota.take` */
   take(amount = 1): void {
-    const taken: (readonly [Quota, number | string])[] = []
+    let taken = 0
     try {
       for (const [quota, key] of this.#quotas) {
         quota.take(key, amount)
-        taken.push([quota, key])
+        taken += 1
       }
     } catch (error) {
-      for (const [quota, key] of taken) quota.release(key, amount)
+      for (const [quota, key] of this.#quotas.slice(0, taken)) quota.release(key, amount)
       throw error
     }
     this.#amount += amount

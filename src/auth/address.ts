@@ -7,8 +7,9 @@ import { isIP } from 'node:net'
  * ('unknown') speaks for itself.
  */
 export function clientAddress(request: IncomingMessage, trustProxy: boolean): string {
+  const peer = request.socket.remoteAddress ?? ''
   const forwarded = trustProxy ? forwardedFor(request)?.split(',').at(-1) : undefined
-  return addressIn(forwarded?.trim() ?? '') ?? request.socket.remoteAddress ?? ''
+  return forwarded === undefined ? peer : (addressIn(forwarded.trim()) ?? peer)
 }
 
 /** Some proxies add the port: '203.0.113.1:50000', '[2001:db8::1]:50000'. */

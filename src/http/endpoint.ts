@@ -23,8 +23,8 @@ export interface EndpointContext {
   audit: Audit
   broadcastSecret: string
   metrics: ApiMetrics
-  /** Why requests are answered 503; undefined while they are not. */
-  problem: string | undefined
+  /** Looks why requests are answered 503; undefined while they are not. */
+  problem: () => string | undefined
   metricsSecret: string
   clientConfig: ClientConfig
 }

@@ -174,7 +174,7 @@ export class ApiServer {
       const rules = this.#bodyRules(request, endpoint, { caller, address, memory })
       const form = await readForm(request, response, queryOf(request), rules)
       const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
-      const problem = databaseProblem() ?? this.#availability.problem
+      const problem = () => databaseProblem() ?? this.#availability.problem
       const parts = {
         chat,
         uploads,

@@ -16,6 +16,7 @@ export const health: Endpoint = {
   methods: ['GET'],
   access: 'public',
   handle: async ({ chat, problem, request, metricsSecret }) => {
+    const message = problem()
     const { state, daemon, userCount } = await read(chat)
     const data = {
       service: 'chat-api',
@@ -27,7 +28,7 @@ export const health: Endpoint = {
         connected_users: userCount,
       }),
     }
-    return problem === undefined ? success('OK', data) : { status: 'error', message: problem, data }
+    return message === undefined ? success('OK', data) : { status: 'error', message, data }
   },
 }
 
