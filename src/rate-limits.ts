@@ -12,7 +12,7 @@ const RETRY_AFTER_SECONDS = 2
  * counts as it is.
  */
 export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address
+  if (!address.includes(':') || !isIPv6(address)) return address
   const groups = ipv6Groups(address.replace(/%.*$/, ''))
   if (groups.slice(0, 6).join() === IPV4_AS_IPV6) return dotted(groups.slice(6))
   const network = groups.slice(0, 4).map((group) => group.toString(16))

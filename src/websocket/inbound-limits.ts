@@ -7,6 +7,22 @@ import type { Connection } from './connection.ts'
 /** The answer to a ping. Chunks as short as that are not worth a count: their frames have one. */
 const EMPTY_FRAME_BYTES = 6
 
+/** Whose a socket or stream is. Stored on it: the collector walks over a WeakMap again and again. */
+const SENDER = Symbol('sender')
+/** For a client that was refused, its address. */
+type Sender = Connection | string
+interface Sent {
+  [SENDER]?: Sender
+}
+
+function senderOf(source: WebSocket | Duplex): Sender {
+  return (source as Sent)[SENDER] as Sender
+}
+
+function setSender(source: WebSocket | Duplex, sender: Sender): void {
+  ;(source as Sent)[SENDER] = sender
+}
+
 /**
  * Counts what clients send before anything is done with it: frames, and the bytes that come in, of
  * all sockets of a user together. A socket that goes beyond is closed with 4429. A client that was
@@ -18,15 +34,13 @@ const EMPTY_FRAME_BYTES = 6
 export class InboundLimits {
   readonly #frames = new RateLimit(limits.frames)
   readonly #bytes = new RateLimit(limits.frameBytesPerSecond)
-  /** By socket and by stream; for a client that was refused, by stream, its address. */
-  readonly #senders = new WeakMap<WebSocket | Duplex, Connection | string>()
   readonly #socketOnPing: (this: WebSocket) => void
   readonly #socketOnPong: (this: WebSocket) => void
   readonly #streamOnData: (this: Duplex, chunk: Buffer) => void
 
   constructor() {
-    const onPing = (socket: WebSocket) => this.accepts(this.#senders.get(socket) as Connection)
-    const onPong = (socket: WebSocket) => this.#pong(this.#senders.get(socket) as Connection)
+    const onPing = (socket: WebSocket) => this.accepts(senderOf(socket) as Connection)
+    const onPong = (socket: WebSocket) => this.#pong(senderOf(socket) as Connection)
     const onData = (stream: Duplex, chunk: Buffer) => this.#data(stream, chunk)
     this.#socketOnPing = function () {
       onPing(this)
@@ -41,7 +55,7 @@ export class InboundLimits {
 
   /** Counts what this connection receives, but for its messages: ask `accepts` for each of them. */
   watch(connection: Connection, socket: WebSocket, stream: Duplex): void {
-    this.#senders.set(socket, connection)
+    setSender(socket, connection)
     socket.on('ping', this.#socketOnPing)
     socket.on('pong', this.#socketOnPong)
     this.#watchStream(stream, connection)
@@ -64,8 +78,8 @@ export class InboundLimits {
   }
 
   /** Ahead of the listener of `ws`, so that a chunk is counted before it is taken apart. */
-  #watchStream(stream: Duplex, sender: Connection | string): void {
-    this.#senders.set(stream, sender)
+  #watchStream(stream: Duplex, sender: Sender): void {
+    setSender(stream, sender)
     stream.prependListener('data', this.#streamOnData)
   }
 
@@ -75,7 +89,7 @@ export class InboundLimits {
 
   async #data(stream: Duplex, { length }: Buffer): Promise<void> {
     if (length <= EMPTY_FRAME_BYTES) return
-    const sender = this.#senders.get(stream) as Connection | string
+    const sender = senderOf(stream)
     const key = typeof sender === 'string' ? sender : sender.userId
     try {
       await this.#bytes.count(key, length)

@@ -36,8 +36,9 @@ export class Roster {
   /** Resolves when what the client says of its user is stored, or could not be. */
   async add(connection: Connection, profile: Partial<Profile>, daemonId: number): Promise<void> {
     const { userId, address } = connection
+    // Both in one turn, and so in one transaction, the user's row first.
     const saved = this.#saveProfile(userId, profile)
-    const added = saved.then(() => this.#connections.add(daemonId, userId, address))
+    const added = this.#connections.add(daemonId, userId, address)
     this.#entries.set(connection, { connectionId: this.#write(added), bufferedBytes: 0 })
     await saved
   }
