@@ -65,6 +65,7 @@ export class Database {
   readonly #files: OpenedFiles
   #queue: Write[] = []
   #flushScheduled = false
+  #ownCommits = 0
   #retriedCount = 0
 
   constructor(path: string, sqlite: Sqlite.Database) {
@@ -100,11 +101,11 @@ export class Database {
   }
 
   /**
-   * Something that is not what it was once another connection has committed anything.
+   * Something that is not what it was once anything has been committed, here or by another program.
    * SQLite reads it from memory that all of them share, for a sixth of what an empty query costs.
    */
-  foreignVersion(): number {
-    return this.#dataVersion.get() as number
+  version(): string {
+    return `${this.#dataVersion.get()} ${this.#ownCommits}`
   }
 
   /** How often a write found the database locked, and had to be tried again. */
@@ -177,6 +178,7 @@ export class Database {
    * together first, and only when one has thrown they are undone and each runs by itself.
    */
   #commit(batch: Write[]): (() => void)[] {
+    this.#ownCommits += 1
     try {
       return this.#runTogether.immediate(batch)
     } catch (error) {
