@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ChatError } from '../errors.ts'
+import { queryOf } from '../urls.ts'
 
 /** How a browser names its token as a WebSocket subprotocol: `new WebSocket(url, ['chat', 'bearer.…'])`. */
 export const TOKEN_PROTOCOL = 'bearer.'
@@ -23,8 +24,5 @@ function protocolToken(request: IncomingMessage): string | undefined {
 }
 
 function queryToken(request: IncomingMessage): string | undefined {
-  const url = request.url ?? ''
-  const start = url.indexOf('?')
-  const query = start === -1 ? '' : url.slice(start + 1)
-  return new URLSearchParams(query).get('token') ?? undefined
+  return new URLSearchParams(queryOf(request)).get('token') ?? undefined
 }

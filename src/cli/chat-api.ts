@@ -16,6 +16,7 @@ import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
 import { OUT_OF_PLACE, walBytes } from '../sqlite/database.ts'
 import { readCertificate } from '../tls.ts'
+import { urlHost } from '../urls.ts'
 import { healthLine } from './ask-health.ts'
 import { askApi } from './checks/api.ts'
 import {
@@ -24,7 +25,6 @@ import {
   type Parts,
   reloadCertificate,
   startHousekeeping,
-  urlHost,
 } from './parts.ts'
 import { createProgram, type RunningService, run } from './program.ts'
 

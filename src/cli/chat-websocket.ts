@@ -16,6 +16,7 @@ import { RateLimit } from '../rate-limits.ts'
 import { OUT_OF_PLACE, openError, walBytes } from '../sqlite/database.ts'
 import { WalWatcher } from '../sqlite/wal-watcher.ts'
 import { readCertificate } from '../tls.ts'
+import { urlHost } from '../urls.ts'
 import { CLOSE } from '../websocket/connection.ts'
 import { Daemon, type DaemonOptions, type DaemonParts } from '../websocket/daemon.ts'
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
@@ -28,7 +29,6 @@ import {
   type Parts,
   reloadCertificate,
   startHousekeeping,
-  urlHost,
 } from './parts.ts'
 import {
   addCommand,

@@ -101,11 +101,6 @@ export function reloadCertificate(
   }
 }
 
-/** An address as it stands in a URL. */
-export function urlHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
-}
-
 /** What a server that cannot bind its port tells the operator. */
 export function listenError(error: unknown, host: string, port: number, variable: string): unknown {
   const flag = `or choose another: ${variable}`

@@ -14,6 +14,7 @@ import type { Log } from '../log.ts'
 import type { Uploads } from '../media/uploads.ts'
 import { Quota, RateLimit, Share } from '../rate-limits.ts'
 import { type Certificate, setTransportSecurity } from '../tls.ts'
+import { pathOf, queryOf } from '../urls.ts'
 import type { ApiMetrics } from './api-metrics.ts'
 import { Availability } from './availability.ts'
 import { type BodyRules, readForm } from './body.ts'
@@ -276,16 +277,6 @@ function textBytesMaxFor(messageLengthMax: number): number {
 /** For the log. Without the query: that may carry a token. */
 function whatOf(request: IncomingMessage): string {
   return `${request.method} ${pathOf(request)}`
-}
-
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '/').split('?', 1)[0] as string
-}
-
-function queryOf(request: IncomingMessage): string {
-  const url = request.url ?? ''
-  const start = url.indexOf('?')
-  return start === -1 ? '' : url.slice(start + 1)
 }
 
 /** The one spelling of a path: what `send` would make of it too. */

@@ -12,6 +12,7 @@ import { Listener } from '../listener.ts'
 import type { Log } from '../log.ts'
 import type { RateLimit } from '../rate-limits.ts'
 import type { Certificate } from '../tls.ts'
+import { urlHost } from '../urls.ts'
 import { CLOSE_TIMEOUT_MS, type Close, closeFor, closeSocket, FORBIDDEN } from './connection.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { type Handshake, readHandshake } from './handshake.ts'
@@ -111,8 +112,7 @@ export class Door {
     const { host, port, certificate } = this.#options
     const boundPort = await this.#listener.listen(port, host)
     const scheme = certificate === undefined ? 'ws' : 'wss'
-    const urlHost = host.includes(':') ? `[${host}]` : host
-    return { port: boundPort, url: `${scheme}://${urlHost}:${boundPort}` }
+    return { port: boundPort, url: `${scheme}://${urlHost(host)}:${boundPort}` }
   }
 
   /** Uses another certificate for the connections to come. */

@@ -3,6 +3,7 @@ import type { Caller } from '../auth/caller.ts'
 import { type Profile, profileFrom } from '../chat/users.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
+import { queryOf } from '../urls.ts'
 
 /** What a client says when it connects. */
 export interface Handshake {
@@ -20,7 +21,7 @@ export interface Handshake {
  * @throws ChatError `invalid` when there is no usable user_id, `forbidden` when it is another's
  */
 export function readHandshake(request: IncomingMessage, caller: Caller): Handshake {
-  const query = queryOf(request.url ?? '')
+  const query = new URLSearchParams(queryOf(request))
   const given = said(query.get('user_id'))
   const userId = given === undefined ? caller.identity?.userId : integerFrom(given)
   if (userId === undefined || userId === 0) {
@@ -33,11 +34,6 @@ export function readHandshake(request: IncomingMessage, caller: Caller): Handsha
   }
   const profile = { ...readProfile(query), ...caller.identity?.profile }
   return { userId: caller.mustBe(userId), profile, lastMessageId }
-}
-
-function queryOf(url: string): URLSearchParams {
-  const start = url.indexOf('?')
-  return new URLSearchParams(start === -1 ? '' : url.slice(start + 1))
 }
 
 function readProfile(query: URLSearchParams): Partial<Profile> {

@@ -3,6 +3,7 @@ import { isOperator, type Refusals, requireOperator } from '../auth/operator.ts'
 import { ChatError, hasCode } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { setTransportSecurity } from '../tls.ts'
+import { pathOf } from '../urls.ts'
 
 /** A daemon that has not polled for longer is in trouble: 500 ticks came to nothing. */
 export const POLL_OLD_MS = 5_000
@@ -46,7 +47,7 @@ export function createPlainHttp(
 }
 
 async function answer(request: IncomingMessage, parts: PlainHttpParts): Promise<HttpAnswer> {
-  const path = (request.url ?? '/').split('?', 1)[0]
+  const path = pathOf(request)
   if (path !== '/health' && path !== '/metrics') return WEBSOCKET_ONLY
   if (request.method !== 'GET' && request.method !== 'HEAD') return GET_ONLY
   if (path === '/metrics') return metrics(request, parts)

@@ -19,6 +19,7 @@ const LEAVES: Part[] = [
   'process-identity',
   'rate-limits',
   'tls',
+  'urls',
 ]
 
 /** Which part may import which others; a part may always import from itself. */
@@ -45,6 +46,7 @@ const IMPORTS: Record<Part, Part[]> = {
   outage: ['errors', 'log'],
   tls: ['errors'],
   listener: ['limits', 'rate-limits', 'tls'],
+  urls: [],
 }
 
 /** Where each package may be imported; one that is not here, nowhere. */

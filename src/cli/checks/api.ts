@@ -1,7 +1,7 @@
 import type { WatchedDaemon } from '../../chat/watch.ts'
 import type { Config } from '../../config.ts'
+import { urlHost } from '../../urls.ts'
 import { askHealth, type HealthAnswer } from '../ask-health.ts'
-import { urlHost } from '../parts.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
 /** What came of asking chat-api for its health. */

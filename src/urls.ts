@@ -1,0 +1,18 @@
+import type { IncomingMessage } from 'node:http'
+
+/** The path that a request asks for, as it was written. */
+export function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?', 1)[0] as string
+}
+
+/** What stands behind the first question mark; '' when there is none. */
+export function queryOf(request: IncomingMessage): string {
+  const url = request.url ?? ''
+  const start = url.indexOf('?')
+  return start === -1 ? '' : url.slice(start + 1)
+}
+
+/** An address as it stands in a URL. */
+export function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
