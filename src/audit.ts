@@ -17,12 +17,8 @@ export class Audit {
 
   /** @param detail what it was about; never a token, a body or a name that a client chose */
   async note(act: AuditedAct, address: string, detail: string): Promise<void> {
-    try {
-      await this.#lines.count(`${act} ${addressKey(address)}`)
-      await this.#linesInAll.count('')
-    } catch {
-      return
-    }
+    if (!(await this.#lines.tryCount(`${act} ${addressKey(address)}`))) return
+    if (!(await this.#linesInAll.tryCount(''))) return
     this.#log.info(`Audit: ${act}, from ${address}: ${detail}`)
   }
 }

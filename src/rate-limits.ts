@@ -67,6 +67,16 @@ export class RateLimit {
     }
   }
 
+  /** As `count`, for where nobody is told: resolves with whether it was counted. */
+  async tryCount(key: number | string, points = 1): Promise<boolean> {
+    try {
+      await this.count(key, points)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /** Takes back what was counted, as if it had not been; nothing when its time has passed anyway. */
   async giveBack(key: number | string, points = 1): Promise<void> {
     const countedKey = keyFor(this.#limit, key)

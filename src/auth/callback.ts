@@ -156,7 +156,7 @@ export class Callback {
       return await this.#inPlace('known', () => this.#ask(credentials, address))
     } catch (error) {
       // Somebody has logged out, which they are told however often their address has failed.
-      if (hasCode(error, 'unauthenticated')) await this.#failures.count(address).catch(() => {})
+      if (hasCode(error, 'unauthenticated')) await this.#failures.tryCount(address)
       throw error
     }
   }

@@ -253,8 +253,8 @@ export class ApiServer {
   async #logError(request: IncomingMessage, error: unknown): Promise<void> {
     if (!(error instanceof ChatError)) {
       // A bug that one request shows a million do as well.
-      const isCounted = await this.#errorLines.count('').then(isTrue, isFalse)
-      if (isCounted) this.#parts.log.error(`${whatOf(request)} failed`, error)
+      if (await this.#errorLines.tryCount(''))
+        this.#parts.log.error(`${whatOf(request)} failed`, error)
     } else if (error.code === 'unavailable') {
       this.#availability.failed(whatOf(request), error)
     } else if (AUDITED.includes(error.code)) {
@@ -266,8 +266,6 @@ export class ApiServer {
 
 /** Refusals that an operator wants to hear of: somebody tries what they may not. */
 const AUDITED: string[] = ['forbidden', 'too_many']
-const isTrue = () => true
-const isFalse = () => false
 
 /** Bytes of the longest text body: a message in the longest way to write it, and what belongs to it. */
 function textBytesMaxFor(messageLengthMax: number): number {

@@ -69,11 +69,7 @@ export class InboundLimits {
   /** Counts a frame; resolves with whether it is to be looked at. */
   async accepts(connection: Connection): Promise<boolean> {
     if (!connection.isOpen) return false
-    try {
-      await this.#frames.count(connection.userId)
-    } catch {
-      connection.closeFlooding()
-    }
+    if (!(await this.#frames.tryCount(connection.userId))) connection.closeFlooding()
     return connection.isOpen
   }
 
@@ -91,11 +87,8 @@ export class InboundLimits {
     if (length <= EMPTY_FRAME_BYTES) return
     const sender = senderOf(stream)
     const key = typeof sender === 'string' ? sender : sender.userId
-    try {
-      await this.#bytes.count(key, length)
-    } catch {
-      if (typeof sender !== 'string' && sender.isOpen) sender.closeFlooding()
-      else stream.pause()
-    }
+    if (await this.#bytes.tryCount(key, length)) return
+    if (typeof sender !== 'string' && sender.isOpen) sender.closeFlooding()
+    else stream.pause()
   }
 }
