@@ -117,7 +117,6 @@ export const limits = {
     beyond: 'counts as 10000',
     reason: 'rows passed over cost time each; `before_message_id` goes as far back as one likes',
   }),
-
   pageLimit: fixed({
     what: 'entries of a page',
     max: 100,
@@ -381,7 +380,6 @@ export const limits = {
     refusal: 'You say too often that you type',
     reason: 'the other one is told at most once a second',
   }),
-
   unreadBytes: fixed({
     what: 'bytes that wait for the reader of a socket',
     max: 4 * MB,

@@ -49,39 +49,28 @@ export class Refusals {
   }
 }
 
-/**
- * Lets operators push events: by CHAT_BROADCAST_SECRET, or from this machine while that is not set.
- *
- * @throws ChatError as Refusals
- */
-export async function requireBroadcaster(
-  request: IncomingMessage,
-  secret: string,
-  refusals: Refusals,
-): Promise<void> {
-  if (isOperator(request, secret)) return
-  await refusals.refuse(request, refusal('broadcast', 'broadcast', secret))
-}
+/** What operators may do, by the name of the secret that lets them. */
+const ACTS = { broadcast: 'broadcast', metrics: 'see this' }
 
 /**
- * Lets operators see how the chat does: by CHAT_METRICS_SECRET, or from this machine while that is not
- * set.
+ * Lets operators push events (`broadcast`) or see how the chat does (`metrics`): by
+ * CHAT_BROADCAST_SECRET or CHAT_METRICS_SECRET, or from this machine while that is not set.
  *
  * @throws ChatError as Refusals
  */
 export async function requireOperator(
   request: IncomingMessage,
+  name: keyof typeof ACTS,
   secret: string,
   refusals: Refusals,
 ): Promise<void> {
   if (isOperator(request, secret)) return
-  await refusals.refuse(request, refusal('see this', 'metrics', secret))
-}
-
-function refusal(act: string, name: string, secret: string): string {
   const proof = `send Authorization: Bearer with the ${name} secret`
-  if (secret !== '') return `Only programs that ${proof} may ${act}`
-  return `Only programs on the server may ${act}, or those that ${proof}`
+  const message =
+    secret === ''
+      ? `Only programs on the server may ${ACTS[name]}, or those that ${proof}`
+      : `Only programs that ${proof} may ${ACTS[name]}`
+  await refusals.refuse(request, message)
 }
 
 /** A proxy on this machine speaks for the whole world, and so does a page in a browser. */

@@ -21,7 +21,6 @@ export interface EndpointContext {
   address: string
   limits: Limits
   audit: Audit
-  broadcastSecret: string
   metrics: ApiMetrics
   /** Looks why requests are answered 503; undefined while they are not. */
   problem: () => string | undefined

@@ -4,7 +4,7 @@ import type { Audit } from '../audit.ts'
 import { clientAddress } from '../auth/address.ts'
 import type { Authenticate } from '../auth/authenticate.ts'
 import { Caller } from '../auth/caller.ts'
-import { type Refusals, requireBroadcaster, requireOperator } from '../auth/operator.ts'
+import { type Refusals, requireOperator } from '../auth/operator.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
 import type { Chat } from '../chat/chat.ts'
 import { ChatError } from '../errors.ts'
@@ -165,8 +165,8 @@ export class ApiServer {
     endpoint: Endpoint,
   ): Promise<void> {
     const caller = await this.#authorize(request, endpoint)
-    const { chat, uploads, metrics, audit, databaseProblem } = this.#parts
-    const { broadcastSecret, metricsSecret } = this.#options
+    const { uploads, databaseProblem } = this.#parts
+    const { metricsSecret } = this.#options
     const address = this.#addressOf(request)
     const memory = new Share([this.#memoryOfAddress, address], [this.#memory, ''])
     // Whoever holds all that they may is told so before there is any work.
@@ -174,18 +174,10 @@ export class ApiServer {
     try {
       const rules = this.#bodyRules(request, endpoint, { caller, address, memory })
       const form = await readForm(request, response, queryOf(request), rules)
-      const settings = { broadcastSecret, metricsSecret, clientConfig: this.#options }
       const problem = () => databaseProblem() ?? this.#availability.problem
-      const parts = {
-        chat,
-        uploads,
-        metrics,
-        audit,
-        problem,
-        limits: this.#parts.limits,
-        ...settings,
-      }
-      const answering = endpoint.handle({ form, caller, request, address, ...parts })
+      const asked = { form, caller, request, address }
+      const settings = { metricsSecret, clientConfig: this.#options }
+      const answering = endpoint.handle({ ...this.#parts, ...asked, ...settings, problem })
       const answered = answering.finally(() => uploads.discard(form.upload))
       await sendAnswer(response, encode(await answered, memory))
       this.#availability.succeeded(whatOf(request))
@@ -202,8 +194,10 @@ export class ApiServer {
     }
     const { authenticate, refusals } = this.#parts
     if (access === 'user') return authenticate(request)
-    if (access === 'broadcaster') await requireBroadcaster(request, broadcastSecret, refusals)
-    if (access === 'operator') await requireOperator(request, metricsSecret, refusals)
+    if (access === 'broadcaster') {
+      await requireOperator(request, 'broadcast', broadcastSecret, refusals)
+    }
+    if (access === 'operator') await requireOperator(request, 'metrics', metricsSecret, refusals)
     return new Caller()
   }
 

@@ -7,18 +7,17 @@ import type { ClientConfig } from './endpoint.ts'
 const HOST = /^([\w.-]+|\[[\da-f:.]+\])$/i
 
 /**
- * Where a page connects that came from this host: CHAT_PUBLIC_WS_URL, or the daemon's port there. The
- * daemon's own address is no good elsewhere: 127.0.0.1 is another machine there.
- *
- * @param chat undefined while no database is open; then, too, the port is that of the settings
+ * Where a page connects that came from this host: CHAT_PUBLIC_WS_URL, or the daemon's port there; that
+ * of the settings while no daemon is found. The daemon's own address is no good elsewhere: 127.0.0.1
+ * is another machine there.
  */
 export async function websocketUrl(
-  chat: Chat | undefined,
+  { daemons }: Chat,
   request: IncomingMessage,
   { publicWsUrl, wsPort }: Pick<ClientConfig, 'publicWsUrl' | 'wsPort'>,
 ): Promise<string> {
   if (publicWsUrl !== '') return publicWsUrl
-  const daemon = await chat?.daemons.find(hostname()).catch(() => undefined)
+  const daemon = await daemons.find(hostname()).catch(() => undefined)
   const url = new URL(daemon?.address ?? `ws://localhost:${wsPort}`)
   url.hostname = hostOf(request)
   return url.href.replace(/\/$/, '')

@@ -22,7 +22,7 @@ export class UploadLimits {
    * Call when a file begins, before any of it is kept; release the share when it is there.
    *
    * @param userId undefined while nobody has said who sends it
-   * @throws ChatError `too_many` for a user or address that sends too much, `unavailable` when all do
+   * @throws ChatError `too_many` for a user or address that sends too much, `busy` when all do
    */
   async begin(userId: number | undefined, address: string): Promise<Share> {
     if (userId !== undefined) {

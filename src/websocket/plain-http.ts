@@ -98,7 +98,7 @@ function problemOf(pollAgeMs: number | undefined): string | undefined {
 }
 
 async function metrics(request: IncomingMessage, parts: PlainHttpParts): Promise<HttpAnswer> {
-  await requireOperator(request, parts.metricsSecret, parts.refusals)
+  await requireOperator(request, 'metrics', parts.metricsSecret, parts.refusals)
   const headers = { 'Content-Type': parts.metrics.contentType }
   return { status: 200, body: await parts.metrics.text(), headers }
 }
