@@ -17,12 +17,13 @@ export const health: Endpoint = {
   access: 'public',
   handle: async ({ chat, problem, request, metricsSecret }) => {
     const message = problem()
-    const { state, daemon, userCount } = await read(chat)
+    const isForOperator = isOperator(request, metricsSecret)
+    const { state, daemon, userCount } = await read(chat, isForOperator)
     const data = {
       service: 'chat-api',
       daemon: state,
       daemon_polled_at: daemon === undefined ? null : chat.clock.shown(daemon.polledAt),
-      ...(isOperator(request, metricsSecret) && {
+      ...(isForOperator && {
         pid: process.pid,
         daemon_pid: daemon?.pid ?? null,
         connected_users: userCount,
@@ -32,9 +33,14 @@ export const health: Endpoint = {
   },
 }
 
-async function read({ watch, connections }: Chat): Promise<WatchedDaemon & { userCount: number }> {
+/** Strangers have nothing counted for them: that goes through all connections. */
+async function read(
+  { watch, connections }: Chat,
+  isForOperator: boolean,
+): Promise<WatchedDaemon & { userCount: number | undefined }> {
   try {
-    return { ...(await watch.daemon(hostname())), userCount: await connections.countUsers() }
+    const userCount = isForOperator ? await connections.countUsers() : undefined
+    return { ...(await watch.daemon(hostname())), userCount }
   } catch (cause) {
     const message = 'The database cannot be read'
     throw new ChatError('unavailable', message, { cause, retryAfterSeconds: 5 })
