@@ -14,7 +14,7 @@ import { UploadLimits } from '../media/upload-limits.ts'
 import { Uploads } from '../media/uploads.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
-import { OUT_OF_PLACE, walBytes } from '../sqlite/database.ts'
+import { walBytes } from '../sqlite/database.ts'
 import { readCertificate } from '../tls.ts'
 import { urlHost } from '../urls.ts'
 import { healthLine } from './ask-health.ts'
@@ -52,7 +52,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const metrics = createMetrics({ database, chat }, config)
   const parts = {
     chat,
-    databaseProblem: () => (database.isInPlace() ? undefined : OUT_OF_PLACE),
+    databaseProblem: () => database.problem(),
     uploads,
     log,
     authenticate,

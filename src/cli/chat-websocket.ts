@@ -13,7 +13,7 @@ import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
-import { OUT_OF_PLACE, openError, walBytes } from '../sqlite/database.ts'
+import { openError, walBytes } from '../sqlite/database.ts'
 import { WalWatcher } from '../sqlite/wal-watcher.ts'
 import { readCertificate } from '../tls.ts'
 import { urlHost } from '../urls.ts'
@@ -103,7 +103,7 @@ function createDaemon(
   const connects = new RateLimit(limits.connects, config.connectRateLimit)
   const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
   const doorbell = config.wake ? new WalWatcher(config.database, parts.log) : undefined
-  const databaseProblem = () => (database.isInPlace() ? undefined : OUT_OF_PLACE)
+  const databaseProblem = () => database.problem()
   const onLost = () => process.kill(process.pid, 'SIGTERM')
   return new Daemon(
     { ...parts, connects, metrics, doorbell, databaseProblem },

@@ -58,7 +58,7 @@ export function startHousekeeping(
   )
   // Nothing is tidied up in files that nobody will see again.
   const isPaused = () => {
-    if (database.isInPlace()) outage.worked()
+    if (database.problem() === undefined) outage.worked()
     else outage.failed(new ChatError('unavailable', database.rescueAdvice()))
     return outage.isOn
   }

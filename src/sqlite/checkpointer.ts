@@ -2,10 +2,8 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { walState } from './database.ts'
+import { WAL_COPIED_BYTES_MIN, walState } from './database.ts'
 
-/** A WAL smaller than this is left alone: copying it back would cost more than it saves. */
-const WAL_CHECKPOINTED_BYTES_MIN = 4 * 1024 * 1024
 /** A WAL larger than this means that checkpoints do not get through: somebody holds a reader open. */
 export const WAL_WARNED_BYTES_MIN = 256 * 1024 * 1024
 
@@ -30,7 +28,7 @@ export class Checkpointer {
   async run(identity?: string): Promise<void> {
     const { bytes, writtenAt } = walState(this.#path)
     this.#watch(bytes)
-    if (bytes < WAL_CHECKPOINTED_BYTES_MIN || writtenAt === this.#checkpointedAt) return
+    if (bytes < WAL_COPIED_BYTES_MIN || writtenAt === this.#checkpointedAt) return
     this.#worker ??= this.#startWorker()
     this.#worker.postMessage({ path: this.#path, identity })
     const [problem] = await once(this.#worker, 'message')

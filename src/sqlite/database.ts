@@ -28,14 +28,14 @@ const CHECKED_BYTES_MAX = 64 * 1024 * 1024
 const AUTOCHECKPOINT_PAGES = 16_384
 const PAGE_BYTES = 4096
 /** A WAL with less than this in it is left alone: copying it back would cost more than it saves. */
-const WAL_COPIED_BYTES_MIN = 4 * 1024 * 1024
+export const WAL_COPIED_BYTES_MIN = 4 * 1024 * 1024
 /** With more than this in it the WAL is to start over. */
 const WAL_RESTARTED_BYTES_MIN = 16 * 1024 * 1024
 /** A file that has grown beyond this, while somebody kept a read open, gives its room back. */
 const WAL_TRUNCATED_BYTES_MIN = 128 * 1024 * 1024
 
 /** What clients are told of writes to a database that was moved, deleted or replaced. */
-export const OUT_OF_PLACE = 'The database is not in its place: nothing can be stored.'
+const OUT_OF_PLACE = 'The database is not in its place: nothing can be stored.'
 /** It takes an operator to put it there. */
 const OUT_OF_PLACE_RETRY_SECONDS = 30
 
@@ -128,9 +128,9 @@ export class Database {
     return this.#files.identity
   }
 
-  /** Whether the files that are open still have their names. Nothing is written while they do not. */
-  isInPlace(): boolean {
-    return this.#files.areInPlace()
+  /** Why nothing can be stored: a file was moved, deleted or replaced. Undefined while it can. */
+  problem(): string | undefined {
+    return this.#files.areInPlace() ? undefined : OUT_OF_PLACE
   }
 
   /** What an operator is to do whose database was moved, deleted or replaced under this process. */
@@ -167,10 +167,9 @@ export class Database {
 
   /** Nothing is acknowledged into a file that is not there any more. */
   #refuseOutOfPlace(): void {
-    if (this.isInPlace()) return
-    throw new ChatError('unavailable', OUT_OF_PLACE, {
-      retryAfterSeconds: OUT_OF_PLACE_RETRY_SECONDS,
-    })
+    const problem = this.problem()
+    if (problem === undefined) return
+    throw new ChatError('unavailable', problem, { retryAfterSeconds: OUT_OF_PLACE_RETRY_SECONDS })
   }
 
   /**
