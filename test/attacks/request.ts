@@ -1,4 +1,5 @@
 import { frameBytes } from '../support/attacks.ts'
+import { UPGRADE_HEADERS } from '../support/upgrade.ts'
 import type { Headers } from './mode.ts'
 
 const BOUNDARY = 'boundary'
@@ -40,13 +41,7 @@ export function post(target: string, parameters: object | string, headers: Heade
 
 /** A request for a WebSocket. */
 export function upgrade(query: string, headers: Headers = {}): string {
-  return head('GET', `/?${query}`, {
-    Connection: 'Upgrade',
-    Upgrade: 'websocket',
-    'Sec-WebSocket-Version': '13',
-    'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-    ...headers,
-  })
+  return head('GET', `/?${query}`, { ...UPGRADE_HEADERS, ...headers })
 }
 
 /** A frame of a client, masked. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { openSocket } from './raw-http.ts'
+import { upgradeRequest } from './upgrade.ts'
 
 const HEADER_BYTES = 6
 const BUFFER_BYTES = 64 * 1024
@@ -61,12 +62,8 @@ export class FrameFlood {
   async #connect(): Promise<void> {
     const socket = await openSocket(this.#url)
     this.#socket = socket
-    const { host, pathname, search } = new URL(this.#url)
-    socket.write(
-      `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\n` +
-        'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
-        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
-    )
+    const { pathname, search } = new URL(this.#url)
+    socket.write(upgradeRequest(pathname + search))
     const fire = () => {
       while (!this.#isOver && socket.writable && socket.write(this.#bytes));
     }

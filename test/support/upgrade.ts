@@ -1,5 +1,20 @@
 import { request } from 'node:http'
 
+/** What asks for a WebSocket. */
+export const UPGRADE_HEADERS = {
+  Connection: 'Upgrade',
+  Upgrade: 'websocket',
+  'Sec-WebSocket-Version': '13',
+  'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+}
+
+/** The same as bytes for a bare connection. */
+export function upgradeRequest(target: string): string {
+  const headers = Object.entries({ Host: 'localhost', ...UPGRADE_HEADERS })
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`)
+  return `GET ${target} HTTP/1.1\r\n${lines.join('')}\r\n`
+}
+
 export interface UpgradeAnswer {
   /** 101 for a socket. */
   status: number
@@ -17,13 +32,7 @@ export function askForUpgrade(
   options: { headers?: Record<string, string>; localAddress?: string } = {},
 ): Promise<UpgradeAnswer> {
   const { localAddress = '127.0.0.1' } = options
-  const headers = {
-    connection: 'Upgrade',
-    upgrade: 'websocket',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-    ...options.headers,
-  }
+  const headers = { ...UPGRADE_HEADERS, ...options.headers }
   return new Promise((resolve, reject) => {
     const asked = request(url.replace(/^ws/, 'http'), { headers, localAddress, agent: false })
     asked.on('upgrade', (response, socket) => {

@@ -5,6 +5,7 @@ import { connect, type TestSocket } from '../support/clients.ts'
 import { FLOODS, FrameFlood, textHeader } from '../support/frame-flood.ts'
 import { startDaemon, temporaryFolder } from '../support/processes.ts'
 import { openSocket } from '../support/raw-http.ts'
+import { upgradeRequest } from '../support/upgrade.ts'
 import { waitFor } from '../support/wait.ts'
 
 const FRAMES = limits.frames.max
@@ -108,7 +109,7 @@ test('a frame that trickles in byte by byte is not waited for', async () => {
   const client = await connect(url, 1)
   const raw = await openSocket(url)
   raw.setNoDelay()
-  raw.write(upgradeFor(2))
+  raw.write(upgradeRequest('/?user_id=2'))
   await once(raw, 'data')
   let isCut = false
   raw.on('data', (chunk) => {
@@ -174,16 +175,4 @@ async function longestWait({ socket }: TestSocket, durationMs: number): Promise<
 
 function isClosed({ closed }: TestSocket): boolean {
   return closed !== undefined
-}
-
-function upgradeFor(userId: number): string {
-  const lines = [
-    `GET /?user_id=${userId} HTTP/1.1`,
-    'Host: localhost',
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
-  ]
-  return `${lines.join('\r\n')}\r\n\r\n`
 }
