@@ -113,8 +113,9 @@ export class Daemon {
     const { sessionCheckMs = SESSION_CHECK_MS } = options
     this.#sessionChecks = new SessionChecks({ log, intervalMs: sessionCheckMs, onEnded })
     this.#roster = new Roster(chat.users, chat.connections, log)
+    const recorded = () => this.#roster.recorded()
     const onOffline = this.#roster.remove.bind(this.#roster)
-    this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, onOffline })
+    this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, recorded, onOffline })
     const deliver = (event: PendingEvent) => this.#deliver(event)
     const onPolled = (seconds: number) => this.#pollerOnPolled(seconds)
     this.#poller = new Poller({ events: chat.events, deliver, log, intervalMs, doorbell, onPolled })

@@ -21,6 +21,8 @@ export interface PresenceOptions {
   audience: Audience
   /** How long after the last socket a user counts as online, in ms. */
   offlineDelayMs: number
+  /** Resolves when it is written down, or could not be, who has come and gone by now. */
+  recorded: () => Promise<unknown>
   /** Called when a user has gone, with the last connection and when it closed. */
   onOffline: (lastConnection: Connection, seenAt: Date) => void
 }
@@ -95,7 +97,9 @@ export class Presence {
   }
 
   async #tell(changes: Map<number, boolean>): Promise<void> {
-    const { audience, chat } = this.#options
+    const { audience, chat, recorded } = this.#options
+    // Whoever is told and then asks the API is to be answered the same.
+    await recorded()
     const batch = new FrameBatch()
     for (const [userId, isOnline] of changes) {
       if (this.#told.has(userId) === isOnline) continue

@@ -12,8 +12,8 @@ interface Entry {
 }
 
 /**
- * Keeps the connections table in step with the sockets, and with it who their users are. Sockets do not wait for it: what cannot be
- * written is logged, and the chat goes on.
+ * Keeps the connections table in step with the sockets, and with it who their users are. Sockets do
+ * not wait for it: what cannot be written is logged, and the chat goes on.
  */
 export class Roster {
   readonly #users: Users
@@ -68,9 +68,14 @@ export class Roster {
     await this.#connections.setBuffered(rows)
   }
 
+  /** Resolves when what is being written now is stored, or could not be. */
+  async recorded(): Promise<void> {
+    await Promise.all(this.#writes)
+  }
+
   /** Resolves when nothing is being written. */
   async settled(): Promise<void> {
-    while (this.#writes.size > 0) await Promise.all(this.#writes)
+    while (this.#writes.size > 0) await this.recorded()
   }
 
   async #saveProfile(userId: number, profile: Partial<Profile>): Promise<void> {

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, get, sendText, type TestSocket } from '../support/clients.ts'
 import {
@@ -30,6 +32,22 @@ test('only the first socket of a user is told as online, and not to the user', a
   await Promise.all([phone.settled(), laptop.settled()])
   expect(statusesOf(phone, 2)).toEqual([])
   expect(statusesOf(laptop, 2)).toEqual([])
+})
+
+test('whoever is told that somebody has gone, and asks, is answered the same', async () => {
+  const { folder, api, daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: '0' })
+  const observer = await connect(daemon.url, 1)
+  const phone = await connect(daemon.url, 2)
+  await waitForStatus(observer, 2, 'online')
+
+  const sqlite = new Sqlite(join(folder, 'chat.db'))
+  sqlite.exec('BEGIN IMMEDIATE')
+  // Ten times as long as it takes when nobody is in the way.
+  setTimeout(() => sqlite.close(), 600)
+  await phone.close()
+  await waitForStatus(observer, 2, 'offline')
+
+  expect(await statusOf(api.url, 2, 1)).toMatchObject({ is_online: false })
 })
 
 test('a user is offline a while after the last socket has closed, not the first', async () => {
