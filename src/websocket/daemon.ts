@@ -213,8 +213,10 @@ export class Daemon {
     )
   }
 
-  #lagSeconds(): Promise<number> {
-    return this.#parts.chat.watch.waitedSeconds(this.#poller.cursor)
+  /** Stored times are whole seconds; but what waits has come since the last good poll. */
+  async #lagSeconds(): Promise<number> {
+    const seconds = await this.#parts.chat.watch.waitedSeconds(this.#poller.cursor)
+    return Math.min(seconds, Math.floor(this.#poller.pollAgeMs / 1000))
   }
 
   #pollerOnPolled(seconds: number): void {

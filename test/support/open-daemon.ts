@@ -16,7 +16,7 @@ import { type Environment, environment } from './running-program.ts'
 
 /** A daemon in this process, for what takes a program too long, and the lines of its log. */
 export async function openDaemon(
-  options: Pick<DaemonOptions, 'backlogMs' | 'sessionCheckMs'>,
+  options: Pick<DaemonOptions, 'backlogMs' | 'sessionCheckMs'> = {},
   settings: Environment = {},
 ) {
   const config = readConfig(environment(temporaryFolder(), settings))
@@ -25,6 +25,7 @@ export async function openDaemon(
   const lines: string[] = []
   const log = createLog('text', (line) => void lines.push(line))
   const audit = new Audit(log)
+  const metrics = new DaemonMetrics(new Metrics(), () => 0)
   const daemon = new Daemon(
     {
       chat,
@@ -35,7 +36,7 @@ export async function openDaemon(
       doorbell: undefined,
       databaseProblem: () => undefined,
       connects: new RateLimit(limits.connects, 0),
-      metrics: new DaemonMetrics(new Metrics(), () => 0),
+      metrics,
     },
     {
       ...config,
@@ -50,5 +51,5 @@ export async function openDaemon(
     await database.close()
   })
   const start = async () => `ws://127.0.0.1:${await daemon.start()}`
-  return { daemon, chat, start, lines }
+  return { daemon, chat, path: config.database, metrics, start, lines }
 }

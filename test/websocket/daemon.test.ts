@@ -1,3 +1,4 @@
+import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect } from '../support/clients.ts'
 import { openDaemon } from '../support/open-daemon.ts'
@@ -68,4 +69,17 @@ test('a daemon that was stopped leaves the rest to its successor', async () => {
   expect((await chat.events.after(0, 10)).map(({ event }) => event)).toEqual(['untold'])
   expect(await chat.daemons.find('anywhere')).toBeUndefined()
   await expect(fetch(url.replace('ws:', 'http:'))).rejects.toThrow()
+})
+
+test('what has come since the last poll has waited no longer, whatever its time says', async () => {
+  const { path, metrics, start } = await openDaemon({}, { CHAT_POLL_INTERVAL_MS: '1000' })
+  await start()
+  const database = new Sqlite(path)
+  database.exec(`
+    INSERT INTO pending_events (event, data, created_at)
+    VALUES ('shop:sale', '{}', datetime('now', '-90 seconds'))
+  `)
+  database.close()
+
+  expect(await metrics.registry.text()).toMatch(/^chat_event_lag_seconds 0$/m)
 })
