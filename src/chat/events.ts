@@ -32,6 +32,8 @@ export class Events {
   readonly #deleteStale: Statement<[string, string]>
   readonly #lastId: Statement<[], number>
   readonly #queuedAt: Statement<[number], string>
+  /** By this process; what it writes besides brings no events. */
+  #appendedCount = 0
 
   constructor(database: Database) {
     this.#database = database
@@ -72,6 +74,7 @@ export class Events {
 
   /** For use inside `database.write`: the event is committed with what it tells of, or not at all. */
   append(event: string, userId: number | null, data: object): number {
+    this.#appendedCount += 1
     return Number(this.#insert.run(event, userId, JSON.stringify(data)).lastInsertRowid)
   }
 
@@ -104,7 +107,7 @@ export class Events {
 
   /** Something that is not what it was once there may be more events. */
   version(): string {
-    return this.#database.version()
+    return `${this.#database.foreignVersion()} ${this.#appendedCount}`
   }
 
   /**

@@ -65,7 +65,6 @@ export class Database {
   readonly #files: OpenedFiles
   #queue: Write[] = []
   #flushScheduled = false
-  #ownCommits = 0
   #retriedCount = 0
 
   constructor(path: string, sqlite: Sqlite.Database) {
@@ -101,11 +100,11 @@ export class Database {
   }
 
   /**
-   * Something that is not what it was once anything has been committed, here or by another program.
+   * Something that is not what it was once another connection has committed anything.
    * SQLite reads it from memory that all of them share, for a sixth of what an empty query costs.
    */
-  version(): string {
-    return `${this.#dataVersion.get()} ${this.#ownCommits}`
+  foreignVersion(): number {
+    return this.#dataVersion.get() as number
   }
 
   /** How often a write found the database locked, and had to be tried again. */
@@ -177,7 +176,6 @@ export class Database {
    * together first, and only when one has thrown they are undone and each runs by itself.
    */
   #commit(batch: Write[]): (() => void)[] {
-    this.#ownCommits += 1
     try {
       return this.#runTogether.immediate(batch)
     } catch (error) {
