@@ -21,7 +21,7 @@
 --
 -- PRAGMA user_version numbers this schema, so that an older program refuses a newer file;
 -- PRAGMA application_id says whose file it is, so that both refuse some other program's database.
--- src/sqlite/database.ts sets both in the transaction that runs this text.
+-- src/sqlite/open-database.ts sets both in the transaction that runs this text.
 
 -- Who is who. A row appears when somebody connects, or sends or is sent a first message. The shop may
 -- fill it in beforehand; what a client passes when it connects (username, name, profile_url)

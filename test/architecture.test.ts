@@ -60,7 +60,8 @@ test('what the design allows is no violation', () => {
     `,
     'websocket/daemon.ts': `import { type WebSocket } from 'ws'\nimport '../auth/caller.ts'`,
     'auth/caller.ts': `import type { Chat } from '../chat/chat.ts'\nexport { isLoopback } from '../config.ts'`,
-    'chat/chat.ts': `import type { Database } from '../sqlite/database.ts'`,
+    'chat/rules.ts': `import { limits } from '../limits.ts'`,
+    'sqlite/store.ts': `import type { Chat } from '../chat/chat.ts'\nimport { isSameProcess } from '../process-identity.ts'`,
     'sqlite/database.ts': `import Sqlite from 'better-sqlite3'\nimport { ChatError } from '../errors.ts'\nnew Worker(new URL('./checkpoint-worker.js', import.meta.url))`,
     'housekeeping.ts': `import cron from 'node-cron'`,
     'client/chat-client.ts': `import { WebSocket } from 'ws'`,
@@ -82,6 +83,11 @@ test.for([
     'imports ../sqlite/database.ts',
   ],
   ['websocket/hub.ts', `export * from '../sqlite/database.ts'`, 'imports ../sqlite/database.ts'],
+  [
+    'websocket/hub.ts',
+    `import { SqliteStore } from '../sqlite/store.ts'`,
+    'imports ../sqlite/store.ts',
+  ],
   ['auth/caller.ts', `import { Form } from '../http/form.ts'`, 'imports ../http/form.ts'],
   ['auth/caller.ts', `import { Hub } from '../websocket/hub.ts'`, 'imports ../websocket/hub.ts'],
   [
@@ -91,6 +97,12 @@ test.for([
   ],
   ['media/uploads.ts', `import { Form } from '../http/form.ts'`, 'imports ../http/form.ts'],
   ['media/uploads.ts', `import { Chat } from '../chat/chat.ts'`, 'imports ../chat/chat.ts'],
+  [
+    'chat/chat.ts',
+    `import type { Database } from '../sqlite/database.ts'`,
+    'imports ../sqlite/database.ts',
+  ],
+  ['chat/wire.ts', `export * from '../sqlite/events.ts'`, 'imports ../sqlite/events.ts'],
   ['chat/chat.ts', `import { Caller } from '../auth/caller.ts'`, 'imports ../auth/caller.ts'],
   ['chat/chat.ts', `import { readConfig } from '../config.ts'`, 'imports ../config.ts'],
   [
@@ -107,13 +119,10 @@ test.for([
   ['rate-limits.ts', `import { Form } from './http/form.ts'`, 'imports ./http/form.ts'],
   ['tls.ts', `import { Caller } from './auth/caller.ts'`, 'imports ./auth/caller.ts'],
   ['process-identity.ts', `import './chat/chat.ts'`, 'imports ./chat/chat.ts'],
-  [
-    'sqlite/database.ts',
-    `import {\n  Clock,\n} from '../chat/clock.ts'`,
-    'imports ../chat/clock.ts',
-  ],
+  ['sqlite/database.ts', `import {\n  readConfig,\n} from '../config.ts'`, 'imports ../config.ts'],
+  ['sqlite/events.ts', `import { Hub } from '../websocket/hub.ts'`, 'imports ../websocket/hub.ts'],
   ['housekeeping.ts', `import { Uploads } from './media/uploads.ts'`, 'imports ./media/uploads.ts'],
-  ['sqlite/checkpoint-worker.ts', `import '../chat/chat.ts'`, 'imports ../chat/chat.ts'],
+  ['sqlite/checkpoint-worker.ts', `import '../http/form.ts'`, 'imports ../http/form.ts'],
   ['log.ts', `new Worker(new URL('./chat/chat.js', import.meta.url))`, 'imports ./chat/chat.js'],
   // Packages.
   ['chat/messages.ts', `import Sqlite from 'better-sqlite3'`, 'imports better-sqlite3'],

@@ -11,9 +11,11 @@ import {
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { createChat } from '../src/chat/chat.ts'
-import { checkpoint, type Database, openDatabase, walBytes } from '../src/sqlite/database.ts'
+import { checkpoint, walBytes } from '../src/sqlite/checkpoint.ts'
+import type { Database } from '../src/sqlite/database.ts'
 import { SCHEMA_VERSION } from '../src/sqlite/migrations.ts'
+import { openDatabase } from '../src/sqlite/open-database.ts'
+import { SqliteStore } from '../src/sqlite/store.ts'
 import { sendText } from './support/clients.ts'
 import { startApi, startDaemon, temporaryFolder } from './support/processes.ts'
 import { waitFor } from './support/wait.ts'
@@ -589,7 +591,7 @@ async function queryPlans(): Promise<{ sql: string; plan: string[] }[]> {
     queries.push(sql)
     return prepare(sql)
   }
-  const { messages, events } = createChat(database, {
+  const { messages, events } = new SqliteStore(database, {
     publicUrl: 'http://localhost:8080',
     timezone: 'UTC',
     messageLengthMax: 5000,

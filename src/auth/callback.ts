@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { profileFrom } from '../chat/users.ts'
+import { profileFrom } from '../chat/wire.ts'
 import { ChatError, hasCode, systemCode } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
 import { limits } from '../limits.ts'

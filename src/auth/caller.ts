@@ -1,4 +1,4 @@
-import type { Profile } from '../chat/users.ts'
+import type { Profile } from '../chat/model.ts'
 import { ChatError } from '../errors.ts'
 
 /** What is known of whoever makes a request or opens a socket, once they have proved it. */

@@ -8,7 +8,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose'
-import { profileFrom } from '../chat/users.ts'
+import { profileFrom } from '../chat/wire.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
 import { limits } from '../limits.ts'

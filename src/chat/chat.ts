@@ -1,32 +1,11 @@
-import { isSameProcess } from '../process-identity.ts'
-import type { Database } from '../sqlite/database.ts'
-import { Blocks } from './blocks.ts'
-import { Clock } from './clock.ts'
-import { Connections } from './connections.ts'
-import { Contract } from './contract.ts'
-import { Conversations } from './conversations.ts'
-import { Daemons } from './daemons.ts'
-import { Events } from './events.ts'
-import { Messages } from './messages.ts'
-import { Missed } from './missed.ts'
-import { Receipts } from './receipts.ts'
-import { Users } from './users.ts'
-import { Watch } from './watch.ts'
+import type { Clock } from './clock.ts'
+import type { Store } from './store.ts'
+import type { Wire } from './wire.ts'
 
-/** The product: everything that both processes do with the database. */
-export interface Chat {
-  clock: Clock
-  contract: Contract
-  users: Users
-  blocks: Blocks
-  connections: Connections
-  conversations: Conversations
-  messages: Messages
-  missed: Missed
-  receipts: Receipts
-  events: Events
-  daemons: Daemons
-  watch: Watch
+/** The chat, as http/ and websocket/ call it: a store, and what clients are told in. */
+export interface Chat extends Store {
+  readonly clock: Clock
+  readonly wire: Wire
 }
 
 export interface ChatOptions {
@@ -39,31 +18,4 @@ export interface ChatOptions {
   /** Whether a message is also sent to the sender's own devices. */
   echoesToSender: boolean
   now?: () => Date
-}
-
-export function createChat(database: Database, options: ChatOptions): Chat {
-  const clock = new Clock(options.timezone, options.now)
-  const contract = new Contract(options.publicUrl, clock)
-  const users = new Users(database)
-  const blocks = new Blocks(database, users, clock)
-  const conversations = new Conversations(database)
-  const events = new Events(database)
-  const daemons = new Daemons(database, clock, isSameProcess)
-  const { messageLengthMax, echoesToSender } = options
-  const rules = { messageLengthMax, echoesToSender }
-  const parts = { database, users, blocks, conversations, events, contract, clock, ...rules }
-  return {
-    clock,
-    contract,
-    users,
-    blocks,
-    connections: new Connections(database, clock),
-    conversations,
-    events,
-    messages: new Messages(parts),
-    missed: new Missed(database, events, options.echoesToSender),
-    receipts: new Receipts(parts),
-    daemons,
-    watch: new Watch(database, { daemons, events, clock }),
-  }
 }

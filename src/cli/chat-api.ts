@@ -4,6 +4,7 @@ import { Audit } from '../audit.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import { Refusals } from '../auth/operator.ts'
 import type { Chat } from '../chat/chat.ts'
+import { daemonStatus, lagSeconds } from '../chat/daemon-status.ts'
 import type { Config } from '../config.ts'
 import { ApiMetrics } from '../http/api-metrics.ts'
 import type { Limits } from '../http/endpoint.ts'
@@ -14,18 +15,13 @@ import { UploadLimits } from '../media/upload-limits.ts'
 import { Uploads } from '../media/uploads.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
-import { walBytes } from '../sqlite/database.ts'
+import { walBytes } from '../sqlite/checkpoint.ts'
 import { readCertificate } from '../tls.ts'
 import { urlHost } from '../urls.ts'
 import { healthLine } from './ask-health.ts'
 import { askApi } from './checks/api.ts'
-import {
-  listenError,
-  openParts,
-  type Parts,
-  reloadCertificate,
-  startHousekeeping,
-} from './parts.ts'
+import { type OpenedStore, openStore } from './open-store.ts'
+import { listenError, reloadCertificate, startHousekeeping } from './parts.ts'
 import { createProgram, type RunningService, run } from './program.ts'
 
 const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
@@ -42,7 +38,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const audit = new Audit(log)
   const authenticate = createAuthenticator(config, { log, audit })
   const refusals = new Refusals(audit, config.trustProxy)
-  const { database, chat } = await openParts(config, log, { durable: true })
+  const { database, chat } = await openStore(config, log, { durable: true })
   log.plain('Database connection established')
   const uploads = new Uploads(config.uploadsDir, {
     image: config.imageBytesMax,
@@ -52,7 +48,7 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const metrics = createMetrics({ database, chat }, config)
   const parts = {
     chat,
-    databaseProblem: () => database.problem(),
+    databaseProblem: () => chat.problem(),
     uploads,
     log,
     authenticate,
@@ -75,16 +71,16 @@ async function start(config: Config, log: Log): Promise<RunningService> {
     stop: async () => {
       await server.stop()
       await housekeeping.stop()
-      await database.close()
+      await chat.close()
     },
   }
 }
 
-function createMetrics({ database, chat: { watch } }: Parts, config: Config): ApiMetrics {
+function createMetrics({ database, chat }: OpenedStore, config: Config): ApiMetrics {
   return new ApiMetrics(new Metrics(), {
     walBytes: () => walBytes(config.database),
     retriedCount: () => database.retriedCount,
-    lagSeconds: async () => watch.lagSeconds(await watch.daemon(hostname())),
+    lagSeconds: async () => lagSeconds(chat, await daemonStatus(chat, hostname())),
   })
 }
 

@@ -4,8 +4,8 @@ import { createAuthenticator } from '../auth/authenticate.ts'
 import { Refusals } from '../auth/operator.ts'
 import { mintToken } from '../auth/tokens.ts'
 import type { Chat } from '../chat/chat.ts'
-import type { ConnectionRow } from '../chat/connections.ts'
-import { DISCONNECT_EVENT } from '../chat/events.ts'
+import type { ConnectionRow } from '../chat/model.ts'
+import { DISCONNECT_EVENT } from '../chat/rules.ts'
 import type { Config } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
@@ -13,7 +13,8 @@ import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { RateLimit } from '../rate-limits.ts'
-import { openError, walBytes } from '../sqlite/database.ts'
+import { walBytes } from '../sqlite/checkpoint.ts'
+import { openError } from '../sqlite/errors.ts'
 import { WalWatcher } from '../sqlite/wal-watcher.ts'
 import { readCertificate } from '../tls.ts'
 import { urlHost } from '../urls.ts'
@@ -22,14 +23,8 @@ import { Daemon, type DaemonOptions, type DaemonParts } from '../websocket/daemo
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
 import { askHealth, healthLine } from './ask-health.ts'
 import { doctor } from './doctor.ts'
-import {
-  listenError,
-  openExistingParts,
-  openParts,
-  type Parts,
-  reloadCertificate,
-  startHousekeeping,
-} from './parts.ts'
+import { openExistingStore, openStore } from './open-store.ts'
+import { listenError, reloadCertificate, startHousekeeping } from './parts.ts'
 import {
   addCommand,
   configFrom,
@@ -72,16 +67,15 @@ async function start(config: Config, log: Log): Promise<RunningService> {
   const certificate = readCertificate(config.tlsCert, config.tlsKey)
   const audit = new Audit(log)
   const authenticate = createAuthenticator(config, { log, audit })
-  const opened = await openParts(config, log, { durable: false })
+  const { chat, database } = await openStore(config, log, { durable: false })
   log.plain('Database connection established')
-  const { database } = opened
   const refusals = new Refusals(audit, config.trustProxy)
   const daemon = createDaemon(
-    { ...opened, log, audit, authenticate, refusals },
+    { chat, log, audit, authenticate, refusals },
     { ...config, certificate },
   )
   const port = await startDaemon(daemon, config).catch(async (error) => {
-    await database.close()
+    await chat.close()
     throw error
   })
   const housekeeping = startHousekeeping(database, daemon.chores(), log)
@@ -91,19 +85,19 @@ async function start(config: Config, log: Log): Promise<RunningService> {
     stop: async (isRestart) => {
       await housekeeping.stop()
       await daemon.stop(isRestart ? CLOSE.restarting : CLOSE.stopping)
-      await database.close()
+      await chat.close()
     },
   }
 }
 
 function createDaemon(
-  { database, ...parts }: Parts & Pick<DaemonParts, 'log' | 'audit' | 'authenticate' | 'refusals'>,
+  parts: Pick<DaemonParts, 'chat' | 'log' | 'audit' | 'authenticate' | 'refusals'>,
   config: Config & Pick<DaemonOptions, 'certificate'>,
 ): Daemon {
   const connects = new RateLimit(limits.connects, config.connectRateLimit)
   const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
   const doorbell = config.wake ? new WalWatcher(config.database, parts.log) : undefined
-  const databaseProblem = () => database.problem()
+  const databaseProblem = () => parts.chat.problem()
   const onLost = () => process.kill(process.pid, 'SIGTERM')
   return new Daemon(
     { ...parts, connects, metrics, doorbell, databaseProblem },
@@ -229,10 +223,10 @@ async function withChat<Result>(
   config: Config,
   use: (chat: Chat) => Promise<Result>,
 ): Promise<Result> {
-  const parts = await openExistingParts(config)
+  const { chat } = await openExistingStore(config)
   try {
-    return await use(parts.chat)
+    return await use(chat)
   } finally {
-    await parts.database.close()
+    await chat.close()
   }
 }

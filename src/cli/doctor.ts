@@ -1,8 +1,9 @@
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { type Chat, createChat } from '../chat/chat.ts'
-import type { WatchedDaemon } from '../chat/watch.ts'
+import type { Chat } from '../chat/chat.ts'
+import { type DaemonStatus, daemonStatus, STOPPED, secondsAhead } from '../chat/daemon-status.ts'
 import type { Config } from '../config.ts'
+import { SqliteStore } from '../sqlite/store.ts'
 import { readPidFile, serviceFiles } from './background.ts'
 import { askApi, checkApi } from './checks/api.ts'
 import { checkDaemon, checkEvents, listensElsewhere } from './checks/daemon.ts'
@@ -29,8 +30,8 @@ async function diagnose(config: Config): Promise<Finding[]> {
   const rights = checkRights(config)
   const { findings, state, probe } = await examineDatabase(config.database)
   try {
-    const chat = probe && createChat(probe.database, config)
-    const watched = (await chat?.watch.daemon(hostname())) ?? NOT_RUNNING
+    const chat = probe && new SqliteStore(probe.database, config)
+    const watched = chat === undefined ? STOPPED : await daemonStatus(chat, hostname())
     const isKnown = state === 'good' || state === 'none'
     const services = await checkServices(config, isKnown ? watched : undefined)
     const times = await checkTimes(config, chat, watched)
@@ -40,16 +41,10 @@ async function diagnose(config: Config): Promise<Finding[]> {
   }
 }
 
-const NOT_RUNNING: WatchedDaemon = {
-  state: 'stopped',
-  daemon: undefined,
-  pollAgeSeconds: undefined,
-}
-
 /** @param watched undefined while the database, where it stands, cannot be read */
 async function checkServices(
   config: Config,
-  watched: WatchedDaemon | undefined,
+  watched: DaemonStatus | undefined,
 ): Promise<Finding[]> {
   const api = await askApi(config)
   const daemonPid = watched?.daemon?.pid
@@ -66,12 +61,12 @@ async function checkServices(
 async function checkTimes(
   config: Config,
   chat: Chat | undefined,
-  watched: WatchedDaemon,
+  watched: DaemonStatus,
 ): Promise<Finding[]> {
   if (chat === undefined) return [checkClock(dirname(config.database), 0)]
-  const secondsAhead = await chat.watch.secondsAhead(watched.daemon)
+  const ahead = await secondsAhead(chat, watched.daemon)
   const events = await checkEvents(chat, watched)
-  return [events, checkClock(dirname(config.database), secondsAhead)]
+  return [events, checkClock(dirname(config.database), ahead)]
 }
 
 async function checkExposure(config: Config, chat: Chat | undefined): Promise<Finding[]> {
@@ -90,7 +85,7 @@ function checkApiPort({ host, apiPort: port }: Config, pid: number | undefined):
 
 async function checkDaemonPort(
   { host, wsPort: port }: Config,
-  watched: WatchedDaemon | undefined,
+  watched: DaemonStatus | undefined,
   pid: number | undefined,
 ): Promise<Finding> {
   const check = 'WebSocket port'

@@ -1,38 +1,13 @@
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
-import { type Chat, createChat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { type Chore, Housekeeping } from '../housekeeping.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 import { Checkpointer } from '../sqlite/checkpointer.ts'
-import { type Database, type OpenOptions, openDatabase } from '../sqlite/database.ts'
+import type { Database } from '../sqlite/database.ts'
 import { type Certificate, readCertificate } from '../tls.ts'
-
-/** What both services are built on. */
-export interface Parts {
-  database: Database
-  chat: Chat
-}
-
-/** For a service: creates the database where there is none, and migrates an older one. */
-export function openParts(config: Config, log: Log, options: { durable: boolean }): Promise<Parts> {
-  const onMigrated = (from: number, to: number) =>
-    log.info(`Database ${config.database} migrated from schema ${from} to ${to}`)
-  return open(config, { ...options, onMigrated })
-}
-
-/** For a command beside the services: no database is created or migrated for it. */
-export async function openExistingParts(config: Config): Promise<Parts> {
-  if (existsSync(config.database)) return open(config, { durable: false })
-  throw new ChatError('setup', `there is no database ${config.database} yet. Start the chat first.`)
-}
-
-async function open(config: Config, options: OpenOptions): Promise<Parts> {
-  const database = await openDatabase(config.database, options)
-  return { database, chat: createChat(database, config) }
-}
 
 /** Runs a service's chores and those of its database; `stop` resolves when none runs any more. */
 export function startHousekeeping(

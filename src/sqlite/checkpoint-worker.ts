@@ -1,9 +1,9 @@
 /**
  * A thread that checkpoints the database whenever it is told its path and identity, and answers with null or what
- * went wrong. See checkpoint() in database.ts for why it is a thread.
+ * went wrong. See checkpoint() in checkpoint.ts for why it is a thread.
  */
 import { parentPort } from 'node:worker_threads'
-import { checkpoint } from './database.ts'
+import { checkpoint } from './checkpoint.ts'
 
 parentPort?.on('message', ({ path, identity }: { path: string; identity?: string }) => {
   try {

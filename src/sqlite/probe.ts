@@ -1,14 +1,8 @@
 import { existsSync } from 'node:fs'
-import {
-  APPLICATION_ID,
-  corruptError,
-  type Database,
-  foreignError,
-  newerError,
-  openAsItIs,
-  openError,
-} from './database.ts'
+import type { Database } from './database.ts'
+import { corruptError, foreignError, newerError, openError } from './errors.ts'
 import { SCHEMA_VERSION } from './migrations.ts'
+import { APPLICATION_ID, openAsItIs } from './open-database.ts'
 
 /** The chat's own transactions take milliseconds. */
 const BUSY_TIMEOUT_MS = 2_000

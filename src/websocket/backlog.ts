@@ -1,4 +1,5 @@
-import { EPHEMERAL_EVENTS, type PendingEvent } from '../chat/events.ts'
+import type { PendingEvent } from '../chat/model.ts'
+import { EPHEMERAL_EVENTS } from '../chat/rules.ts'
 
 /** Events remembered at most; the oldest go first, and stand in the history all the same. */
 export const BACKLOG_EVENTS_MAX = 50_000

@@ -4,6 +4,9 @@ import type { Backlog } from './backlog.ts'
 import type { Connection } from './connection.ts'
 import { eventFrame } from './frame.ts'
 
+/** Messages read at once, so that a long absence does not keep the other sockets waiting. */
+const PAGE_MESSAGES_MAX = 100
+
 export interface CatchUpContext {
   chat: Chat
   log: Log
@@ -31,8 +34,7 @@ export async function catchUp(
   const backlog = context.backlog.for(connection.userId)
   await context.profileSaved
   const isReplayed = await canReplay(connection.userId, lastMessageId, context)
-  const { contract } = context.chat
-  const hello = contract.connected(connection.userId, context.userCount, isReplayed)
+  const hello = context.chat.wire.connected(connection.userId, context.userCount, isReplayed)
   connection.greet(eventFrame('chat:connected', JSON.stringify(hello)))
   const replayedThrough =
     isReplayed && lastMessageId !== undefined ? await replay(connection, lastMessageId, context) : 0
@@ -52,8 +54,8 @@ async function canReplay(
   if (lastMessageId === undefined) return undefined
   try {
     // An id that was never given out comes from another database: what it is after, nobody knows.
-    if (lastMessageId > (await chat.missed.lastMessageId())) return false
-    const count = await chat.missed.count(userId, lastMessageId, replayedMessagesMax + 1)
+    if (lastMessageId > (await chat.messages.lastId())) return false
+    const count = await chat.messages.countSince(userId, lastMessageId, replayedMessagesMax + 1)
     return count <= replayedMessagesMax
   } catch (error) {
     log.error(`What user ${userId} missed could not be read`, error)
@@ -69,9 +71,9 @@ async function replay(
 ): Promise<number> {
   let after = lastMessageId
   for (;;) {
-    const page = await chat.missed.after(connection.userId, after)
+    const page = await chat.messages.since(connection.userId, after, PAGE_MESSAGES_MAX)
     for (const message of page.messages) {
-      const data = JSON.stringify(chat.contract.message(message))
+      const data = JSON.stringify(chat.wire.message(message))
       await connection.sendPaced(eventFrame('chat:message', data))
       after = message.messageId
     }

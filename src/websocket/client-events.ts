@@ -80,7 +80,7 @@ async function typing(
   if (hub.of(receiverId).size === 0) return
   const { isBlocked, isBlockedByOther } = await chat.blocks.find(senderId, receiverId)
   if (isBlocked || isBlockedByOther) return
-  const frame = eventFrame('chat:typing', JSON.stringify(chat.contract.typing(senderId, isTyping)))
+  const frame = eventFrame('chat:typing', JSON.stringify(chat.wire.typing(senderId, isTyping)))
   for (const receiver of hub.of(receiverId)) receiver.send(frame)
 }
 
@@ -92,7 +92,7 @@ async function read(
 ): Promise<void> {
   await receipts.count(connection.userId)
   const mark = { messageId: readId(data, 'message_id') }
-  const { readerEventId } = await chat.receipts.markRead(connection.userId, mark)
+  const { readerEventId } = await chat.messages.markRead(connection.userId, mark)
   if (readerEventId !== null) connection.skip(readerEventId)
 }
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { DISCONNECT_EVENT, type PendingEvent } from '../chat/events.ts'
+import type { PendingEvent } from '../chat/model.ts'
+import { DISCONNECT_EVENT } from '../chat/rules.ts'
 import type { ChatError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { type Frame, PING_FRAME } from './frame.ts'

@@ -4,7 +4,8 @@ import type { Audit } from '../audit.ts'
 import type { Authenticate } from '../auth/authenticate.ts'
 import type { Refusals } from '../auth/operator.ts'
 import type { Chat } from '../chat/chat.ts'
-import { DISCONNECT_EVENT, type PendingEvent } from '../chat/events.ts'
+import type { PendingEvent } from '../chat/model.ts'
+import { DISCONNECT_EVENT } from '../chat/rules.ts'
 import type { Presence as Audience } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import type { Chore } from '../housekeeping.ts'
@@ -139,7 +140,7 @@ export class Daemon {
   async start(): Promise<number> {
     const { clock, daemons, events } = this.#parts.chat
     // Before the port is bound: both daemons want the same one, and "in use" says less than the pid.
-    await daemons.refuseSecond(hostname())
+    await daemons.assertFree(hostname())
     const { port, url } = await this.#door.open()
     await this.#takeLease(url)
     await events.deleteStale(clock.storedFrom(new Date(clock.now().getTime() - EPHEMERAL_MS)))
@@ -215,7 +216,7 @@ export class Daemon {
 
   /** Stored times are whole seconds; but what waits has come since the last good poll. */
   async #lagSeconds(): Promise<number> {
-    const seconds = await this.#parts.chat.watch.waitedSeconds(this.#poller.cursor)
+    const seconds = await this.#parts.chat.events.waitedSeconds(this.#poller.cursor)
     return Math.min(seconds, Math.floor(this.#poller.pollAgeMs / 1000))
   }
 

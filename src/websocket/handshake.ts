@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../auth/caller.ts'
-import { type Profile, profileFrom } from '../chat/users.ts'
+import type { Profile } from '../chat/model.ts'
+import { profileFrom } from '../chat/wire.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
 import { queryOf } from '../urls.ts'

@@ -1,4 +1,4 @@
-import type { PendingEvent } from '../chat/events.ts'
+import type { PendingEvent } from '../chat/model.ts'
 import { addressKey } from '../rate-limits.ts'
 import type { Close, Connection } from './connection.ts'
 import { eventFrame, type Frame } from './frame.ts'

@@ -1,4 +1,5 @@
-import type { Events, PendingEvent, QueuedEvent } from '../chat/events.ts'
+import type { PendingEvent, QueuedEvent } from '../chat/model.ts'
+import type { Events } from '../chat/store.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 

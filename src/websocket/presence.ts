@@ -105,7 +105,7 @@ export class Presence {
       if (this.#told.has(userId) === isOnline) continue
       if (isOnline) this.#told.add(userId)
       else this.#told.delete(userId)
-      const status = JSON.stringify(chat.contract.userStatus(userId, isOnline))
+      const status = JSON.stringify(chat.wire.userStatus(userId, isOnline))
       batch.add(userId, eventFrame('chat:user_status', status))
     }
     if (batch.size === 0) return

@@ -1,5 +1,5 @@
-import type { Connections } from '../chat/connections.ts'
-import type { Profile, Users } from '../chat/users.ts'
+import type { Profile } from '../chat/model.ts'
+import type { Connections, Users } from '../chat/store.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 import type { Connection } from './connection.ts'
@@ -80,7 +80,7 @@ export class Roster {
 
   async #saveProfile(userId: number, profile: Partial<Profile>): Promise<void> {
     try {
-      await this.#users.introduce(userId, profile)
+      await this.#users.saveProfile(userId, profile)
     } catch (error) {
       this.#outage.failed(error)
     }

@@ -1,5 +1,5 @@
 import Sqlite from 'better-sqlite3'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
 
 /** One of three messages stands in the conversation of users 1 and 2. */
 const IN_LARGEST = 3

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Clock } from '../../src/chat/clock.ts'
-import { Daemons, HEARTBEAT_STALE_MS } from '../../src/chat/daemons.ts'
-import { isSameProcess, processStartedAt } from '../../src/process-identity.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { processStartedAt } from '../../src/process-identity.ts'
+import { HEARTBEAT_STALE_MS, SqliteDaemons } from '../../src/sqlite/daemons.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { temporaryFolder } from '../support/processes.ts'
 
 const HERE = {
@@ -20,7 +20,7 @@ async function setUp() {
   onTestFinished(() => database.close())
   const time = { ms: Date.parse('2026-01-23T20:30:45Z') }
   const clock = new Clock('UTC', () => new Date(time.ms))
-  return { daemons: new Daemons(database, clock, isSameProcess), time }
+  return { daemons: new SqliteDaemons(database, clock), time }
 }
 
 test('another machine counts as alive for HEARTBEAT_STALE_MS after its heartbeat, no longer', async () => {
@@ -31,12 +31,12 @@ test('another machine counts as alive for HEARTBEAT_STALE_MS after its heartbeat
 
   time.ms += HEARTBEAT_STALE_MS - 1
   await expect(daemons.acquire(HERE)).rejects.toThrow('(pid 1 on elsewhere)')
-  await expect(daemons.refuseSecond('here')).rejects.toThrow('(pid 1 on elsewhere)')
+  await expect(daemons.assertFree('here')).rejects.toThrow('(pid 1 on elsewhere)')
   expect((await daemons.find('here'))?.pid).toBe(1)
 
   time.ms += 1
   expect(await daemons.find('here')).toBeUndefined()
-  await daemons.refuseSecond('here')
+  await daemons.assertFree('here')
   await daemons.acquire(HERE)
   expect(await daemons.heartbeat(daemonId, new Date(time.ms))).toBe(false)
 })

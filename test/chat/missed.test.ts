@@ -30,13 +30,13 @@ test('what somebody was sent is found without walking over what they sent themse
   insertMessages(beside, { count: 200_000, conversations: 1 })
   const { message } = await chat.messages.post({ senderId: 2, receiverId: 3, message: 'Hello' })
 
-  expect(await chat.missed.count(3, 0, 501)).toBe(1)
-  expect(idsOf((await chat.missed.after(3, 0)).messages)).toEqual([message.messageId])
-  expect(await shortestMs(() => chat.missed.count(3, 0, 501))).toBeLessThan(2)
-  expect(await shortestMs(() => chat.missed.after(3, 0))).toBeLessThan(2)
+  expect(await chat.messages.countSince(3, 0, 501)).toBe(1)
+  expect(idsOf((await chat.messages.since(3, 0, 100)).messages)).toEqual([message.messageId])
+  expect(await shortestMs(() => chat.messages.countSince(3, 0, 501))).toBeLessThan(2)
+  expect(await shortestMs(() => chat.messages.since(3, 0, 100))).toBeLessThan(2)
 
   const startedAt = performance.now()
-  const receipt = await chat.receipts.markRead(3, { otherUserId: 2 })
+  const receipt = await chat.messages.markRead(3, { otherUserId: 2 })
   expect(receipt).toMatchObject({ readCount: 1, messageId: message.messageId })
   expect(performance.now() - startedAt).toBeLessThan(25)
 })
@@ -49,7 +49,7 @@ test('to mark messages one by one does not walk over all that are unread', async
 
   const markNext = async () => {
     messageId += 1
-    expect(await chat.receipts.markRead(2, { messageId })).toMatchObject({
+    expect(await chat.messages.markRead(2, { messageId })).toMatchObject({
       readCount: 1,
       messageId,
     })
@@ -73,15 +73,15 @@ test.for([false, true])('pages come in order over all conversations (own too: %s
 
   const pages: number[][] = []
   for (let hasMore = true; hasMore; ) {
-    const page = await chat.missed.after(5, pages.at(-1)?.at(-1) ?? first)
+    const page = await chat.messages.since(5, pages.at(-1)?.at(-1) ?? first, 100)
     pages.push(idsOf(page.messages))
     hasMore = page.hasMore
   }
 
   expect(pages.flat()).toEqual(rest)
   expect(pages[0]).toHaveLength(100)
-  expect(await chat.missed.count(5, first, 1_000)).toBe(rest.length)
-  expect(await chat.missed.count(5, first, 10)).toBe(10)
+  expect(await chat.messages.countSince(5, first, 1_000)).toBe(rest.length)
+  expect(await chat.messages.countSince(5, first, 10)).toBe(10)
 })
 
 test('of more changed conversations than are looked through, all counts as missed', async () => {
@@ -90,8 +90,8 @@ test('of more changed conversations than are looked through, all counts as misse
   insertMessages(beside, { count: conversations, conversations })
 
   // One has not changed since its own message, the first.
-  expect(await chat.missed.count(3, 1, 501)).toBe(0)
-  expect(await chat.missed.count(3, 0, 501)).toBe(501)
+  expect(await chat.messages.countSince(3, 1, 501)).toBe(0)
+  expect(await chat.messages.countSince(3, 0, 501)).toBe(501)
   // Where more messages may be told, as many conversations are looked through.
-  expect(await chat.missed.count(3, 0, conversations)).toBe(0)
+  expect(await chat.messages.countSince(3, 0, conversations)).toBe(0)
 })

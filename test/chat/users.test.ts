@@ -11,7 +11,7 @@ test.for([
 ] as const)('%s never enter a name', async ([, given, kept]) => {
   const { chat } = await openChat()
 
-  await chat.users.introduce(1, { username: given, name: given })
+  await chat.users.saveProfile(1, { username: given, name: given })
 
   expect(await chat.users.find(1)).toMatchObject({ username: kept, name: kept })
 })
@@ -20,16 +20,16 @@ test('names that need joiners, marks or accents stay as they are written', async
   const { chat } = await openChat()
   const names = ['می‌خواهم', 'क्‍ष', '👩‍👩‍👧', '👍🏽', 'Zoë', 'Zoe\u0308', '李 明', 'עדה', 'O’Brien']
   for (const name of names) {
-    await chat.users.introduce(1, { name })
+    await chat.users.saveProfile(1, { name })
     expect((await chat.users.find(1))?.name).toBe(name)
   }
 })
 
 test('a name of which nothing is left is none: the one from before stays', async () => {
   const { chat } = await openChat()
-  await chat.users.introduce(1, { username: 'ada', name: 'Ada' })
+  await chat.users.saveProfile(1, { username: 'ada', name: 'Ada' })
 
-  await chat.users.introduce(1, { username: '\u202e', name: ' \u0007 ' })
+  await chat.users.saveProfile(1, { username: '\u202e', name: ' \u0007 ' })
 
   expect(await chat.users.find(1)).toMatchObject({ username: 'ada', name: 'Ada' })
 })
@@ -49,7 +49,7 @@ test.for([
 ])('the profile_url %s is kept as %s', async ([given, kept]) => {
   const { chat } = await openChat()
 
-  await chat.users.introduce(1, { profileUrl: given as string })
+  await chat.users.saveProfile(1, { profileUrl: given as string })
 
   expect((await chat.users.find(1))?.profileUrl).toBe(kept)
 })
@@ -81,7 +81,7 @@ test.for([
 ])('the profile_url %s is dropped, and nobody is refused for it', async (given) => {
   const { chat } = await openChat()
 
-  await chat.users.introduce(1, { name: 'Ada', profileUrl: given })
+  await chat.users.saveProfile(1, { name: 'Ada', profileUrl: given })
 
   expect(await chat.users.find(1)).toMatchObject({ name: 'Ada', profileUrl: '' })
 })
@@ -92,18 +92,18 @@ test('a profile_url is dropped that is longer than 2,000 characters, or would be
   const longest = `${start}${'x'.repeat(2_000 - start.length)}`
 
   for (const given of [`${longest}x`, `/uploads/${'ä'.repeat(500)}`]) {
-    await chat.users.introduce(1, { profileUrl: given })
+    await chat.users.saveProfile(1, { profileUrl: given })
     expect((await chat.users.find(1))?.profileUrl).toBe('')
   }
-  await chat.users.introduce(1, { profileUrl: longest })
+  await chat.users.saveProfile(1, { profileUrl: longest })
   expect((await chat.users.find(1))?.profileUrl).toBe(longest)
 })
 
 test('a path below /uploads/ is shown below CHAT_PUBLIC_URL; one that the shop wrote, as it is', async () => {
   const { chat, beside } = await openChat({ publicUrl: 'https://shop.example' })
-  const shown = async () => chat.contract.user((await chat.users.find(1)) as never)
+  const shown = async () => chat.wire.user((await chat.users.find(1)) as never)
 
-  await chat.users.introduce(1, { profileUrl: '/uploads/x/../1.jpg' })
+  await chat.users.saveProfile(1, { profileUrl: '/uploads/x/../1.jpg' })
   expect(await shown()).toMatchObject({ profile_url: 'https://shop.example/uploads/1.jpg' })
 
   beside.exec(`UPDATE users SET profile_url = '/avatars/../1.jpg'`)

@@ -2,9 +2,10 @@ import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import { type Chat, createChat } from '../../src/chat/chat.ts'
+import type { Chat } from '../../src/chat/chat.ts'
 import { type MediaKind, Uploads } from '../../src/media/uploads.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { SqliteStore } from '../../src/sqlite/store.ts'
 import { get, type HttpAnswer } from '../support/clients.ts'
 import { filesBelow } from '../support/folders.ts'
 import { html, IMAGES, jpeg, jpegOf, REFUSED, VOICES, wavOf } from '../support/media.ts'
@@ -477,7 +478,7 @@ test('what a killed process had half received is swept after an hour', async () 
 test('the sweep takes files whose message was never committed, and no others', async () => {
   const folder = temporaryFolder()
   const database = await openDatabase(join(folder, 'chat.db'), { durable: true })
-  const chat = createChat(database, {
+  const chat = new SqliteStore(database, {
     publicUrl: 'http://localhost:8080',
     timezone: 'UTC',
     messageLengthMax: 5000,

@@ -7,7 +7,7 @@ import {
   LOOPBACK_SOCKETS_MAX,
   PRESENCE_SOCKETS_MAX,
 } from '../../src/cli/checks/exposure.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { runDoctor, withDatabase } from '../support/doctor.ts'
 import { temporaryFolder } from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'

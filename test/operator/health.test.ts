@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { createChat } from '../../src/chat/chat.ts'
-import { POLL_STALE_SECONDS } from '../../src/chat/watch.ts'
+import { daemonStatus, POLL_STALE_SECONDS } from '../../src/chat/daemon-status.ts'
 import { processStartedAt } from '../../src/process-identity.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { SqliteStore } from '../../src/sqlite/store.ts'
 import { health, POLL_OLD_MS } from '../../src/websocket/plain-http.ts'
 import { get } from '../support/clients.ts'
 import { runDoctor } from '../support/doctor.ts'
@@ -71,7 +71,7 @@ test('a daemon is unhealthy 10 s after its last good poll, and not before', asyn
   const time = { ms: Date.parse('2026-01-23T20:30:45.900Z') }
   const database = await openDatabase(join(temporaryFolder(), 'chat.db'), { durable: false })
   onTestFinished(() => database.close())
-  const { daemons, watch } = createChat(database, {
+  const chat = new SqliteStore(database, {
     publicUrl: '',
     timezone: 'UTC',
     messageLengthMax: 1,
@@ -80,12 +80,12 @@ test('a daemon is unhealthy 10 s after its last good poll, and not before', asyn
   })
   const processStart = processStartedAt(process.pid) as string
   const holder = { hostname: 'here', pid: process.pid, processStartedAt: processStart }
-  await daemons.acquire({ ...holder, address: 'ws://127.0.0.1:8089' })
+  await chat.daemons.acquire({ ...holder, address: 'ws://127.0.0.1:8089' })
 
   time.ms += POLL_STALE_SECONDS * 1000
-  expect((await watch.daemon('here')).state).toBe('running')
+  expect((await daemonStatus(chat, 'here')).state).toBe('running')
   time.ms += 1000
-  expect((await watch.daemon('here')).state).toBe('unhealthy')
+  expect((await daemonStatus(chat, 'here')).state).toBe('unhealthy')
   expect(POLL_STALE_SECONDS).toBe(10)
 })
 

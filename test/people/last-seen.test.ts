@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { createChat } from '../../src/chat/chat.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { SqliteStore } from '../../src/sqlite/store.ts'
 import { temporaryFolder } from '../support/processes.ts'
 
 /** Beyond what any system gives out as a pid. */
@@ -11,7 +11,7 @@ test('a user of a daemon that died was last seen at its last heartbeat, or conne
   const database = await openDatabase(join(temporaryFolder(), 'chat.db'), { durable: false })
   onTestFinished(() => database.close())
   let now = '2026-01-23 20:30:00'
-  const chat = createChat(database, {
+  const chat = new SqliteStore(database, {
     publicUrl: 'http://localhost',
     timezone: 'UTC',
     messageLengthMax: 100,
@@ -21,7 +21,7 @@ test('a user of a daemon that died was last seen at its last heartbeat, or conne
   const holder = { hostname: 'here', pid: DEAD_PID, processStartedAt: '', address: '' }
   const connectAt = async (time: string, daemonId: number, userId: number) => {
     now = time
-    await chat.users.introduce(userId, {})
+    await chat.users.saveProfile(userId, {})
     await chat.connections.add(daemonId, userId, '127.0.0.1')
   }
 
@@ -32,7 +32,7 @@ test('a user of a daemon that died was last seen at its last heartbeat, or conne
   await chat.daemons.heartbeat(daemonId, new Date(0))
   await connectAt('2026-01-23 20:30:07', daemonId, 2)
   await connectAt('2026-01-23 20:30:08', daemonId, 3)
-  await chat.users.introduce(4, {})
+  await chat.users.saveProfile(4, {})
   now = '2026-01-23 20:59:59'
   await chat.daemons.acquire(holder)
 

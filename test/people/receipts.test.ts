@@ -271,17 +271,17 @@ test('nor do a retried send or a replay of own messages show that a blocker has 
   const draft = (clientMessageId: string) =>
     ({ senderId: 1, receiverId: 2, message: 'Hello', clientMessageId }) as const
   for (const name of ['read before', 'read since']) await chat.messages.post(draft(name))
-  await chat.receipts.markRead(2, { messageId: 1 })
+  await chat.messages.markRead(2, { messageId: 1 })
   now = '2026-01-23 20:30:46'
   await chat.blocks.block(2, 1, false)
-  await chat.receipts.markRead(2, { messageId: 2 })
+  await chat.messages.markRead(2, { messageId: 2 })
 
   const retried = async () => [
     (await chat.messages.post(draft('read before'))).message.readAt,
     (await chat.messages.post(draft('read since'))).message.readAt,
   ]
   const replayed = async (userId: number) =>
-    (await chat.missed.after(userId, 0)).messages.map((message) => message.readAt)
+    (await chat.messages.since(userId, 0, 10)).messages.map((message) => message.readAt)
   const readBefore = '2026-01-23 20:30:45'
   expect(await retried()).toEqual([readBefore, null])
   expect(await replayed(1)).toEqual([readBefore, null])

@@ -3,7 +3,6 @@ import { onTestFinished } from 'vitest'
 import { Audit } from '../../src/audit.ts'
 import { Caller } from '../../src/auth/caller.ts'
 import { Refusals } from '../../src/auth/operator.ts'
-import { createChat } from '../../src/chat/chat.ts'
 import { ApiMetrics } from '../../src/http/api-metrics.ts'
 import { ApiServer } from '../../src/http/server.ts'
 import { limits } from '../../src/limits.ts'
@@ -12,7 +11,8 @@ import { UploadLimits } from '../../src/media/upload-limits.ts'
 import { Uploads } from '../../src/media/uploads.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { RateLimit } from '../../src/rate-limits.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { SqliteStore } from '../../src/sqlite/store.ts'
 
 /**
  * The API in this process, for folders that the program does not let one choose; its database lies in
@@ -23,7 +23,7 @@ export async function serve(
   folders: { pagesDir: string; uploadsDir: string },
 ): Promise<string> {
   const database = await openDatabase(join(folder, 'chat.db'), { durable: true })
-  const chat = createChat(database, {
+  const chat = new SqliteStore(database, {
     publicUrl: 'http://localhost:8080',
     timezone: 'UTC',
     messageLengthMax: 5000,

@@ -29,8 +29,8 @@ const IMPORTS: Record<Part, Part[]> = {
   websocket: ['auth', 'chat', 'housekeeping', ...LEAVES],
   auth: ['chat', ...LEAVES],
   media: ['errors', 'limits', 'rate-limits'],
-  chat: ['sqlite', 'errors', 'limits', 'process-identity'],
-  sqlite: ['errors', 'log'],
+  chat: ['errors', 'limits'],
+  sqlite: ['chat', 'errors', 'limits', 'log', 'process-identity'],
   client: [],
 
   housekeeping: ['errors', 'log'],

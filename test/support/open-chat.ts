@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { onTestFinished } from 'vitest'
-import { type ChatOptions, createChat } from '../../src/chat/chat.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import type { ChatOptions } from '../../src/chat/chat.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { SqliteStore } from '../../src/sqlite/store.ts'
 import { temporaryFolder } from './processes.ts'
 
 /** An empty chat without its services, and its file as another program has it open. */
@@ -14,7 +15,7 @@ export async function openChat(options: Partial<ChatOptions> = {}) {
     beside.close()
     await database.close()
   })
-  const chat = createChat(database, {
+  const chat = new SqliteStore(database, {
     publicUrl: 'http://localhost:8080',
     timezone: 'UTC',
     messageLengthMax: 5_000,

@@ -2,13 +2,13 @@ import { onTestFinished } from 'vitest'
 import { Audit } from '../../src/audit.ts'
 import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import { Refusals } from '../../src/auth/operator.ts'
-import { createChat } from '../../src/chat/chat.ts'
 import { readConfig } from '../../src/config.ts'
 import { limits } from '../../src/limits.ts'
 import { createLog } from '../../src/log.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { RateLimit } from '../../src/rate-limits.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { SqliteStore } from '../../src/sqlite/store.ts'
 import { Daemon, type DaemonOptions } from '../../src/websocket/daemon.ts'
 import { DaemonMetrics } from '../../src/websocket/daemon-metrics.ts'
 import { temporaryFolder } from './processes.ts'
@@ -21,7 +21,7 @@ export async function openDaemon(
 ) {
   const config = readConfig(environment(temporaryFolder(), settings))
   const database = await openDatabase(config.database, { durable: false })
-  const chat = createChat(database, config)
+  const chat = new SqliteStore(database, config)
   const lines: string[] = []
   const log = createLog('text', (line) => void lines.push(line))
   const audit = new Audit(log)

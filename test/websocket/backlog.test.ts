@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { PendingEvent } from '../../src/chat/events.ts'
+import type { PendingEvent } from '../../src/chat/model.ts'
 import { BACKLOG_EVENTS_MAX, Backlog } from '../../src/websocket/backlog.ts'
 
 function eventFor(userId: number | null, eventId: number, event = 'chat:message'): PendingEvent {

@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { ClientOptions } from 'ws'
-import type { PendingEvent } from '../../src/chat/events.ts'
+import type { PendingEvent } from '../../src/chat/model.ts'
 import { limits } from '../../src/limits.ts'
 import { CLOSE, Connection, closeSocket } from '../../src/websocket/connection.ts'
 import { eventFrame } from '../../src/websocket/frame.ts'

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { Events, type PendingEvent } from '../../src/chat/events.ts'
+import { Clock } from '../../src/chat/clock.ts'
+import type { PendingEvent } from '../../src/chat/model.ts'
 import { createLog } from '../../src/log.ts'
-import { openDatabase } from '../../src/sqlite/database.ts'
+import { SqliteEvents } from '../../src/sqlite/events.ts'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { WalWatcher } from '../../src/sqlite/wal-watcher.ts'
 import { Poller } from '../../src/websocket/poller.ts'
 import { temporaryFolder } from '../support/processes.ts'
@@ -13,7 +15,7 @@ import { waitFor } from '../support/wait.ts'
 async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {}) {
   const path = join(temporaryFolder(), 'chat.db')
   const database = await openDatabase(path, { durable: false })
-  const events = new Events(database)
+  const events = new SqliteEvents(database, new Clock())
   const writer = new Sqlite(path)
   const delivered: PendingEvent[] = []
   const lines: string[] = []

@@ -1,4 +1,4 @@
-import type { WatchedDaemon } from '../../chat/watch.ts'
+import type { DaemonStatus } from '../../chat/daemon-status.ts'
 import type { Config } from '../../config.ts'
 import { urlHost } from '../../urls.ts'
 import { askHealth, type HealthAnswer } from '../ask-health.ts'
@@ -22,7 +22,7 @@ export async function askApi(config: Config): Promise<ApiAnswer | undefined> {
 }
 
 /** @param watched undefined when it is not known which daemon is the right one */
-export function checkApi(api: ApiAnswer | undefined, watched: WatchedDaemon | undefined): Finding {
+export function checkApi(api: ApiAnswer | undefined, watched: DaemonStatus | undefined): Finding {
   const name = 'chat-api'
   if (api === undefined) {
     return warning(name, 'cannot be asked: with CHAT_API_PORT=0 nobody knows where it listens')

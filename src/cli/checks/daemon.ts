@@ -1,11 +1,11 @@
 import type { Chat } from '../../chat/chat.ts'
-import type { DaemonState, WatchedDaemon } from '../../chat/watch.ts'
+import type { DaemonState, DaemonStatus } from '../../chat/daemon-status.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
 /** Events wait while a daemon restarts; longer than this they wait for an operator. */
 export const WAITED_SECONDS_MAX = 60
 
-export function checkDaemon({ state, daemon, pollAgeSeconds }: WatchedDaemon): Finding {
+export function checkDaemon({ state, daemon, pollAgeSeconds }: DaemonStatus): Finding {
   const name = 'chat-websocket'
   if (daemon === undefined)
     return warning(name, 'is not running. Start it: chat-websocket start -d')
@@ -17,12 +17,12 @@ export function checkDaemon({ state, daemon, pollAgeSeconds }: WatchedDaemon): F
 }
 
 /** Whether the daemon was started with another port than the one that clients are told. */
-export function listensElsewhere({ daemon }: WatchedDaemon, port: number): boolean {
+export function listensElsewhere({ daemon }: DaemonStatus, port: number): boolean {
   return daemon !== undefined && port !== 0 && !daemon.address.endsWith(`:${port}`)
 }
 
-export async function checkEvents(chat: Chat, watched: WatchedDaemon): Promise<Finding> {
-  const seconds = await chat.watch.waitedSeconds(watched.daemon?.lastEventId ?? 0)
+export async function checkEvents(chat: Chat, watched: DaemonStatus): Promise<Finding> {
+  const seconds = await chat.events.waitedSeconds(watched.daemon?.lastEventId ?? 0)
   return judgeEvents(seconds, watched.state)
 }
 

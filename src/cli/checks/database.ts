@@ -1,6 +1,6 @@
 import { ChatError } from '../../errors.ts'
+import { walBytes } from '../../sqlite/checkpoint.ts'
 import { WAL_WARNED_BYTES_MIN } from '../../sqlite/checkpointer.ts'
-import { walBytes } from '../../sqlite/database.ts'
 import { SCHEMA_VERSION } from '../../sqlite/migrations.ts'
 import { DatabaseProbe } from '../../sqlite/probe.ts'
 import { error, type Finding, ok, warning } from './finding.ts'

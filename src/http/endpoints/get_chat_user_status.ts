@@ -1,5 +1,5 @@
-import { onlineStatus } from '../../chat/contract.ts'
-import { anonymous } from '../../chat/users.ts'
+import { anonymous } from '../../chat/rules.ts'
+import { onlineStatus } from '../../chat/wire.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
@@ -24,9 +24,7 @@ export const getChatUserStatus: Endpoint = {
       ...success('User status retrieved successfully', {
         user_id: userId,
         other_user_id: otherUserId,
-        other_user: chat.contract.user(
-          (await chat.users.find(otherUserId)) ?? anonymous(otherUserId),
-        ),
+        other_user: chat.wire.user((await chat.users.find(otherUserId)) ?? anonymous(otherUserId)),
         ...state,
         is_blocked_by_other: isBlockedByOther,
         status: onlineStatus(isOnline),

@@ -28,7 +28,7 @@ export const getConversationMessages: Endpoint = {
         ? { messages: [], hasMore: false }
         : await chat.messages.history(conversationId, page, viewerId)
     return success('Messages retrieved successfully', {
-      messages: messages.map((message) => chat.contract.message(message)),
+      messages: messages.map((message) => chat.wire.message(message)),
       conversation_id: conversationId ?? null,
       limit: page.limit,
       offset: page.offset,

@@ -12,7 +12,7 @@ export const getConversations: Endpoint = {
     const { limit, offset } = readPage(form)
     const conversations = await chat.conversations.list(userId, { limit: limit + 1, offset })
     return success('Conversations retrieved successfully', {
-      conversations: conversations.slice(0, limit).map((one) => chat.contract.conversation(one)),
+      conversations: conversations.slice(0, limit).map((one) => chat.wire.conversation(one)),
       limit,
       offset,
       has_more: conversations.length > limit,

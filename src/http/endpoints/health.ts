@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { isOperator } from '../../auth/operator.ts'
 import type { Chat } from '../../chat/chat.ts'
-import type { WatchedDaemon } from '../../chat/watch.ts'
+import { type DaemonStatus, daemonStatus } from '../../chat/daemon-status.ts'
 import { ChatError } from '../../errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
@@ -35,12 +35,12 @@ export const health: Endpoint = {
 
 /** Strangers have nothing counted for them: that goes through all connections. */
 async function read(
-  { watch, connections }: Chat,
+  chat: Chat,
   isForOperator: boolean,
-): Promise<WatchedDaemon & { userCount: number | undefined }> {
+): Promise<DaemonStatus & { userCount: number | undefined }> {
   try {
-    const userCount = isForOperator ? await connections.countUsers() : undefined
-    return { ...(await watch.daemon(hostname())), userCount }
+    const userCount = isForOperator ? await chat.connections.countUsers() : undefined
+    return { ...(await daemonStatus(chat, hostname())), userCount }
   } catch (cause) {
     const message = 'The database cannot be read'
     throw new ChatError('unavailable', message, { cause, retryAfterSeconds: 5 })

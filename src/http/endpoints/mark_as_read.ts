@@ -1,4 +1,4 @@
-import type { ReadMark } from '../../chat/receipts.ts'
+import type { ReadMark } from '../../chat/model.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
 import { success } from '../response.ts'
@@ -13,7 +13,7 @@ export const markAsRead: Endpoint = {
   handle: async ({ form, chat, caller, limits }) => {
     const userId = caller.mustBe(form.id('user_id'))
     await limits.requests.count(userId)
-    const receipt = await chat.receipts.markRead(userId, readMark(form))
+    const receipt = await chat.messages.markRead(userId, readMark(form))
     return success('Messages marked as read', {
       read_count: receipt.readCount,
       conversation_id: receipt.conversationId,

@@ -1,4 +1,5 @@
-import type { Media, Messages } from '../../chat/messages.ts'
+import type { Media } from '../../chat/model.ts'
+import type { Messages } from '../../chat/store.ts'
 import type { Uploads } from '../../media/uploads.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
@@ -32,7 +33,7 @@ export const sendChatMessage: Endpoint = {
     )
     sent()
     if (isNew) metrics.messages.inc({ type: message.messageType })
-    return success('Message sent successfully', chat.contract.message(message))
+    return success('Message sent successfully', chat.wire.message(message))
   },
 }
 

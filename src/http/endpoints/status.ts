@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Chat } from '../../chat/chat.ts'
-import type { WatchedDaemon } from '../../chat/watch.ts'
+import { type DaemonStatus, daemonStatus, lagSeconds } from '../../chat/daemon-status.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
@@ -12,22 +12,22 @@ export const status: Endpoint = {
   methods: ['GET'],
   access: 'operator',
   handle: async ({ chat, metrics }) => {
-    const watched = await chat.watch.daemon(hostname())
+    const daemon = await daemonStatus(chat, hostname())
     const sends = await metrics.sends()
     return success('OK', {
       time_ms: Date.now(),
-      lag_seconds: await chat.watch.lagSeconds(watched),
+      lag_seconds: await lagSeconds(chat, daemon),
       ...(await chat.connections.count()),
-      message_count: await chat.missed.lastMessageId(),
-      event_count: chat.events.lastId(),
+      message_count: await chat.messages.lastId(),
+      event_count: await chat.events.queuedCount(),
       wal_bytes: metrics.gauges.walBytes(),
       api: { pid: process.pid, send_count: sends.count, send_seconds: sends.seconds },
-      daemon: daemonStatus(chat, watched),
+      daemon: daemonJson(chat, daemon),
     })
   },
 }
 
-function daemonStatus({ clock }: Chat, { state, daemon, pollAgeSeconds }: WatchedDaemon): object {
+function daemonJson({ clock }: Chat, { state, daemon, pollAgeSeconds }: DaemonStatus): object {
   return {
     state,
     pid: daemon?.pid ?? null,

@@ -1,42 +1,29 @@
-import { ChatError } from '../errors.ts'
-import type { Database, Statement } from '../sqlite/database.ts'
-import type { Blocks } from './blocks.ts'
-import type { Clock } from './clock.ts'
-import type { Contract } from './contract.ts'
-import type { Conversations } from './conversations.ts'
-import type { Events } from './events.ts'
+import type { Clock } from '../chat/clock.ts'
+import type { ReadMark, Receipt } from '../chat/model.ts'
+import { noSuchMessage } from '../chat/rules.ts'
+import type { Wire } from '../chat/wire.ts'
+import type { SqliteBlocks } from './blocks.ts'
+import type { SqliteConversations } from './conversations.ts'
+import type { Database, Statement } from './database.ts'
+import type { SqliteEvents } from './events.ts'
 
-/** What somebody says to have read: a conversation, all of it or up to one message. */
-export type ReadMark = { conversationId: number } | { otherUserId: number } | { messageId: number }
-
-export interface Receipt {
-  conversationId: number | null
-  /** How many messages are read now that were not before; 0: nothing changed, nobody was told. */
-  readCount: number
-  /** The newest of them. */
-  messageId: number | null
-  readAt: string | null
-  /** The reader's own copy of the event, for the reader's other devices. */
-  readerEventId: number | null
-}
-
-interface Parts {
+export interface ReceiptsParts {
   database: Database
-  blocks: Blocks
-  conversations: Conversations
-  events: Events
-  contract: Contract
+  blocks: SqliteBlocks
+  conversations: SqliteConversations
+  events: SqliteEvents
+  wire: Wire
   clock: Clock
 }
 
 /** Marks messages as read: forwards only, and only those that the reader was sent. */
 export class Receipts {
-  readonly #parts: Parts
+  readonly #parts: ReceiptsParts
   readonly #selectConversation: Statement<[number], number>
   readonly #selectUnread: Statement<UnreadParameters, Unread>
   readonly #update: Statement<UnreadParameters & { readAt: string }>
 
-  constructor(parts: Parts) {
+  constructor(parts: ReceiptsParts) {
     this.#parts = parts
     const { database } = parts
     this.#selectConversation = database
@@ -52,13 +39,6 @@ export class Receipts {
     `)
   }
 
-  /**
-   * Marks as read what `readerId` was sent in a conversation, up to the marked message, and queues
-   * one chat:read for whoever sent it and one for the reader's own devices; while one of the two has
-   * blocked the other, only the latter.
-   *
-   * @throws ChatError `not_found` for a conversation or message that the reader has no part in
-   */
   async markRead(readerId: number, mark: ReadMark): Promise<Receipt> {
     return this.#parts.database.write(() => {
       const conversationId = this.#conversationOf(readerId, mark)
@@ -75,7 +55,7 @@ export class Receipts {
       this.#update.run({ ...parameters, readAt })
       conversations.recordRead({ conversationId, readerId, count: unread.count })
       const messageId = unread.lastMessageId
-      const event = this.#parts.contract.read({ messageId, readerId, conversationId, readAt })
+      const event = this.#parts.wire.read({ messageId, readerId, conversationId, readAt })
       const { isBlocked, isBlockedByOther } = blocks.state(readerId, otherUserId)
       if (!isBlocked && !isBlockedByOther) events.append('chat:read', otherUserId, event)
       const readerEventId = events.append('chat:read', readerId, event)
@@ -88,7 +68,7 @@ export class Receipts {
     if ('conversationId' in mark) return mark.conversationId
     if ('otherUserId' in mark) return this.#parts.conversations.idOf(readerId, mark.otherUserId)
     const conversationId = this.#selectConversation.get(mark.messageId)
-    if (conversationId === undefined) throw notYours()
+    if (conversationId === undefined) throw noSuchMessage()
     return conversationId
   }
 
@@ -96,13 +76,8 @@ export class Receipts {
     const people = this.#parts.conversations.peopleOf(conversationId)
     if (people?.lowerUserId === userId) return people.higherUserId
     if (people?.higherUserId === userId) return people.lowerUserId
-    throw notYours()
+    throw noSuchMessage()
   }
-}
-
-/** One answer for what does not exist and what is somebody else's: ids tell nothing to a stranger. */
-function notYours(): ChatError {
-  return new ChatError('not_found', 'You have no such conversation or message')
 }
 
 const NOTHING_READ: Receipt = {

@@ -1,61 +1,29 @@
+import type { Clock } from '../chat/clock.ts'
+import type { Daemon, DaemonReport, LeaseOwner } from '../chat/model.ts'
+import type { Daemons } from '../chat/store.ts'
 import { ChatError } from '../errors.ts'
-import type { Database, Statement } from '../sqlite/database.ts'
-import type { Clock } from './clock.ts'
+import { isSameProcess } from '../process-identity.ts'
+import type { Database, Statement } from './database.ts'
 
 /** A heartbeat this old is a dead daemon's, wherever it ran: six that should have come, did not. */
 export const HEARTBEAT_STALE_MS = 30_000
 
-/** The process that holds, or wants, the lease. */
-export interface Holder {
-  hostname: string
-  pid: number
-  /** From processStartedAt: tells the process from a later one with the same pid. */
-  processStartedAt: string
-  /** Where it listens: 'ws://127.0.0.1:8089'. */
-  address: string
-}
-
-/** What the daemon knows of itself, for those who watch it from outside. */
-export interface Pulse {
-  /** Every event up to this one has been handed on. */
-  lastEventId: number
-  /** Events that reached somebody, since the daemon started. */
-  deliveredCount: number
-  /** The longest that an event was seen to wait since the last heartbeat. */
-  lagSeconds: number
-  /** The slowest poll since the last heartbeat. */
-  pollMs: number
-}
-
-export interface Daemon extends Holder, Pulse {
-  daemonId: number
-  startedAt: string
-  heartbeatAt: string
-  polledAt: string
-}
-
-const NO_PULSE: Pulse = { lastEventId: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0 }
+const NO_REPORT: DaemonReport = { lastEventId: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0 }
 
 /** The lease: the one row that says which daemon broadcasts this database's events. */
-export class Daemons {
+export class SqliteDaemons implements Daemons {
   readonly #database: Database
   readonly #clock: Clock
-  readonly #isSameProcess: (pid: number, startedAt: string) => boolean
   readonly #select: Statement<[], Daemon>
-  readonly #insert: Statement<Holder & { now: string }>
+  readonly #insert: Statement<LeaseOwner & { now: string }>
   readonly #setLastSeen: Statement<[string]>
   readonly #deleteAll: Statement<[]>
   readonly #delete: Statement<[number]>
-  readonly #heartbeat: Statement<Pulse & { daemonId: number; now: string; polledAt: string }>
+  readonly #heartbeat: Statement<DaemonReport & { daemonId: number; now: string; polledAt: string }>
 
-  constructor(
-    database: Database,
-    clock: Clock,
-    isSameProcess: (pid: number, startedAt: string) => boolean,
-  ) {
+  constructor(database: Database, clock: Clock) {
     this.#database = database
     this.#clock = clock
-    this.#isSameProcess = isSameProcess
     this.#select = database.prepare(`
       SELECT daemon_id AS daemonId, hostname, pid, process_started_at AS processStartedAt, address,
         started_at AS startedAt, heartbeat_at AS heartbeatAt, polled_at AS polledAt,
@@ -85,33 +53,24 @@ export class Daemons {
     `)
   }
 
-  /**
-   * Takes the lease, clearing what a dead holder left: its connections go with its row, and whoever
-   * they belonged to was last seen at its last heartbeat, or when they connected after it.
-   *
-   * @returns the daemon_id to pass to `heartbeat` and `release`
-   * @throws ChatError `setup`, naming the holder's pid, while another daemon lives
-   */
-  async acquire(holder: Holder): Promise<number> {
+  async acquire(owner: LeaseOwner): Promise<number> {
     return this.#database.write(() => {
       const current = this.#select.get()
-      this.#refuseWhileAlive(current, holder.hostname)
+      this.#assertNotAlive(current, owner.hostname)
       this.#setLastSeen.run(current?.heartbeatAt ?? '')
       this.#deleteAll.run()
-      const parameters = { ...holder, now: this.#clock.stored() }
+      const parameters = { ...owner, now: this.#clock.stored() }
       return Number(this.#insert.run(parameters).lastInsertRowid)
     })
   }
 
-  /** @throws ChatError `setup`, naming the holder's pid, while another daemon lives */
-  async refuseSecond(hostname: string): Promise<void> {
-    this.#refuseWhileAlive(this.#select.get(), hostname)
+  async assertFree(hostname: string): Promise<void> {
+    this.#assertNotAlive(this.#select.get(), hostname)
   }
 
-  /** Says that the daemon lives; resolves with false when the lease is not its own any more. */
-  async heartbeat(daemonId: number, polledAt: Date, pulse = NO_PULSE): Promise<boolean> {
+  async heartbeat(daemonId: number, polledAt: Date, report = NO_REPORT): Promise<boolean> {
     const parameters = {
-      ...pulse,
+      ...report,
       daemonId,
       now: this.#clock.stored(),
       polledAt: this.#clock.storedFrom(polledAt),
@@ -120,7 +79,6 @@ export class Daemons {
     return (await this.#database.write(write)).changes === 1
   }
 
-  /** Gives the lease back; everybody who was connected was last seen just now. */
   async release(daemonId: number): Promise<void> {
     await this.#database.write(() => {
       this.#setLastSeen.run(this.#clock.stored())
@@ -128,13 +86,12 @@ export class Daemons {
     })
   }
 
-  /** The daemon that serves this database, as seen from `hostname`; undefined when none lives. */
   async find(hostname: string): Promise<Daemon | undefined> {
     const daemon = this.#select.get()
     return daemon !== undefined && this.#isAlive(daemon, hostname) ? daemon : undefined
   }
 
-  #refuseWhileAlive(current: Daemon | undefined, hostname: string): void {
+  #assertNotAlive(current: Daemon | undefined, hostname: string): void {
     if (current === undefined || !this.#isAlive(current, hostname)) return
     const where = current.hostname === hostname ? '' : ` on ${current.hostname}`
     const advice = 'Stop it first: chat-websocket stop'
@@ -146,8 +103,7 @@ export class Daemons {
 
   /** On one machine the process table knows; from another one only the heartbeat does. */
   #isAlive(daemon: Daemon, hostname: string): boolean {
-    if (daemon.hostname === hostname)
-      return this.#isSameProcess(daemon.pid, daemon.processStartedAt)
+    if (daemon.hostname === hostname) return isSameProcess(daemon.pid, daemon.processStartedAt)
     const heartbeatAt = Date.parse(`${daemon.heartbeatAt.replace(' ', 'T')}Z`)
     return this.#clock.now().getTime() - heartbeatAt < HEARTBEAT_STALE_MS
   }

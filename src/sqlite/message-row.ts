@@ -1,22 +1,4 @@
-import type { User } from './users.ts'
-
-export type MessageType = 'text' | 'image' | 'voice'
-
-export interface Message {
-  messageId: number
-  conversationId: number
-  sender: User
-  receiverId: number
-  messageType: MessageType
-  message: string
-  mediaPath: string | null
-  mediaDuration: number | null
-  fileSize: number | null
-  clientMessageId: string | null
-  /** Null: unread, as far as the viewer may know. */
-  readAt: string | null
-  createdAt: string
-}
+import type { Message } from '../chat/model.ts'
 
 /**
  * What the viewer may know of when a message was read: the receiver all of it, anybody else nothing

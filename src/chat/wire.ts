@@ -1,14 +1,12 @@
 import type { Clock } from './clock.ts'
-import type { Conversation } from './conversations.ts'
-import type { Message } from './message-row.ts'
-import type { User } from './users.ts'
+import type { Conversation, Message, Profile, User } from './model.ts'
 
 /**
  * What clients read, key by key: the shapes of the PHP original's document, and the keys that clients
  * in the field look for besides. HTTP answers and socket events share them, so that a client can
  * treat a message alike wherever it came from.
  */
-export class Contract {
+export class Wire {
   readonly #publicUrl: string
   readonly #clock: Clock
 
@@ -129,6 +127,16 @@ export class Contract {
 
   #absolute(url: string): string {
     return /^https?:/i.test(url) ? url : `${this.#publicUrl}/${url.replace(/^\/+/, '')}`
+  }
+}
+
+/** The parts of a profile that another system tells, by their documented names. */
+export function profileFrom(told: Record<string, unknown>): Partial<Profile> {
+  const { username, name, profile_url: profileUrl } = told
+  return {
+    ...(typeof username === 'string' ? { username } : {}),
+    ...(typeof name === 'string' ? { name } : {}),
+    ...(typeof profileUrl === 'string' ? { profileUrl } : {}),
   }
 }
 

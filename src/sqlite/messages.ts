@@ -1,67 +1,36 @@
-import { ChatError } from '../errors.ts'
-import { limits } from '../limits.ts'
-import type { Database, Statement } from '../sqlite/database.ts'
-import type { Blocks } from './blocks.ts'
-import type { Clock } from './clock.ts'
-import type { Contract } from './contract.ts'
-import type { Conversations } from './conversations.ts'
-import type { Events } from './events.ts'
-import { type Message, type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
-import type { Users } from './users.ts'
+import type { Draft, Message, Page, ReadMark, Receipt } from '../chat/model.ts'
+import { assertDraft, assertNotBlocked, assertSameReceiver } from '../chat/rules.ts'
+import type { Messages } from '../chat/store.ts'
+import type { Statement } from './database.ts'
+import { type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
+import { Receipts, type ReceiptsParts } from './receipts.ts'
+import { Recovery } from './recovery.ts'
+import type { SqliteUsers } from './users.ts'
 
-/** A file that belongs to a message. It is on the disk, for good, before the message is posted. */
-export interface Media {
-  type: 'image' | 'voice'
-  /** Below the uploads folder: 'chat/voice/3f….ogg'. */
-  path: string
-  fileSize: number
-  /** Seconds, as the sender gave them. */
-  duration: number | undefined
-}
-
-export interface Draft {
-  senderId: number
-  receiverId: number
-  /** The text; with media its caption, or ''. */
-  message: string
-  media?: Media | undefined
-  /** The sender's own name for this send; a second send of that name is a retry of the first. */
-  clientMessageId?: string | undefined
-}
-
-export interface Page {
-  limit: number
-  /** Messages to pass over, counted from the newest. */
-  offset: number
-  /** Only messages older than this one. */
-  beforeMessageId?: number | undefined
-}
-
-interface Parts {
-  database: Database
-  users: Users
-  blocks: Blocks
-  conversations: Conversations
-  events: Events
-  contract: Contract
-  clock: Clock
+interface MessagesParts extends ReceiptsParts {
+  users: SqliteUsers
   /** Characters. */
   messageLengthMax: number
-  /** Whether the sender's own devices are told too (CHAT_ECHO_TO_SENDER). */
+  /** Whether a message is also sent to the sender's own devices (CHAT_ECHO_TO_SENDER). */
   echoesToSender: boolean
 }
 
-/** Messages, and the rules by which they come about. */
-export class Messages {
-  readonly #parts: Parts
+export class SqliteMessages implements Messages {
+  readonly #parts: MessagesParts
+  readonly #receipts: Receipts
+  readonly #recovery: Recovery
   readonly #insert: Statement<(string | number | null)[]>
   readonly #selectIdByClientId: Statement<[senderId: number, clientMessageId: string], number>
   readonly #select: Statement<{ viewerId: number; messageId: number }, MessageRow>
   readonly #selectPage: Statement<PageParameters, MessageRow>
   readonly #selectMediaPeople: Statement<[string], { senderId: number; receiverId: number }>
+  readonly #selectLastId: Statement<[], number>
+  readonly #selectLastCreatedAt: Statement<[], string>
 
-  constructor(parts: Parts) {
+  constructor(parts: MessagesParts) {
     this.#parts = parts
+    this.#receipts = new Receipts(parts)
+    this.#recovery = new Recovery(parts.database, parts.events, parts.echoesToSender)
     const { database } = parts
     this.#insert = database.prepare(`
       INSERT INTO messages (conversation_id, sender_id, receiver_id, message_type, message,
@@ -85,30 +54,28 @@ export class Messages {
     this.#selectMediaPeople = database.prepare(`
       SELECT sender_id AS senderId, receiver_id AS receiverId FROM messages WHERE media_path = ?
     `)
+    this.#selectLastId = database
+      .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
+      .pluck()
+    this.#selectLastCreatedAt = database
+      .prepare<[], string>(`
+        SELECT created_at
+        FROM messages
+        WHERE message_id = (SELECT seq FROM sqlite_sequence WHERE name = 'messages')
+      `)
+      .pluck()
   }
 
-  /**
-   * Stores a message and queues its chat:message event for the receiver, in one transaction.
-   * Resolves once both are on the disk. A retry (see Draft.clientMessageId) resolves with the first
-   * try's message and `isNew` false, and sends nothing.
-   *
-   * @throws ChatError `invalid` for a draft that cannot be a message; `forbidden` when one of the
-   *   two has blocked the other; `unavailable` when the database is locked or full
-   */
   async post(draft: Draft): Promise<{ message: Message; isNew: boolean }> {
-    this.#validate(draft)
+    assertDraft(draft, this.#parts.messageLengthMax)
     return this.#parts.database.write(() => {
       const first = this.#firstTry(draft)
       if (first !== undefined) return { message: first, isNew: false }
-      this.#parts.blocks.refuseBetween(draft.senderId, draft.receiverId)
+      assertNotBlocked(this.#parts.blocks.state(draft.senderId, draft.receiverId))
       return { message: this.#create(draft), isNew: true }
     })
   }
 
-  /**
-   * A page of a conversation as `viewerId` sees it (undefined: nobody knows who asks), oldest message
-   * first, and whether older ones follow.
-   */
   async history(
     conversationId: number,
     page: Page,
@@ -121,26 +88,32 @@ export class Messages {
     return { messages, hasMore: rows.length > limit }
   }
 
-  /** The two people whose message a file below the uploads folder belongs to; none if there is none. */
+  markRead(readerId: number, mark: ReadMark): Promise<Receipt> {
+    return this.#receipts.markRead(readerId, mark)
+  }
+
   async peopleOfMedia(path: string): Promise<number[]> {
     return Object.values(this.#selectMediaPeople.get(path) ?? {})
   }
 
-  #validate(draft: Draft): void {
-    const { messageLengthMax } = this.#parts
-    if (draft.senderId === draft.receiverId) {
-      throw new ChatError('invalid', 'sender_id and receiver_id must be two different users')
-    }
-    if (draft.media === undefined && draft.message.trim() === '') {
-      throw new ChatError('invalid', 'At least one of message, image, or voice must be provided')
-    }
-    if (isLongerThan(draft.message, messageLengthMax)) {
-      throw new ChatError('invalid', `message must be at most ${messageLengthMax} characters long`)
-    }
-    if (isLongerThan(draft.clientMessageId ?? '', limits.clientMessageIdLength.max)) {
-      const limit = `${limits.clientMessageIdLength.max} characters`
-      throw new ChatError('invalid', `client_message_id must be at most ${limit} long`)
-    }
+  async lastId(): Promise<number> {
+    return this.#selectLastId.get() ?? 0
+  }
+
+  async lastCreatedAt(): Promise<string | undefined> {
+    return this.#selectLastCreatedAt.get()
+  }
+
+  async countSince(userId: number, messageId: number, limit: number): Promise<number> {
+    return this.#recovery.count(userId, messageId, limit)
+  }
+
+  async since(
+    userId: number,
+    messageId: number,
+    limit: number,
+  ): Promise<{ messages: Message[]; hasMore: boolean; lastEventId: number }> {
+    return this.#recovery.messages(userId, messageId, limit)
   }
 
   #firstTry(draft: Draft): Message | undefined {
@@ -149,15 +122,12 @@ export class Messages {
     const messageId = this.#selectIdByClientId.get(senderId, clientMessageId)
     if (messageId === undefined) return undefined
     const row = this.#select.get({ viewerId: senderId, messageId }) as MessageRow
-    if (row.receiverId !== draft.receiverId) {
-      throw new ChatError('invalid', 'client_message_id was used for a message to another user')
-    }
+    assertSameReceiver(draft, row.receiverId)
     return messageFromRow(row)
   }
 
-  /** Runs inside a transaction. */
   #create(draft: Draft): Message {
-    const { users, conversations, events, contract, clock } = this.#parts
+    const { users, conversations, events, wire, clock } = this.#parts
     const { senderId, receiverId, media } = draft
     const sender = users.ensure(senderId)
     users.add(receiverId)
@@ -177,7 +147,7 @@ export class Messages {
     }
     message.messageId = this.#store(message)
     conversations.recordMessage(message)
-    const event = contract.message(message)
+    const event = wire.message(message)
     events.append('chat:message', receiverId, event)
     if (this.#parts.echoesToSender) events.append('chat:message', senderId, event)
     return message
@@ -227,10 +197,4 @@ interface PageParameters {
   beforeMessageId: number
   limit: number
   offset: number
-}
-
-/** Counts characters as people do, not UTF-16 units: an emoji is one. */
-function isLongerThan(text: string, lengthMax: number): boolean {
-  if (text.length <= lengthMax) return false
-  return text.length > 2 * lengthMax || Array.from(text).length > lengthMax
 }

@@ -1,11 +1,5 @@
-import type { Statement } from '../sqlite/database.ts'
-
-/** Users out of whom some are looked for: those who are online, by their ids. */
-export interface Candidates {
-  size: number
-  has(userId: number): boolean
-  keys(): Iterable<number>
-}
+import type { Candidates } from '../chat/model.ts'
+import type { Statement } from './database.ts'
 
 /**
  * Which of the candidates a user shares something with. Strangers can make the list in the database

@@ -1,21 +1,9 @@
-import type { Database, Statement } from '../sqlite/database.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../chat/clock.ts'
+import type { ConnectionRow } from '../chat/model.ts'
+import type { Connections } from '../chat/store.ts'
+import type { Database, Statement } from './database.ts'
 
-/** A socket, as everybody but the daemon sees it. */
-export interface ConnectionRow {
-  connectionId: number
-  userId: number
-  username: string
-  name: string
-  /** The client's address. */
-  address: string
-  connectedAt: string
-  /** Bytes that the peer had not taken at the last heartbeat. */
-  bufferedBytes: number
-}
-
-/** Who is connected: the table that makes the daemon's knowledge everybody's. */
-export class Connections {
+export class SqliteConnections implements Connections {
   readonly #database: Database
   readonly #clock: Clock
   readonly #insert: Statement<NewConnection>
@@ -58,7 +46,6 @@ export class Connections {
     `)
   }
 
-  /** Records a socket of a user who has a row in `users`; resolves with its connection_id. */
   async add(daemonId: number, userId: number, address: string): Promise<number> {
     const row = { daemonId, userId, address, connectedAt: this.#clock.stored() }
     return this.#database.write(() => Number(this.#insert.run(row).lastInsertRowid))
@@ -68,7 +55,6 @@ export class Connections {
     await this.#database.write(() => this.#delete.run(connectionId))
   }
 
-  /** Removes the last socket of a user, who was there until `seenAt`. */
   async removeLast(connectionId: number, userId: number, seenAt: Date): Promise<void> {
     const lastSeenAt = this.#clock.storedFrom(seenAt)
     await this.#database.write(() => {
@@ -85,12 +71,10 @@ export class Connections {
     })
   }
 
-  /** Every socket, the oldest first. */
   async list(): Promise<ConnectionRow[]> {
     return this.#selectAll.all()
   }
 
-  /** How many sockets, of how many users. */
   async count(): Promise<{ connections: number; users: number }> {
     return this.#count.get() ?? { connections: 0, users: 0 }
   }
@@ -99,7 +83,6 @@ export class Connections {
     return this.#isOnline.get(userId) === 1
   }
 
-  /** How many users are online. */
   async countUsers(): Promise<number> {
     return this.#countUsers.get() ?? 0
   }

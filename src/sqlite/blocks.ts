@@ -1,22 +1,15 @@
-import { ChatError } from '../errors.ts'
+import type { Clock } from '../chat/clock.ts'
+import type { BlockState, Candidates } from '../chat/model.ts'
+import { assertBlockListHasRoom, assertDifferent, noSuchUser } from '../chat/rules.ts'
+import type { Blocks } from '../chat/store.ts'
 import { limits } from '../limits.ts'
-import type { Database, Statement } from '../sqlite/database.ts'
-import { amongCandidates, type Candidates } from './candidates.ts'
-import type { Clock } from './clock.ts'
-import type { Users } from './users.ts'
+import { amongCandidates } from './candidates.ts'
+import type { Database, Statement } from './database.ts'
+import type { SqliteUsers } from './users.ts'
 
-/** Who blocked whom, of two people. */
-export interface BlockState {
-  /** The first has blocked the second. */
-  isBlocked: boolean
-  /** The second has blocked the first. */
-  isBlockedByOther: boolean
-}
-
-/** Who does not want to hear from whom. A block hides both from each other. */
-export class Blocks {
+export class SqliteBlocks implements Blocks {
   readonly #database: Database
-  readonly #users: Users
+  readonly #users: SqliteUsers
   readonly #clock: Clock
   readonly #select: Statement<[number, number], 1>
   readonly #count: Statement<[userId: number, limit: number], number>
@@ -25,7 +18,7 @@ export class Blocks {
   readonly #insert: Statement<[number, number, string]>
   readonly #delete: Statement<[number, number]>
 
-  constructor(database: Database, users: Users, clock: Clock) {
+  constructor(database: Database, users: SqliteUsers, clock: Clock) {
     this.#database = database
     this.#users = users
     this.#clock = clock
@@ -66,13 +59,6 @@ export class Blocks {
     `)
   }
 
-  /**
-   * Blocks another user; doing so twice is the same as once.
-   *
-   * @param isAuthenticated whether `userId` has proved who they are: then they exist, row or not
-   * @throws ChatError `invalid` for blocking oneself, or one more than `limits.blockList`;
-   *   `not_found` when either was never heard of
-   */
   async block(userId: number, otherUserId: number, isAuthenticated: boolean): Promise<void> {
     assertDifferent(userId, otherUserId)
     await this.#database.write(() => {
@@ -80,16 +66,11 @@ export class Blocks {
       if (isAuthenticated) this.#users.add(userId)
       else if (!this.#users.exists(userId)) throw noSuchUser()
       if (this.#select.get(userId, otherUserId) === 1) return
-      this.#assertListHasRoom(userId)
+      assertBlockListHasRoom(this.#count.get(userId, limits.blockList.max) ?? 0)
       this.#insert.run(userId, otherUserId, this.#clock.stored())
     })
   }
 
-  /**
-   * Takes a block back; where there is none, nothing changes.
-   *
-   * @throws ChatError `invalid` for unblocking oneself
-   */
   async unblock(userId: number, otherUserId: number): Promise<void> {
     assertDifferent(userId, otherUserId)
     await this.#database.write(() => this.#delete.run(userId, otherUserId))
@@ -99,46 +80,14 @@ export class Blocks {
     return this.state(userId, otherUserId)
   }
 
-  /** Those of `candidates` with whom a block, of either's making, stands between them and the user. */
   async hiddenFrom(userId: number, candidates: Candidates): Promise<Set<number>> {
     return new Set(amongCandidates(userId, candidates, this.#selectOthers, this.#selectAmong))
   }
 
-  #assertListHasRoom(userId: number): void {
-    const { max } = limits.blockList
-    if ((this.#count.get(userId, max) ?? 0) < max) return
-    throw new ChatError('invalid', `You have blocked ${max} users: unblock some first`)
-  }
-
-  /**
-   * For use inside `database.write`.
-   *
-   * @throws ChatError `forbidden` when either has blocked the other
-   */
-  refuseBetween(senderId: number, receiverId: number): void {
-    const { isBlocked, isBlockedByOther } = this.state(senderId, receiverId)
-    if (isBlockedByOther) {
-      throw new ChatError('forbidden', 'This user has blocked you: your message was not sent')
-    }
-    if (isBlocked) {
-      throw new ChatError('forbidden', 'You have blocked this user: unblock them to send a message')
-    }
-  }
-
-  /** For use inside `database.write`; elsewhere `find`. */
   state(userId: number, otherUserId: number): BlockState {
     return {
       isBlocked: this.#select.get(userId, otherUserId) === 1,
       isBlockedByOther: this.#select.get(otherUserId, userId) === 1,
     }
   }
-}
-
-function assertDifferent(userId: number, otherUserId: number): void {
-  if (userId !== otherUserId) return
-  throw new ChatError('invalid', 'user_id and blocked_user_id must be two different users')
-}
-
-function noSuchUser(): ChatError {
-  return new ChatError('not_found', 'There is no such user')
 }

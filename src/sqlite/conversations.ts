@@ -1,29 +1,9 @@
-import type { Database, Statement } from '../sqlite/database.ts'
-import { amongCandidates, type Candidates } from './candidates.ts'
-import type { MessageType } from './message-row.ts'
-import type { User } from './users.ts'
+import type { Candidates, Conversation, MessageType, Participants } from '../chat/model.ts'
+import type { Conversations } from '../chat/store.ts'
+import { amongCandidates } from './candidates.ts'
+import type { Database, Statement } from './database.ts'
 
-export interface Conversation {
-  conversationId: number
-  other: User & { isOnline: boolean }
-  lastMessage: {
-    messageId: number
-    senderId: number
-    message: string
-    messageType: MessageType
-    createdAt: string
-  }
-  /** Messages to the user who asks that they have not read. */
-  unreadCount: number
-}
-
-export interface Participants {
-  lowerUserId: number
-  higherUserId: number
-}
-
-/** One conversation for each pair of people who have written to each other. */
-export class Conversations {
+export class SqliteConversations implements Conversations {
   readonly #selectBetween: Statement<[lowerUserId: number, higherUserId: number], number>
   readonly #insert: Statement<Participants, number>
   readonly #selectParticipants: Statement<[number], Participants>
@@ -93,55 +73,49 @@ export class Conversations {
     this.#list = database.prepare(LIST)
   }
 
-  /** The user's conversations, the one with the newest message first. */
   async list(userId: number, page: { limit: number; offset: number }): Promise<Conversation[]> {
     return this.#list.all({ userId, ...page }).map(conversationFromRow)
   }
 
-  /** The two people of a conversation; undefined when there is no such conversation. */
   async participants(conversationId: number): Promise<Participants | undefined> {
     return this.peopleOf(conversationId)
   }
 
-  /** Those of `candidates` who share a conversation with this user. */
   async contactsOf(userId: number, candidates: Candidates): Promise<number[]> {
     return amongCandidates(userId, candidates, this.#selectContacts, this.#selectContactsAmong)
   }
 
-  /** The conversation of two people; undefined when neither has written yet. */
   async between(userId: number, otherUserId: number): Promise<number | undefined> {
     return this.idOf(userId, otherUserId)
   }
 
-  /** For use inside `database.write`; elsewhere `between`. */
   idOf(userId: number, otherUserId: number): number | undefined {
     const { lowerUserId, higherUserId } = pair(userId, otherUserId)
     return this.#selectBetween.get(lowerUserId, higherUserId)
   }
 
-  /** For use inside `database.write`; elsewhere `participants`. */
   peopleOf(conversationId: number): Participants | undefined {
     return this.#selectParticipants.get(conversationId)
   }
 
-  /** For use inside `database.write`: the conversation of two people, new or not. */
+  /** The conversation of two people, new or not. */
   ensure(userId: number, otherUserId: number): number {
     const conversationId = this.idOf(userId, otherUserId)
     return conversationId ?? (this.#insert.get(pair(userId, otherUserId)) as number)
   }
 
-  /** For use inside `database.write`: a message is now the conversation's last, and unread. */
+  /** A message is now the conversation's last, and unread. */
   recordMessage(message: { conversationId: number; messageId: number; receiverId: number }): void {
     const { conversationId, messageId, receiverId } = message
     this.#recordMessage.run(messageId, receiverId, receiverId, conversationId)
   }
 
-  /** For use inside `database.write`: whether the reader has messages here that they have not read. */
+  /** Whether the reader has messages here that they have not read. */
   hasUnread(conversationId: number, readerId: number): boolean {
     return this.#selectUnreadCount.get({ conversationId, readerId }) !== 0
   }
 
-  /** For use inside `database.write`: `count` messages that were unread by the reader are read. */
+  /** `count` messages that were unread by the reader are read. */
   recordRead(read: { conversationId: number; readerId: number; count: number }): void {
     this.#recordRead.run(read)
   }

@@ -1,0 +1,56 @@
+import type { Chat } from './chat.ts'
+import type { Daemon } from './model.ts'
+
+/** The daemon writes down its last good poll every 5 s: two of those missed, or polls that fail. */
+export const POLL_STALE_SECONDS = 10
+
+/** `unhealthy`: the process lives, but has not polled for more than POLL_STALE_SECONDS. */
+export type DaemonState = 'running' | 'unhealthy' | 'stopped'
+
+/** The daemon as everybody but itself sees it. */
+export interface DaemonStatus {
+  state: DaemonState
+  /** Undefined when it is `stopped`. */
+  daemon: Daemon | undefined
+  /** Since its last good poll, in whole seconds. */
+  pollAgeSeconds: number | undefined
+}
+
+export const STOPPED: DaemonStatus = {
+  state: 'stopped',
+  daemon: undefined,
+  pollAgeSeconds: undefined,
+}
+
+/** @param hostname of the machine that asks */
+export async function daemonStatus(
+  { daemons, clock }: Pick<Chat, 'daemons' | 'clock'>,
+  hostname: string,
+): Promise<DaemonStatus> {
+  const daemon = await daemons.find(hostname)
+  if (daemon === undefined) return STOPPED
+  const pollAgeSeconds = clock.secondsSince(daemon.polledAt)
+  const state = pollAgeSeconds > POLL_STALE_SECONDS ? 'unhealthy' : 'running'
+  return { state, daemon, pollAgeSeconds }
+}
+
+/**
+ * How long the oldest undelivered event waits. While the daemon runs, what it reported counts: rows
+ * that it has delivered stay in the table until it comes round to delete them.
+ */
+export async function lagSeconds(
+  { events }: Pick<Chat, 'events'>,
+  { state, daemon }: DaemonStatus,
+): Promise<number> {
+  if (state === 'running' && daemon !== undefined) return daemon.lagSeconds
+  return events.waitedSeconds(daemon?.lastEventId ?? 0)
+}
+
+/** How far the times in the store are ahead of this machine's clock, in seconds; 0 when not. */
+export async function secondsAhead(
+  { messages, clock }: Pick<Chat, 'messages' | 'clock'>,
+  daemon: Daemon | undefined,
+): Promise<number> {
+  const times = [await messages.lastCreatedAt(), daemon?.heartbeatAt].filter(Boolean) as string[]
+  return Math.max(0, ...times.map((time) => -clock.secondsSince(time)))
+}

@@ -1,0 +1,157 @@
+import { ChatError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { BlockState, Draft, Profile, User } from './model.ts'
+
+/** Events that mean something only at the moment they happen: never delivered late. */
+export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
+/** Is for the daemon, and never sent: it closes the sockets of the user, or (userId null) all. */
+export const DISCONNECT_EVENT = 'chat:disconnect'
+
+/** @throws ChatError `invalid` for a draft that cannot be a message */
+export function assertDraft(draft: Draft, messageLengthMax: number): void {
+  if (draft.senderId === draft.receiverId) {
+    throw new ChatError('invalid', 'sender_id and receiver_id must be two different users')
+  }
+  if (draft.media === undefined && draft.message.trim() === '') {
+    throw new ChatError('invalid', 'At least one of message, image, or voice must be provided')
+  }
+  if (isLongerThan(draft.message, messageLengthMax)) {
+    throw new ChatError('invalid', `message must be at most ${messageLengthMax} characters long`)
+  }
+  if (isLongerThan(draft.clientMessageId ?? '', limits.clientMessageIdLength.max)) {
+    const limit = `${limits.clientMessageIdLength.max} characters`
+    throw new ChatError('invalid', `client_message_id must be at most ${limit} long`)
+  }
+}
+
+/** @throws ChatError `invalid` when a retry's first try, to `receiverId`, was another message */
+export function assertSameReceiver(draft: Draft, receiverId: number): void {
+  if (draft.receiverId === receiverId) return
+  throw new ChatError('invalid', 'client_message_id was used for a message to another user')
+}
+
+/** Counts characters as people do, not UTF-16 units: an emoji is one. */
+function isLongerThan(text: string, lengthMax: number): boolean {
+  if (text.length <= lengthMax) return false
+  return text.length > 2 * lengthMax || Array.from(text).length > lengthMax
+}
+
+/** @throws ChatError `invalid` or `too_large` for what cannot be broadcast */
+export function assertBroadcast(event: string, data: object): void {
+  const { eventNameLength, eventDataLevels, eventDataBytes } = limits
+  if (event.length > eventNameLength.max) {
+    throw new ChatError('invalid', `event must be at most ${eventNameLength.max} characters long`)
+  }
+  // Before anything else walks through it: JSON.stringify has no limit but the stack.
+  if (isDeeperThan(data, eventDataLevels.max)) {
+    throw new ChatError('invalid', `data must be at most ${eventDataLevels.max} levels deep`)
+  }
+  if (Buffer.byteLength(JSON.stringify(data)) > eventDataBytes.max) {
+    throw new ChatError('too_large', `data must be at most ${eventDataBytes.max} bytes of JSON`)
+  }
+}
+
+function isDeeperThan(value: unknown, levelsMax: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levelsMax === 0 || Object.values(value).some((part) => isDeeperThan(part, levelsMax - 1))
+}
+
+/** @throws ChatError `invalid` for blocking or unblocking oneself */
+export function assertDifferent(userId: number, otherUserId: number): void {
+  if (userId !== otherUserId) return
+  throw new ChatError('invalid', 'user_id and blocked_user_id must be two different users')
+}
+
+/** @throws ChatError `invalid` when a user who has blocked `count` others may block no more */
+export function assertBlockListHasRoom(count: number): void {
+  const { max } = limits.blockList
+  if (count < max) return
+  throw new ChatError('invalid', `You have blocked ${max} users: unblock some first`)
+}
+
+/**
+ * @param state between sender and receiver
+ * @throws ChatError `forbidden` when either has blocked the other
+ */
+export function assertNotBlocked({ isBlocked, isBlockedByOther }: BlockState): void {
+  if (isBlockedByOther) {
+    throw new ChatError('forbidden', 'This user has blocked you: your message was not sent')
+  }
+  if (isBlocked) {
+    throw new ChatError('forbidden', 'You have blocked this user: unblock them to send a message')
+  }
+}
+
+export function noSuchUser(): ChatError {
+  return new ChatError('not_found', 'There is no such user')
+}
+
+/** One answer for what does not exist and what is another's: ids tell nothing to a stranger. */
+export function noSuchMessage(): ChatError {
+  return new ChatError('not_found', 'You have no such conversation or message')
+}
+
+/** A user of whom nothing is known but the id. */
+export function anonymous(userId: number): User {
+  return { userId, username: '', name: '', profileUrl: '' }
+}
+
+export function isSameProfile(a: Profile, b: Profile): boolean {
+  return a.username === b.username && a.name === b.name && a.profileUrl === b.profileUrl
+}
+
+/** Keeps of a profile what can be shown: clients in the field pass along whatever they have. */
+export function presentable(given: Partial<Profile>): Partial<Profile> {
+  const username = presentableName(given.username)
+  const name = presentableName(given.name)
+  const profileUrl = pictureUrl(given.profileUrl ?? '')
+  return {
+    ...(username === '' ? {} : { username }),
+    ...(name === '' ? {} : { name }),
+    ...(profileUrl === undefined ? {} : { profileUrl }),
+  }
+}
+
+/**
+ * A name must not break out of its line, reorder what stands beside it or look like another's: control
+ * characters, line separators, bidirectional and invisible formatting. The joiners U+200C and U+200D
+ * stay: Persian, Indic scripts and emoji need them. Lone surrogates cannot be stored.
+ */
+const UNPRESENTABLE =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu
+
+function presentableName(name = ''): string {
+  return firstCharacters(name.replace(UNPRESENTABLE, '').trim(), limits.nameLength.max)
+}
+
+function firstCharacters(text: string, count: number): string {
+  return text.length <= count ? text : Array.from(text).slice(0, count).join('')
+}
+
+/**
+ * An http(s) URL or a path below /uploads/, as a browser would resolve it; undefined for anything else.
+ * Others' pages show it: `javascript:` and `data:` would run there, and any other path of this server
+ * would be asked for in the name of whoever looks at it.
+ */
+function pictureUrl(given: string): string | undefined {
+  if (given.length > limits.profileUrlLength.max) return undefined
+  const url = URL.canParse(given) ? webUrl(given) : uploadsPath(given)
+  return (url?.length ?? 0) > limits.profileUrlLength.max ? undefined : url
+}
+
+function webUrl(given: string): string | undefined {
+  const { protocol, href } = new URL(given)
+  return ['http:', 'https:'].includes(protocol) ? href : undefined
+}
+
+/** Where a path leads is seen from a server of this name, which does not exist. */
+const ANY_SERVER = 'http://uploads.invalid'
+/** A slash, backslash, percent sign or control character that only the server behind would see. */
+const HIDDEN_SPELLING = /%(2f|5c|25|[01][0-9a-f]|7f)/i
+
+function uploadsPath(given: string): string | undefined {
+  if (!URL.canParse(given, ANY_SERVER)) return undefined
+  const { origin, pathname, search } = new URL(given, ANY_SERVER)
+  const isBelowUploads = origin === ANY_SERVER && /^\/uploads\/./.test(pathname)
+  return isBelowUploads && !HIDDEN_SPELLING.test(pathname) ? pathname + search : undefined
+}

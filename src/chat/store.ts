@@ -1,0 +1,196 @@
+import type {
+  BlockState,
+  Candidates,
+  ConnectionRow,
+  Conversation,
+  Daemon,
+  DaemonReport,
+  Draft,
+  LeaseOwner,
+  Message,
+  Page,
+  Participants,
+  Profile,
+  QueuedEvent,
+  ReadMark,
+  Receipt,
+  User,
+} from './model.ts'
+
+/**
+ * What an engine that keeps the chat has to do. One method is one use case and one transaction: it
+ * resolves once that is committed, and (in chat-api) durable. It takes and returns plain values. What
+ * it refuses it rejects with a ChatError: besides those that are named here, `unavailable` for what
+ * cannot be stored now.
+ */
+export interface Store {
+  readonly users: Users
+  readonly blocks: Blocks
+  readonly conversations: Conversations
+  readonly messages: Messages
+  readonly events: Events
+  readonly connections: Connections
+  readonly daemons: Daemons
+  /** Why nothing can be stored, as far as one look tells; undefined while it can. */
+  problem(): string | undefined
+  /** Commits what is queued, then closes the engine. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Who is who: a row for everybody who ever connected, wrote or was written to. */
+export interface Users {
+  find(userId: number): Promise<User | undefined>
+  /** When the user was last online, as stored; undefined when that never was. */
+  lastSeenAt(userId: number): Promise<string | undefined>
+  /**
+   * Makes sure that the user has a row, and keeps the parts of the profile that are given, as far as
+   * they can be shown. Writes only when something is new.
+   */
+  saveProfile(userId: number, profile: Partial<Profile>): Promise<void>
+}
+
+/** Who does not want to hear from whom. A block hides both from each other. */
+export interface Blocks {
+  /**
+   * Blocks another user. Idempotent.
+   *
+   * @param isAuthenticated whether `userId` has proved who they are: then they exist, row or not
+   * @throws ChatError `invalid` for blocking oneself, or one more than `limits.blockList`;
+   *   `not_found` when either was never heard of
+   */
+  block(userId: number, otherUserId: number, isAuthenticated: boolean): Promise<void>
+  /**
+   * Takes a block back; where there is none, nothing changes.
+   *
+   * @throws ChatError `invalid` for unblocking oneself
+   */
+  unblock(userId: number, otherUserId: number): Promise<void>
+  find(userId: number, otherUserId: number): Promise<BlockState>
+  /** Those of `candidates` with whom a block, of either's making, stands between them and the user. */
+  hiddenFrom(userId: number, candidates: Candidates): Promise<Set<number>>
+}
+
+/** One conversation for each pair of people who have written to each other. */
+export interface Conversations {
+  /** The user's conversations, the one with the newest message first. */
+  list(userId: number, page: { limit: number; offset: number }): Promise<Conversation[]>
+  /** The two people of a conversation; undefined when there is no such conversation. */
+  participants(conversationId: number): Promise<Participants | undefined>
+  /** The conversation of two people; undefined when neither has written yet. */
+  between(userId: number, otherUserId: number): Promise<number | undefined>
+  /** Those of `candidates` who share a conversation with this user. */
+  contactsOf(userId: number, candidates: Candidates): Promise<number[]>
+}
+
+export interface Messages {
+  /**
+   * Stores a message and queues its chat:message event for the receiver, in one transaction.
+   * Idempotent by Draft.clientMessageId: a retry resolves with the first try's message and `isNew`
+   * false, and sends nothing.
+   *
+   * @throws ChatError `invalid` for a draft that cannot be a message; `forbidden` when one of the
+   *   two has blocked the other
+   */
+  post(draft: Draft): Promise<{ message: Message; isNew: boolean }>
+  /**
+   * A page of a conversation as `viewerId` sees it (undefined: the viewer is not known), oldest
+   * message first, and whether older ones follow.
+   */
+  history(
+    conversationId: number,
+    page: Page,
+    viewerId?: number,
+  ): Promise<{ messages: Message[]; hasMore: boolean }>
+  /**
+   * Marks as read what `readerId` was sent in a conversation, up to the marked message, and queues
+   * one chat:read for its sender and one for the reader's own devices; while one of the two has
+   * blocked the other, only the latter.
+   *
+   * @throws ChatError `not_found` for a conversation or message that the reader has no part in
+   */
+  markRead(readerId: number, mark: ReadMark): Promise<Receipt>
+  /** The two people whose message a file below the uploads folder belongs to; none if there is none. */
+  peopleOfMedia(path: string): Promise<number[]>
+  /** The id of the newest message of all; 0 when there is none yet. */
+  lastId(): Promise<number>
+  /** When the newest message of all was stored. */
+  lastCreatedAt(): Promise<string | undefined>
+  /**
+   * How many messages came for the user after `messageId`, counted up to `limit`. Where so many
+   * conversations have changed that to look through them takes too long, it is `limit`.
+   */
+  countSince(userId: number, messageId: number, limit: number): Promise<number>
+  /**
+   * Recovery: the first messages that came for the user after `messageId`, in order. What is not
+   * among them and not after them will never be committed with an id up to theirs.
+   */
+  since(
+    userId: number,
+    messageId: number,
+    limit: number,
+  ): Promise<{ messages: Message[]; hasMore: boolean; lastEventId: number }>
+}
+
+/** The queue between what happens and the daemon that delivers it: the pending_events table. */
+export interface Events {
+  /**
+   * Queues an event of the caller's own for one user (or, userId null, for everybody connected);
+   * resolves with its event_id.
+   *
+   * @throws ChatError `invalid` or `too_large` beyond the limits of rules.ts
+   */
+  broadcast(event: string, userId: number | null, data: object): Promise<number>
+  /** Something that is not what it was once there may be more events. */
+  version(): string
+  /** Up to `limit` events that come after `eventId`, oldest first. */
+  after(eventId: number, limit: number): Promise<QueuedEvent[]>
+  /** How long the oldest of the events after `eventId` has waited, in whole seconds; 0 for none. */
+  waitedSeconds(eventId: number): Promise<number>
+  /** How many events were ever queued. */
+  queuedCount(): Promise<number>
+  /**
+   * Deletes events up to and including `eventId`, all but those in `kept`; resolves with whether
+   * there may be more to delete.
+   */
+  deleteThrough(eventId: number, kept?: ReadonlySet<number>): Promise<boolean>
+  /** Deletes ephemeral events queued before `storedTime`. */
+  deleteStale(storedTime: string): Promise<void>
+}
+
+/** Who is connected: the table that makes the daemon's knowledge everybody's. */
+export interface Connections {
+  /** Records a socket of a user who has a row in `users`; resolves with its connection_id. */
+  add(daemonId: number, userId: number, address: string): Promise<number>
+  remove(connectionId: number): Promise<void>
+  /** Removes the last socket of a user, who was there until `seenAt`. */
+  removeLast(connectionId: number, userId: number, seenAt: Date): Promise<void>
+  /** Records how much sockets owe their readers. */
+  setBuffered(rows: { connectionId: number; bufferedBytes: number }[]): Promise<void>
+  /** Every socket, the oldest first. */
+  list(): Promise<ConnectionRow[]>
+  /** How many sockets, of how many users. */
+  count(): Promise<{ connections: number; users: number }>
+  isOnline(userId: number): Promise<boolean>
+  /** How many users are online. */
+  countUsers(): Promise<number>
+}
+
+/** The lease: which daemon delivers this store's events. */
+export interface Daemons {
+  /**
+   * Takes the lease, clearing what a dead owner left: its connections go with its row, and their
+   * users were last seen at its last heartbeat, or when they connected after it.
+   *
+   * @returns the daemon_id to pass to `heartbeat` and `release`
+   * @throws ChatError `setup`, naming the owner's pid, while another daemon lives
+   */
+  acquire(owner: LeaseOwner): Promise<number>
+  /** @throws ChatError `setup`, naming the owner's pid, while another daemon lives */
+  assertFree(hostname: string): Promise<void>
+  /** Says that the daemon lives; resolves with false when the lease is not its own any more. */
+  heartbeat(daemonId: number, polledAt: Date, report?: DaemonReport): Promise<boolean>
+  /** Gives the lease back; everybody who was connected was last seen just now. */
+  release(daemonId: number): Promise<void>
+  /** The daemon that serves this store, as seen from `hostname`; undefined when none lives. */
+  find(hostname: string): Promise<Daemon | undefined>
+}

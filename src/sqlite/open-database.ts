@@ -1,0 +1,127 @@
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import Sqlite from 'better-sqlite3'
+import { BUSY_RETRY_PAUSE_MS, Database } from './database.ts'
+import { corruptError, foreignError, isBusy, newerError, olderError, openError } from './errors.ts'
+import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
+
+/** `PRAGMA application_id`: "Chat" in ASCII, so that no other program's database is taken for ours. */
+export const APPLICATION_ID = 0x43686174
+const SCHEMA_FILE = new URL('../../schema.sql', import.meta.url)
+
+/** SQLite waits this long for a lock inside one call, and the event loop with it: so, not long. */
+const BUSY_TIMEOUT_MS = 50
+/** The daemon's: what it has to write can wait, and is tried again; its sockets cannot. */
+const BUSY_TIMEOUT_MS_OF_DAEMON = 2
+/** How long opening waits for a lock: one of two that start together waits for the other. */
+const OPEN_RETRY_MS = 5_000
+/** Opening checks files up to this size page by page; larger ones would take seconds. */
+const CHECKED_BYTES_MAX = 64 * 1024 * 1024
+/** SQLite's own checkpoint, in pages of 4 KB: a net for when checkpoint() is not called. */
+const AUTOCHECKPOINT_PAGES = 16_384
+
+export interface OpenOptions {
+  /**
+   * true: a commit returns when it is on the disk (synchronous=FULL), what an acknowledged message
+   * needs. false: a power cut may undo the last moments (synchronous=NORMAL), which is all the
+   * daemon's own bookkeeping needs and keeps its event loop off the disk.
+   */
+  durable: boolean
+  /**
+   * Lets a file of an older version be migrated, and is told from which and to which once it is.
+   * Without it such a file is refused: a command must not change it under the services.
+   */
+  onMigrated?: (from: number, to: number) => void
+}
+
+/**
+ * Opens the database file, creating it with schema.sql when there is none.
+ *
+ * @throws ChatError `setup`: one line that says what is wrong with the file and what to do.
+ */
+export async function openDatabase(path: string, options: OpenOptions): Promise<Database> {
+  const deadline = performance.now() + OPEN_RETRY_MS
+  for (;;) {
+    try {
+      return new Database(path, openSqlite(resolve(path), options))
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw openError(path, error)
+      await delay(BUSY_RETRY_PAUSE_MS)
+    }
+  }
+}
+
+/**
+ * Opens an existing database as it is, for looking at it: nothing is created, changed or checked.
+ *
+ * @param busyTimeoutMs how long each call may wait for a lock
+ */
+export function openAsItIs(path: string, busyTimeoutMs: number): Database {
+  return new Database(
+    path,
+    new Sqlite(resolve(path), { fileMustExist: true, timeout: busyTimeoutMs }),
+  )
+}
+
+function openSqlite(path: string, { durable, onMigrated }: OpenOptions): Sqlite.Database {
+  mkdirSync(dirname(path), { recursive: true })
+  createFile(path)
+  const timeout = durable ? BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS_OF_DAEMON
+  const sqlite = new Sqlite(path, { timeout })
+  try {
+    refuseForeignFile(sqlite, path)
+    // Readers never wait for the writer, nor it for them; one fsync a commit.
+    sqlite.pragma('journal_mode = WAL')
+    sqlite.pragma(`synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
+    // Off unless asked for, in SQLite: without it the REFERENCES in schema.sql are comments.
+    sqlite.pragma('foreign_keys = ON')
+    sqlite.pragma(`wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`)
+    bringUpToDate(sqlite, onMigrated)
+    return sqlite
+  } catch (error) {
+    sqlite.close()
+    throw error
+  }
+}
+
+/** SQLite itself would leave out the group, whatever the umask; its other files take after this one. */
+function createFile(path: string): void {
+  if (!existsSync(path)) closeSync(openSync(path, 'a'))
+}
+
+function refuseForeignFile(sqlite: Sqlite.Database, path: string): void {
+  const isEmpty = sqlite.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
+  if (isEmpty) return
+  if (sqlite.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw foreignError()
+  if (versionOf(sqlite) > SCHEMA_VERSION) throw newerError(versionOf(sqlite))
+  if (statSync(path).size > CHECKED_BYTES_MAX) return
+  if (sqlite.pragma('quick_check(1)', { simple: true }) !== 'ok') throw corruptError()
+}
+
+/** Fills a new file, and migrates an older one: all of it or nothing, however the process ends. */
+function bringUpToDate(sqlite: Sqlite.Database, onMigrated: OpenOptions['onMigrated']): void {
+  const found = versionOf(sqlite)
+  if (found === SCHEMA_VERSION) return
+  if (found > 0 && onMigrated === undefined) throw olderError(found)
+  const bring = sqlite.transaction(() => {
+    // The other process may have done it while this one waited for the lock.
+    const version = versionOf(sqlite)
+    if (version > SCHEMA_VERSION) throw newerError(version)
+    if (version === 0) createSchema(sqlite)
+    else for (const sql of migrationsFrom(version)) sqlite.exec(sql)
+    sqlite.pragma(`user_version = ${SCHEMA_VERSION}`)
+    return version
+  })
+  const version = bring.immediate()
+  if (version > 0 && version < SCHEMA_VERSION) onMigrated?.(version, SCHEMA_VERSION)
+}
+
+function createSchema(sqlite: Sqlite.Database): void {
+  sqlite.exec(readFileSync(SCHEMA_FILE, 'utf8'))
+  sqlite.pragma(`application_id = ${APPLICATION_ID}`)
+}
+
+function versionOf(sqlite: Sqlite.Database): number {
+  return sqlite.pragma('user_version', { simple: true }) as number
+}

@@ -1,0 +1,96 @@
+import type { Message } from '../chat/model.ts'
+import { limits } from '../limits.ts'
+import type { Database, Statement } from './database.ts'
+import type { SqliteEvents } from './events.ts'
+import { type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
+
+/**
+ * What was sent to a user while they were away, read from the messages themselves: events are gone
+ * once they are delivered, messages are for good.
+ */
+export class Recovery {
+  readonly #database: Database
+  readonly #events: SqliteEvents
+  readonly #countChanged: Statement<SinceParameters, number>
+  readonly #count: Statement<SinceParameters, number>
+  readonly #select: Statement<SinceParameters & { viewerId: number }, MessageRow>
+
+  /** @param withOwn whether what the user sent from another device counts too (CHAT_ECHO_TO_SENDER) */
+  constructor(database: Database, events: SqliteEvents, withOwn: boolean) {
+    this.#database = database
+    this.#events = events
+    const since = messagesSince(withOwn ? 'IN (@userId, changed.other_user_id)' : '= @userId')
+    this.#countChanged = database
+      .prepare<SinceParameters, number>(`
+        WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 FROM changed LIMIT @limit)
+      `)
+      .pluck()
+    this.#count = database
+      .prepare<SinceParameters, number>(`
+        WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 ${since} LIMIT @limit)
+      `)
+      .pluck()
+    this.#select = database.prepare(`
+      ${SELECT_MESSAGE}
+      WHERE messages.message_id IN (
+        WITH ${CHANGED}
+        SELECT messages.message_id ${since}
+        ORDER BY messages.message_id
+        LIMIT @limit
+      )
+      ORDER BY messages.message_id
+    `)
+  }
+
+  count(userId: number, messageId: number, limit: number): number {
+    const since = { userId, messageId }
+    const changedMax = Math.max(limit, limits.resumedConversations.max)
+    const changed = this.#countChanged.get({ ...since, limit: changedMax + 1 }) ?? 0
+    if (changed > changedMax) return limit
+    return this.#count.get({ ...since, limit }) ?? 0
+  }
+
+  messages(
+    userId: number,
+    messageId: number,
+    limit: number,
+  ): { messages: Message[]; hasMore: boolean; lastEventId: number } {
+    return this.#database.read(() => {
+      const rows = this.#select.all({ viewerId: userId, userId, messageId, limit: limit + 1 })
+      const messages = rows.slice(0, limit).map(messageFromRow)
+      return { messages, hasMore: rows.length > limit, lastEventId: this.#events.lastId() }
+    })
+  }
+}
+
+/**
+ * The user's conversations in which something happened since: an index over the receivers of all
+ * messages would answer too, but every send would pay for it.
+ */
+const CHANGED = `
+  changed (conversation_id, other_user_id) AS (
+    SELECT conversation_id, higher_user_id
+    FROM conversations
+    WHERE lower_user_id = @userId AND last_message_id > @messageId
+    UNION ALL
+    SELECT conversation_id, lower_user_id
+    FROM conversations
+    WHERE higher_user_id = @userId AND last_message_id > @messageId
+  )
+`
+
+/** CROSS JOIN: one look into the index for each of these conversations, in this order. */
+function messagesSince(receiver: string): string {
+  return `
+    FROM changed
+    CROSS JOIN messages ON messages.conversation_id = changed.conversation_id
+      AND messages.receiver_id ${receiver}
+      AND messages.message_id > @messageId
+  `
+}
+
+interface SinceParameters {
+  userId: number
+  messageId: number
+  limit: number
+}

@@ -1,0 +1,58 @@
+import type { Chat, ChatOptions } from '../chat/chat.ts'
+import { Clock } from '../chat/clock.ts'
+import { Wire } from '../chat/wire.ts'
+import { SqliteBlocks } from './blocks.ts'
+import { SqliteConnections } from './connections.ts'
+import { SqliteConversations } from './conversations.ts'
+import { SqliteDaemons } from './daemons.ts'
+import type { Database } from './database.ts'
+import { SqliteEvents } from './events.ts'
+import { SqliteMessages } from './messages.ts'
+import { SqliteUsers } from './users.ts'
+
+/**
+ * The chat in one SQLite file. In each of its parts, asynchronous methods are use cases, a transaction
+ * each; synchronous ones are steps of another part's transaction, to be called inside `database.write`
+ * alone.
+ */
+export class SqliteStore implements Chat {
+  readonly clock: Clock
+  readonly wire: Wire
+  readonly users: SqliteUsers
+  readonly blocks: SqliteBlocks
+  readonly conversations: SqliteConversations
+  readonly messages: SqliteMessages
+  readonly events: SqliteEvents
+  readonly connections: SqliteConnections
+  readonly daemons: SqliteDaemons
+  readonly #database: Database
+
+  constructor(database: Database, options: ChatOptions) {
+    const clock = new Clock(options.timezone, options.now)
+    const wire = new Wire(options.publicUrl, clock)
+    const users = new SqliteUsers(database)
+    const blocks = new SqliteBlocks(database, users, clock)
+    const conversations = new SqliteConversations(database)
+    const events = new SqliteEvents(database, clock)
+    const { messageLengthMax, echoesToSender } = options
+    const parts = { database, users, blocks, conversations, events, wire, clock }
+    this.#database = database
+    this.clock = clock
+    this.wire = wire
+    this.users = users
+    this.blocks = blocks
+    this.conversations = conversations
+    this.events = events
+    this.messages = new SqliteMessages({ ...parts, messageLengthMax, echoesToSender })
+    this.connections = new SqliteConnections(database, clock)
+    this.daemons = new SqliteDaemons(database, clock)
+  }
+
+  problem(): string | undefined {
+    return this.#database.problem()
+  }
+
+  close(): Promise<void> {
+    return this.#database.close()
+  }
+}

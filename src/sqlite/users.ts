@@ -1,0 +1,72 @@
+import type { Profile, User } from '../chat/model.ts'
+import { anonymous, isSameProfile, presentable } from '../chat/rules.ts'
+import type { Users } from '../chat/store.ts'
+import type { Database, Statement } from './database.ts'
+
+export class SqliteUsers implements Users {
+  readonly #database: Database
+  readonly #selectUser: Statement<[number], User>
+  readonly #selectLastSeen: Statement<[number], string | null>
+  readonly #selectExists: Statement<[number], 1>
+  readonly #insertUser: Statement<[number]>
+  readonly #updateProfile: Statement<User>
+
+  constructor(database: Database) {
+    this.#database = database
+    this.#selectUser = database.prepare(`
+      SELECT user_id AS userId, username, name, profile_url AS profileUrl
+      FROM users
+      WHERE user_id = ?
+    `)
+    this.#selectLastSeen = database
+      .prepare<[number], string | null>('SELECT last_seen_at FROM users WHERE user_id = ?')
+      .pluck()
+    this.#selectExists = database
+      .prepare<[number], 1>('SELECT 1 FROM users WHERE user_id = ?')
+      .pluck()
+    this.#insertUser = database.prepare(`
+      INSERT INTO users (user_id) VALUES (?)
+      ON CONFLICT DO NOTHING
+    `)
+    this.#updateProfile = database.prepare(`
+      INSERT INTO users (user_id, username, name, profile_url)
+      VALUES (@userId, @username, @name, @profileUrl)
+      ON CONFLICT DO UPDATE SET
+        username = excluded.username, name = excluded.name, profile_url = excluded.profile_url
+    `)
+  }
+
+  async find(userId: number): Promise<User | undefined> {
+    return this.#selectUser.get(userId)
+  }
+
+  async lastSeenAt(userId: number): Promise<string | undefined> {
+    return this.#selectLastSeen.get(userId) ?? undefined
+  }
+
+  /** Writes only when something is new: most connects change nothing. */
+  async saveProfile(userId: number, profile: Partial<Profile>): Promise<void> {
+    const stored = this.#selectUser.get(userId)
+    const user = { ...(stored ?? anonymous(userId)), ...presentable(profile) }
+    if (stored !== undefined && isSameProfile(stored, user)) return
+    await this.#database.write(() => this.#updateProfile.run(user))
+  }
+
+  /** The user's row, new or not. */
+  ensure(userId: number): User {
+    const user = this.#selectUser.get(userId)
+    if (user !== undefined) return user
+    this.#insertUser.run(userId)
+    return anonymous(userId)
+  }
+
+  /** As `ensure`, where nothing is to be known of the user. */
+  add(userId: number): void {
+    if (!this.exists(userId)) this.#insertUser.run(userId)
+  }
+
+  /** Whether they ever connected, wrote or were written to. */
+  exists(userId: number): boolean {
+    return this.#selectExists.get(userId) !== undefined
+  }
+}
