@@ -601,6 +601,7 @@ async function queryPlans(): Promise<{ sql: string; plan: string[] }[]> {
     messages.post({ senderId: 1 + (index % 7), receiverId: 10 + (index % 50), message: 'Hello' }),
   )
   await Promise.all([...sends, events.broadcast('test', null, {})])
+  events.tail()
   const beside = openBeside(database.path)
   beside.exec('ANALYZE')
   return queries.map((sql) => ({ sql, plan: queryPlan(beside, sql) }))

@@ -43,7 +43,7 @@ export async function lagSeconds(
   { state, daemon }: DaemonStatus,
 ): Promise<number> {
   if (state === 'running' && daemon !== undefined) return daemon.lagSeconds
-  return events.waitedSeconds(daemon?.lastEventId ?? 0)
+  return events.waitedSeconds(daemon?.position)
 }
 
 /** How far the times in the store are ahead of this machine's clock, in seconds; 0 when not. */

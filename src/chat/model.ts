@@ -112,6 +112,9 @@ export interface PendingEvent {
 /** An event as it stands in the table: `data` is null where no client could read what stands there. */
 export type QueuedEvent = Omit<PendingEvent, 'data'> & { data: string | null }
 
+/** Where a reader of the events stands. Means something to the engine that gave it alone. */
+export type Position = number | string
+
 /** A socket, as everybody but the daemon sees it. */
 export interface ConnectionRow {
   connectionId: number
@@ -137,8 +140,8 @@ export interface LeaseOwner {
 
 /** What a daemon reports of itself with each heartbeat. */
 export interface DaemonReport {
-  /** Every event up to this one has been handed on. */
-  lastEventId: number
+  /** Of its tail. */
+  position: Position
   /** Events that reached a socket, since the daemon started. */
   deliveredCount: number
   /** The longest that an event was seen to wait since the last heartbeat. */

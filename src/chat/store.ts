@@ -10,6 +10,7 @@ import type {
   Message,
   Page,
   Participants,
+  Position,
   Profile,
   QueuedEvent,
   ReadMark,
@@ -140,21 +141,41 @@ export interface Events {
    * @throws ChatError `invalid` or `too_large` beyond the limits of rules.ts
    */
   broadcast(event: string, userId: number | null, data: object): Promise<number>
-  /** Something that is not what it was once there may be more events. */
-  version(): string
-  /** Up to `limit` events that come after `eventId`, oldest first. */
-  after(eventId: number, limit: number): Promise<QueuedEvent[]>
-  /** How long the oldest of the events after `eventId` has waited, in whole seconds; 0 for none. */
-  waitedSeconds(eventId: number): Promise<number>
+  /** Reads from the oldest event on. */
+  tail(): EventTail
+  /**
+   * How long the oldest of the events after `position` (undefined: of all) has waited, in whole
+   * seconds; 0 for none.
+   */
+  waitedSeconds(position?: Position): Promise<number>
   /** How many events were ever queued. */
   queuedCount(): Promise<number>
-  /**
-   * Deletes events up to and including `eventId`, all but those in `kept`; resolves with whether
-   * there may be more to delete.
-   */
-  deleteThrough(eventId: number, kept?: ReadonlySet<number>): Promise<boolean>
   /** Deletes ephemeral events queued before `storedTime`. */
   deleteStale(storedTime: string): Promise<void>
+}
+
+/**
+ * Reads the events that this store's users are sent, forever, in an order in which no user's events
+ * are swapped. An event is read once, and counts as handed on when it is acknowledged: a crash in
+ * between repeats it rather than loses it.
+ */
+export interface EventTail {
+  /** Every event up to here is acknowledged. Means something to the engine alone. */
+  readonly position: Position
+  /**
+   * Up to `limit` events after those that were read, oldest first. Costs no query while nothing was
+   * committed since there was nothing more to read.
+   */
+  read(limit: number): Promise<QueuedEvent[]>
+  /** The event and those that were read before it are handed on. */
+  acknowledge(event: Pick<QueuedEvent, 'eventId'>): void
+  /** How long the oldest event that is not acknowledged has waited, in whole seconds; 0 for none. */
+  waitedSeconds(): Promise<number>
+  /**
+   * Deletes events that are acknowledged, all but those whose ids are in `kept`; resolves with
+   * whether there may be more to delete.
+   */
+  deleteRead(kept: ReadonlySet<number>): Promise<boolean>
 }
 
 /** Who is connected: the table that makes the daemon's knowledge everybody's. */

@@ -8,7 +8,7 @@ import type { Database, Statement } from './database.ts'
 /** A heartbeat this old is a dead daemon's, wherever it ran: six that should have come, did not. */
 export const HEARTBEAT_STALE_MS = 30_000
 
-const NO_REPORT: DaemonReport = { lastEventId: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0 }
+const NO_REPORT: DaemonReport = { position: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0 }
 
 /** The lease: the one row that says which daemon broadcasts this database's events. */
 export class SqliteDaemons implements Daemons {
@@ -27,7 +27,7 @@ export class SqliteDaemons implements Daemons {
     this.#select = database.prepare(`
       SELECT daemon_id AS daemonId, hostname, pid, process_started_at AS processStartedAt, address,
         started_at AS startedAt, heartbeat_at AS heartbeatAt, polled_at AS polledAt,
-        last_event_id AS lastEventId, delivered_count AS deliveredCount,
+        last_event_id AS position, delivered_count AS deliveredCount,
         lag_seconds AS lagSeconds, poll_ms AS pollMs
       FROM daemons
     `)
@@ -47,7 +47,7 @@ export class SqliteDaemons implements Daemons {
     this.#delete = database.prepare('DELETE FROM daemons WHERE daemon_id = ?')
     this.#heartbeat = database.prepare(`
       UPDATE daemons
-      SET heartbeat_at = @now, polled_at = @polledAt, last_event_id = @lastEventId,
+      SET heartbeat_at = @now, polled_at = @polledAt, last_event_id = @position,
         delivered_count = @deliveredCount, lag_seconds = @lagSeconds, poll_ms = @pollMs
       WHERE daemon_id = @daemonId
     `)

@@ -6,6 +6,7 @@ import type { Refusals } from '../auth/operator.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/model.ts'
 import { DISCONNECT_EVENT } from '../chat/rules.ts'
+import type { EventTail } from '../chat/store.ts'
 import type { Presence as Audience } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import type { Chore } from '../housekeeping.ts'
@@ -95,6 +96,7 @@ export class Daemon {
   readonly #sessionChecks: SessionChecks
   readonly #roster: Roster
   readonly #presence: Presence
+  readonly #tail: EventTail
   readonly #poller: Poller
   readonly #door: Door
   readonly #timers: NodeJS.Timeout[] = []
@@ -119,7 +121,9 @@ export class Daemon {
     this.#presence = new Presence({ hub, chat, log, audience, offlineDelayMs, recorded, onOffline })
     const deliver = (event: PendingEvent) => this.#deliver(event)
     const onPolled = (seconds: number) => this.#pollerOnPolled(seconds)
-    this.#poller = new Poller({ events: chat.events, deliver, log, intervalMs, doorbell, onPolled })
+    const tail = chat.events.tail()
+    this.#tail = tail
+    this.#poller = new Poller({ tail, deliver, log, intervalMs, doorbell, onPolled })
     const onVisitor = (visitor: Visitor) => this.#doorOnVisitor(visitor)
     const onPlainHttp = createPlainHttp({
       metrics: parts.metrics.registry,
@@ -216,7 +220,7 @@ export class Daemon {
 
   /** Stored times are whole seconds; but what waits has come since the last good poll. */
   async #lagSeconds(): Promise<number> {
-    const seconds = await this.#parts.chat.events.waitedSeconds(this.#poller.cursor)
+    const seconds = await this.#tail.waitedSeconds()
     return Math.min(seconds, Math.floor(this.#poller.pollAgeMs / 1000))
   }
 
@@ -251,10 +255,11 @@ export class Daemon {
 
   /** Resolves with whether the lease is still this daemon's. */
   async #writePulse(daemonId: number): Promise<boolean> {
-    const { cursor: lastEventId, pollAgeMs } = this.#poller
+    const { pollAgeMs } = this.#poller
+    const { position } = this.#tail
     const polledAt = new Date(this.#parts.chat.clock.now().getTime() - pollAgeMs)
     const { deliveredCount } = this.#parts.metrics
-    const pulse = { ...this.#worst, lastEventId, deliveredCount }
+    const pulse = { ...this.#worst, position, deliveredCount }
     this.#worst = { lagSeconds: 0, pollMs: 0 }
     return this.#parts.chat.daemons.heartbeat(daemonId, polledAt, pulse)
   }
@@ -286,10 +291,7 @@ export class Daemon {
 
   /** Deliver first, delete after: a crash in between repeats an event rather than loses it. */
   async #deleteDelivered(): Promise<void> {
-    const { cursor } = this.#poller
-    const { held } = this.#backlog
-    const { events } = this.#parts.chat
-    while (await events.deleteThrough(cursor, held)) await new Promise(setImmediate)
+    while (await this.#tail.deleteRead(this.#backlog.held)) await new Promise(setImmediate)
   }
 
   #doorOnVisitor(visitor: Visitor): Close | undefined {

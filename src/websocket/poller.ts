@@ -1,5 +1,5 @@
 import type { PendingEvent, QueuedEvent } from '../chat/model.ts'
-import type { Events } from '../chat/store.ts'
+import type { EventTail } from '../chat/store.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 
@@ -17,8 +17,8 @@ export interface Doorbell {
 }
 
 export interface PollerOptions {
-  events: Events
-  /** Called for each event, in the order of their ids. What it throws is logged and passed over. */
+  tail: EventTail
+  /** Called for each event, in their order. What it throws is logged and passed over. */
   deliver: (event: PendingEvent) => void
   log: Log
   intervalMs: number
@@ -37,9 +37,6 @@ export interface PollerOptions {
 export class Poller {
   readonly #options: PollerOptions
   readonly #outage: Outage
-  #cursor = 0
-  /** Of the database, when there was nothing after the cursor. */
-  #emptyVersion: string | undefined
   #timer: NodeJS.Timeout | undefined
   /** When the next tick is due, by performance.now(). */
   #dueAt = 0
@@ -55,11 +52,6 @@ export class Poller {
   constructor(options: PollerOptions) {
     this.#options = options
     this.#outage = new Outage(options.log, 'Polling failed; trying again', 'Polling works again')
-  }
-
-  /** The newest event that was handed on; everything up to it may be deleted. */
-  get cursor(): number {
-    return this.#cursor
   }
 
   /** Since the last good poll. */
@@ -109,20 +101,17 @@ export class Poller {
 
   /** Returns whether there may be more. */
   async #pollOnce(): Promise<boolean> {
-    // Asked before the query: what is committed in between has another version.
-    const version = this.#options.events.version()
-    if (version === this.#emptyVersion) return false
-    const events = await this.#options.events.after(this.#cursor, BATCH_EVENTS_MAX)
+    const { tail } = this.#options
+    const events = await tail.read(BATCH_EVENTS_MAX)
     let dataLength = 0
     for (const event of events) {
       this.#deliver(event)
-      this.#cursor = event.eventId
+      tail.acknowledge(event)
       dataLength += event.data?.length ?? 0
       if (dataLength < DATA_IN_ONE_GO) continue
       dataLength = 0
       await new Promise(setImmediate)
     }
-    this.#emptyVersion = events.length < BATCH_EVENTS_MAX ? version : undefined
     return events.length === BATCH_EVENTS_MAX && this.#isRunning
   }
 

@@ -11,7 +11,7 @@ async function setUp(options: { backlogMs: number }) {
   const deleteDelivered = daemon.chores().find(({ name }) => name === 'Deleting delivered events')
   const pendingAfterDeleting = async () => {
     await deleteDelivered?.run()
-    return (await chat.events.after(0, 1_000)).map(({ event }) => event)
+    return (await chat.events.tail().read(1_000)).map(({ event }) => event)
   }
   return { daemon, chat, start, pendingAfterDeleting }
 }
@@ -66,7 +66,7 @@ test('a daemon that was stopped leaves the rest to its successor', async () => {
   await daemon.stop()
 
   expect((await ada.whenClosed()).code).toBe(1001)
-  expect((await chat.events.after(0, 10)).map(({ event }) => event)).toEqual(['untold'])
+  expect((await chat.events.tail().read(10)).map(({ event }) => event)).toEqual(['untold'])
   expect(await chat.daemons.find('anywhere')).toBeUndefined()
   await expect(fetch(url.replace('ws:', 'http:'))).rejects.toThrow()
 })

@@ -16,6 +16,7 @@ async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {})
   const path = join(temporaryFolder(), 'chat.db')
   const database = await openDatabase(path, { durable: false })
   const events = new SqliteEvents(database, new Clock())
+  const tail = events.tail()
   const writer = new Sqlite(path)
   const delivered: PendingEvent[] = []
   const lines: string[] = []
@@ -23,7 +24,7 @@ async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {})
   const log = createLog('text', (line) => void lines.push(line))
   const state = { deliver: (event: PendingEvent) => void delivered.push(event) }
   const poller = new Poller({
-    events,
+    tail,
     deliver: (event) => state.deliver(event),
     log,
     intervalMs: options.intervalMs ?? 5,
@@ -39,11 +40,11 @@ async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {})
     'INSERT INTO pending_events (event, user_id, data) VALUES (?, NULL, ?)',
   )
   const insert = (event: string) => statement.run(event, '{}')
-  return { poller, events, writer, insert, delivered, lines, state, polledAt }
+  return { poller, tail, writer, insert, delivered, lines, state, polledAt }
 }
 
 test('events are handed on in order, far beyond one batch, each once', async () => {
-  const { poller, writer, insert, delivered } = await setUp()
+  const { poller, tail, writer, insert, delivered } = await setUp()
   writer.transaction(() => {
     for (let count = 0; count < 1_234; count += 1) insert(`event ${count}`)
   })()
@@ -52,7 +53,7 @@ test('events are handed on in order, far beyond one batch, each once', async () 
   await waitFor(() => delivered.length === 1_235, 'all events')
   const ids = delivered.map((event) => event.eventId)
   expect(ids).toEqual(Array.from({ length: 1_235 }, (_, index) => index + 1))
-  expect(poller.cursor).toBe(1_235)
+  expect(tail.position).toBe(1_235)
 })
 
 test('a full batch is followed by another poll at once, a batch less one is the end', async () => {
@@ -99,13 +100,13 @@ test('an event that cannot be delivered is logged and passed over', async () => 
 })
 
 test('polling survives errors, says so once, and says when it works again', async () => {
-  const { poller, events, writer, insert, delivered, lines } = await setUp()
+  const { poller, tail, writer, insert, delivered, lines } = await setUp()
   await poller.start()
   let polls = 0
-  const after = events.after.bind(events)
-  events.after = (...limits) => {
+  const read = tail.read.bind(tail)
+  tail.read = (limit) => {
     polls += 1
-    return after(...limits)
+    return read(limit)
   }
   writer.exec('ALTER TABLE pending_events RENAME TO elsewhere')
   await waitFor(() => lines.length > 0, 'an error to be logged')
@@ -145,7 +146,7 @@ test('without the wake-up the tick does it alone', async () => {
 })
 
 test('stop in the middle of a backlog waits for the batch under way and leaves the rest', async () => {
-  const { poller, writer, insert, delivered, events, state } = await setUp()
+  const { poller, tail, writer, insert, delivered, state } = await setUp()
   writer.transaction(() => {
     for (let count = 0; count < 1_200; count += 1) insert('e')
   })()
@@ -159,16 +160,16 @@ test('stop in the middle of a backlog waits for the batch under way and leaves t
   await Promise.all(stopping)
   expect(stopping).toHaveLength(1)
   expect(delivered).toHaveLength(500)
-  expect(poller.cursor).toBe(500)
-  expect(await events.after(poller.cursor, 1_000)).toHaveLength(700)
+  expect(tail.position).toBe(500)
+  expect(await tail.read(1_000)).toHaveLength(700)
 })
 
 test('after stop nothing is handed on', async () => {
-  const { poller, insert, delivered, events } = await setUp({ isWatched: true })
+  const { poller, tail, insert, delivered } = await setUp({ isWatched: true })
   await poller.start()
   await poller.stop()
   await poller.stop()
   insert('too late')
-  expect(await events.after(0, 10)).toHaveLength(1)
+  expect(await tail.read(10)).toHaveLength(1)
   expect(delivered).toEqual([])
 })

@@ -22,7 +22,7 @@ export function listensElsewhere({ daemon }: DaemonStatus, port: number): boolea
 }
 
 export async function checkEvents(chat: Chat, watched: DaemonStatus): Promise<Finding> {
-  const seconds = await chat.events.waitedSeconds(watched.daemon?.lastEventId ?? 0)
+  const seconds = await chat.events.waitedSeconds(watched.daemon?.position)
   return judgeEvents(seconds, watched.state)
 }
 

@@ -1,0 +1,82 @@
+import type { QueuedEvent } from '../chat/model.ts'
+import type { Events, EventTail } from '../chat/store.ts'
+import type { Database, Statement } from './database.ts'
+
+/** Characters of JSON in a row: what schema.sql allows. */
+const DATA_LENGTH_MAX = 1_048_576
+/** Rows that one statement deletes: the daemon's sockets wait while it runs. */
+const DELETED_ROWS_MAX = 2_000
+
+/** What a tail asks of the events as a whole. */
+interface Source extends Pick<Events, 'waitedSeconds'> {
+  /** Something that is not what it was once there may be more events. */
+  version(): string
+}
+
+/**
+ * Positions are event ids: SQLite gives them out in the order of commits, since only one transaction
+ * writes at a time.
+ */
+export class SqliteEventTail implements EventTail {
+  readonly #database: Database
+  readonly #events: Source
+  readonly #selectAfter: Statement<[eventId: number, limit: number], QueuedEvent>
+  readonly #deleteThrough: Statement<[eventId: number, kept: string, limit: number]>
+  #readThrough = 0
+  #acknowledgedThrough = 0
+  /** Of the events, when there was nothing more to read. */
+  #emptyVersion: string | undefined
+
+  constructor(database: Database, events: Source) {
+    this.#database = database
+    this.#events = events
+    // The table refuses what is no JSON, but a program that writes to the file may switch that off.
+    this.#selectAfter = database.prepare(`
+      SELECT event_id AS eventId, event, user_id AS userId,
+        iif(length(data) <= ${DATA_LENGTH_MAX} AND json_valid(data), data, NULL) AS data
+      FROM pending_events
+      WHERE event_id > ?
+      ORDER BY event_id
+      LIMIT ?
+    `)
+    this.#deleteThrough = database.prepare(`
+      DELETE FROM pending_events
+      WHERE event_id IN (
+        SELECT event_id
+        FROM pending_events
+        WHERE event_id <= ? AND event_id NOT IN (SELECT value FROM json_each(?))
+        ORDER BY event_id
+        LIMIT ?
+      )
+    `)
+  }
+
+  get position(): number {
+    return this.#acknowledgedThrough
+  }
+
+  async read(limit: number): Promise<QueuedEvent[]> {
+    // Asked before the query: what is committed in between has another version.
+    const version = this.#events.version()
+    if (version === this.#emptyVersion) return []
+    const events = this.#selectAfter.all(this.#readThrough, limit)
+    this.#emptyVersion = events.length < limit ? version : undefined
+    this.#readThrough = events.at(-1)?.eventId ?? this.#readThrough
+    return events
+  }
+
+  acknowledge({ eventId }: Pick<QueuedEvent, 'eventId'>): void {
+    this.#acknowledgedThrough = eventId
+  }
+
+  waitedSeconds(): Promise<number> {
+    return this.#events.waitedSeconds(this.#acknowledgedThrough)
+  }
+
+  async deleteRead(kept: ReadonlySet<number>): Promise<boolean> {
+    if (this.#selectAfter.get(0, 1) === undefined) return false
+    const parameters = [this.position, JSON.stringify([...kept]), DELETED_ROWS_MAX] as const
+    const { changes } = await this.#database.write(() => this.#deleteThrough.run(...parameters))
+    return changes === DELETED_ROWS_MAX
+  }
+}
