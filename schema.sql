@@ -92,7 +92,10 @@ CREATE TABLE pending_events (
   user_id    INTEGER CHECK (user_id > 0),  -- who is to get it, on every socket; NULL = everyone connected
   data       TEXT NOT NULL                 -- the exact JSON of the frame's "data"; sent as it stands
              CHECK (length(data) <= 1048576 AND json_valid(data)),
-  created_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+  created_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  -- Filled in by the chat itself; leave them out of an INSERT of your own:
+  message_id      INTEGER,  -- the message that a chat:message brings: a socket is not sent it twice
+  subject_user_id INTEGER   -- who an event for everyone is about: neither they nor whom a block hides get it
 ) STRICT;
 
 -- Who does not want to hear from whom.
@@ -130,12 +133,11 @@ CREATE TABLE daemons (
 -- takes to reload. Written by the daemon, so that the API can answer is_online; the successor of a
 -- daemon that crashed clears what it left.
 CREATE TABLE connections (
-  connection_id  INTEGER PRIMARY KEY AUTOINCREMENT,
-  daemon_id      INTEGER NOT NULL REFERENCES daemons ON DELETE CASCADE,
-  user_id        INTEGER NOT NULL REFERENCES users,
-  address        TEXT NOT NULL,  -- the client's
-  connected_at   TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
-  buffered_bytes INTEGER NOT NULL DEFAULT 0  -- what the client had not taken yet at the last heartbeat
+  connection_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  daemon_id     INTEGER NOT NULL REFERENCES daemons ON DELETE CASCADE,
+  user_id       INTEGER NOT NULL REFERENCES users,
+  address       TEXT NOT NULL,  -- the client's
+  connected_at  TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
 ) STRICT;
 
 -- "Is this user online?"

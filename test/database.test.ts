@@ -362,18 +362,6 @@ function limitPages(database: Database, more: number): void {
   database.prepare<[]>(`PRAGMA max_page_count = ${pageCount + more}`).get()
 }
 
-test('what is read together is of one moment, whatever others commit meanwhile', async () => {
-  const database = await open()
-  const beside = openBeside(database.path)
-  const read = database.read(() => {
-    const before = userIds(database)
-    beside.exec('INSERT INTO users (user_id) VALUES (7)')
-    return { before, after: userIds(database) }
-  })
-  expect(read).toEqual({ before: [], after: [] })
-  expect(userIds(database)).toEqual([7])
-})
-
 test('closing commits what is queued first, and may be done twice', async () => {
   const path = join(temporaryFolder(), 'chat.db')
   const database = await openDatabase(path, { durable: true })

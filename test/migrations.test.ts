@@ -10,7 +10,7 @@ import { runProgram, startApi, startDaemon, temporaryFolder } from './support/pr
 import { waitFor } from './support/wait.ts'
 
 /** The tables as programs of older versions made them. */
-const OLD_VERSIONS = [1, 2]
+const OLD_VERSIONS = [1, 2, 3]
 const ROWS = `
   INSERT INTO users (user_id) VALUES (1), (2);
   INSERT INTO conversations (lower_user_id, higher_user_id) VALUES (1, 2);
@@ -47,8 +47,9 @@ function contentOf(path: string) {
       version: sqlite.pragma('user_version', { simple: true }),
       schema: (made as { sql: string | null }[]).map((row) => ({
         ...row,
-        // Comments may be put in other words without a new version.
-        sql: row.sql?.replace(/--.*/g, '').replace(/\s+/g, ' '),
+        // Comments may be put in other words without a new version; a column that was added stands
+        // on a line of its own making.
+        sql: row.sql?.replace(/--.*/g, '').replace(/\s*([\s(),])\s*/g, '$1'),
       })),
       messages: sqlite.prepare('SELECT * FROM messages ORDER BY message_id').all(),
     }
@@ -72,6 +73,28 @@ test.for(OLD_VERSIONS)('a file of version %i becomes what a new one is', async (
   expect(before.schema).not.toEqual(after.schema)
   expect(after).toEqual({ ...contentOf(fresh), messages: before.messages })
   expect(migrations).toEqual([[version, SCHEMA_VERSION]])
+})
+
+test('queued messages are known by their ids, and an event that no client could read stops nothing', async () => {
+  const { path } = oldFolder(3)
+  const sqlite = new Sqlite(path)
+  sqlite.pragma('ignore_check_constraints = ON')
+  sqlite.exec(`
+    INSERT INTO pending_events (event, user_id, data)
+    VALUES ('chat:message', 2, '{"message_id":2}'), ('chat:message', 2, '{"message_id":"two"}'),
+      ('shop:sale', NULL, '{"message_id":2}'), ('shop:sale', NULL, '{broken')
+  `)
+  sqlite.close()
+
+  const database = await openDatabase(path, { durable: true, onMigrated: () => {} })
+  onTestFinished(() => database.close())
+
+  const select = 'SELECT event, message_id FROM pending_events ORDER BY event_id'
+  expect(database.prepare<[]>(select).raw().all()).toEqual([
+    ['chat:message', 2],
+    ['chat:message', null],
+    ['shop:sale', null],
+  ])
 })
 
 test('there is a migration from every version to the next, and a file of each is tried', () => {

@@ -107,6 +107,13 @@ export interface PendingEvent {
   userId: number | null
   /** The exact JSON of the frame's `data`. */
   data: string
+  /** The message that a chat:message brings; null for all else, and where the chat did not make it. */
+  messageId: number | null
+  /**
+   * Who an event for everybody is about: neither they get it nor whom a block hides from them. Null
+   * where all do.
+   */
+  subjectUserId: number | null
 }
 
 /** An event as it stands in the table: `data` is null where no client could read what stands there. */
@@ -124,8 +131,26 @@ export interface ConnectionRow {
   /** The client's address. */
   address: string
   connectedAt: string
-  /** Bytes that the peer had not taken at the last heartbeat. */
-  bufferedBytes: number
+}
+
+/** A socket that has opened. */
+export interface NewConnection {
+  daemonId: number
+  userId: number
+  /** The client's address. */
+  address: string
+  /** The parts of the user's profile that are known. */
+  profile: Partial<Profile>
+  /** Whether others are to get the user's chat:user_status. */
+  announce: boolean
+}
+
+/** A socket that has closed. */
+export interface ClosedConnection {
+  connectionId: number
+  userId: number
+  seenAt: Date
+  announce: boolean
 }
 
 /** The process that owns, or wants, the lease. */

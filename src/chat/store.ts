@@ -1,6 +1,7 @@
 import type {
   BlockState,
   Candidates,
+  ClosedConnection,
   ConnectionRow,
   Conversation,
   Daemon,
@@ -8,6 +9,7 @@ import type {
   Draft,
   LeaseOwner,
   Message,
+  NewConnection,
   Page,
   Participants,
   Position,
@@ -122,14 +124,14 @@ export interface Messages {
    */
   countSince(userId: number, messageId: number, limit: number): Promise<number>
   /**
-   * Recovery: the first messages that came for the user after `messageId`, in order. What is not
-   * among them and not after them will never be committed with an id up to theirs.
+   * Recovery: the first messages that came for the user after `messageId`, in order. None with an id
+   * up to theirs is committed later.
    */
   since(
     userId: number,
     messageId: number,
     limit: number,
-  ): Promise<{ messages: Message[]; hasMore: boolean; lastEventId: number }>
+  ): Promise<{ messages: Message[]; hasMore: boolean }>
 }
 
 /** The queue between what happens and the daemon that delivers it: the pending_events table. */
@@ -141,6 +143,11 @@ export interface Events {
    * @throws ChatError `invalid` or `too_large` beyond the limits of rules.ts
    */
   broadcast(event: string, userId: number | null, data: object): Promise<number>
+  /**
+   * Queues a chat:typing for the receiver, if they are connected and no block stands between the two;
+   * else does nothing, at the cost of a read.
+   */
+  typing(senderId: number, receiverId: number, isTyping: boolean): Promise<void>
   /** Reads from the oldest event on. */
   tail(): EventTail
   /**
@@ -180,13 +187,23 @@ export interface EventTail {
 
 /** Who is connected: the table that makes the daemon's knowledge everybody's. */
 export interface Connections {
+  /**
+   * Keeps the parts of the profile that are given, as far as they can be shown, and records the
+   * socket. `announce`: if it is the user's first, queues chat:user_status online for everybody.
+   *
+   * @returns the connection_id to pass to `disconnect`
+   */
+  connect(connection: NewConnection): Promise<number>
+  /**
+   * Removes a socket. If it was the user's last, they were last seen at `seenAt`, and `announce`
+   * queues chat:user_status offline for everybody. Idempotent.
+   */
+  disconnect(connection: ClosedConnection): Promise<void>
   /** Records a socket of a user who has a row in `users`; resolves with its connection_id. */
   add(daemonId: number, userId: number, address: string): Promise<number>
   remove(connectionId: number): Promise<void>
   /** Removes the last socket of a user, who was there until `seenAt`. */
   removeLast(connectionId: number, userId: number, seenAt: Date): Promise<void>
-  /** Records how much sockets owe their readers. */
-  setBuffered(rows: { connectionId: number; bufferedBytes: number }[]): Promise<void>
   /** Every socket, the oldest first. */
   list(): Promise<ConnectionRow[]>
   /** How many sockets, of how many users. */

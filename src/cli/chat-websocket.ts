@@ -158,7 +158,7 @@ async function listConnections(flags: Flags): Promise<void> {
   const rows = await withChat(configFrom(flags), (chat) => chat.connections.list())
   if (flags.json) return printJson(rows.map(connectionJson))
   const cells = rows.map((row) => Object.values(connectionJson(row)).map(String))
-  printTable([['USER', 'USERNAME', 'NAME', 'SINCE (UTC)', 'ADDRESS', 'QUEUE (BYTES)'], ...cells])
+  printTable([['USER', 'USERNAME', 'NAME', 'SINCE (UTC)', 'ADDRESS'], ...cells])
 }
 
 function connectionJson(row: ConnectionRow): Record<string, string | number> {
@@ -168,7 +168,6 @@ function connectionJson(row: ConnectionRow): Record<string, string | number> {
     name: row.name,
     connected_at: row.connectedAt,
     address: row.address,
-    queue_bytes: row.bufferedBytes,
   }
 }
 

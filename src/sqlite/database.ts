@@ -89,11 +89,6 @@ export class Database {
     return this.#retriedCount
   }
 
-  /** Runs `run` on one snapshot of the database. It must not await, and must not write. */
-  read<Result>(run: () => Result): Result {
-    return this.#sqlite.transaction(run).deferred()
-  }
-
   /** Lets SQLite refresh the statistics that its query planner works from, where they are stale. */
   optimize(): void {
     this.#sqlite.pragma('optimize')

@@ -32,7 +32,8 @@ export class SqliteEventTail implements EventTail {
     this.#events = events
     // The table refuses what is no JSON, but a program that writes to the file may switch that off.
     this.#selectAfter = database.prepare(`
-      SELECT event_id AS eventId, event, user_id AS userId,
+      SELECT event_id AS eventId, event, user_id AS userId, message_id AS messageId,
+        subject_user_id AS subjectUserId,
         iif(length(data) <= ${DATA_LENGTH_MAX} AND json_valid(data), data, NULL) AS data
       FROM pending_events
       WHERE event_id > ?

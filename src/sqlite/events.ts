@@ -2,25 +2,48 @@ import type { Clock } from '../chat/clock.ts'
 import type { Position } from '../chat/model.ts'
 import { assertBroadcast, EPHEMERAL_EVENTS } from '../chat/rules.ts'
 import type { Events } from '../chat/store.ts'
+import type { Wire } from '../chat/wire.ts'
 import type { Database, Statement } from './database.ts'
 import { SqliteEventTail } from './event-tail.ts'
 
+/** What an event tells of, as a row says it: see PendingEvent. */
+interface About {
+  messageId?: number
+  subjectUserId?: number
+}
+
 export class SqliteEvents implements Events {
   readonly #database: Database
+  readonly #wire: Wire
   readonly #clock: Clock
-  readonly #insert: Statement<[string, number | null, string]>
+  readonly #insert: Statement<(string | number | null)[]>
+  readonly #selectMayType: Statement<{ senderId: number; receiverId: number }, 1>
   readonly #deleteStale: Statement<[string, string]>
   readonly #lastId: Statement<[], number>
   readonly #queuedAt: Statement<[number], string>
   /** By this process; what it writes besides brings no events. */
   #appendedCount = 0
 
-  constructor(database: Database, clock: Clock) {
+  constructor(database: Database, wire: Wire, clock: Clock) {
     this.#database = database
+    this.#wire = wire
     this.#clock = clock
     this.#insert = database.prepare(`
-      INSERT INTO pending_events (event, user_id, data) VALUES (?, ?, ?)
+      INSERT INTO pending_events (event, user_id, data, message_id, subject_user_id)
+      VALUES (?, ?, ?, ?, ?)
     `)
+    this.#selectMayType = database
+      .prepare<{ senderId: number; receiverId: number }, 1>(`
+        SELECT 1
+        WHERE EXISTS (SELECT 1 FROM connections WHERE user_id = @receiverId)
+          AND NOT EXISTS (
+            SELECT 1 FROM user_blocks WHERE user_id = @senderId AND blocked_user_id = @receiverId
+          )
+          AND NOT EXISTS (
+            SELECT 1 FROM user_blocks WHERE user_id = @receiverId AND blocked_user_id = @senderId
+          )
+      `)
+      .pluck()
     this.#deleteStale = database.prepare(`
       DELETE FROM pending_events
       WHERE created_at < ? AND event IN (SELECT value FROM json_each(?))
@@ -36,14 +59,25 @@ export class SqliteEvents implements Events {
   }
 
   /** The event is committed with what it tells of, or not at all; returns its event_id. */
-  append(event: string, userId: number | null, data: object): number {
+  append(event: string, userId: number | null, data: object, about: About = {}): number {
     this.#appendedCount += 1
-    return Number(this.#insert.run(event, userId, JSON.stringify(data)).lastInsertRowid)
+    const { messageId = null, subjectUserId = null } = about
+    const json = JSON.stringify(data)
+    return Number(this.#insert.run(event, userId, json, messageId, subjectUserId).lastInsertRowid)
   }
 
   async broadcast(event: string, userId: number | null, data: object): Promise<number> {
     assertBroadcast(event, data)
     return this.#database.write(() => this.append(event, userId, data))
+  }
+
+  async typing(senderId: number, receiverId: number, isTyping: boolean): Promise<void> {
+    const mayType = () => this.#selectMayType.get({ senderId, receiverId }) === 1
+    if (!mayType()) return
+    await this.#database.write(() => {
+      if (!mayType()) return
+      this.append('chat:typing', receiverId, this.#wire.typing(senderId, isTyping))
+    })
   }
 
   version(): string {
@@ -55,11 +89,6 @@ export class SqliteEvents implements Events {
   }
 
   async queuedCount(): Promise<number> {
-    return this.lastId()
-  }
-
-  /** The id of the newest event ever queued; 0 when there was none. */
-  lastId(): number {
     return this.#lastId.get() ?? 0
   }
 

@@ -30,7 +30,7 @@ export class SqliteMessages implements Messages {
   constructor(parts: MessagesParts) {
     this.#parts = parts
     this.#receipts = new Receipts(parts)
-    this.#recovery = new Recovery(parts.database, parts.events, parts.echoesToSender)
+    this.#recovery = new Recovery(parts.database, parts.echoesToSender)
     const { database } = parts
     this.#insert = database.prepare(`
       INSERT INTO messages (conversation_id, sender_id, receiver_id, message_type, message,
@@ -112,7 +112,7 @@ export class SqliteMessages implements Messages {
     userId: number,
     messageId: number,
     limit: number,
-  ): Promise<{ messages: Message[]; hasMore: boolean; lastEventId: number }> {
+  ): Promise<{ messages: Message[]; hasMore: boolean }> {
     return this.#recovery.messages(userId, messageId, limit)
   }
 
@@ -145,11 +145,12 @@ export class SqliteMessages implements Messages {
       readAt: null,
       createdAt: clock.stored(),
     }
-    message.messageId = this.#store(message)
+    const messageId = this.#store(message)
+    message.messageId = messageId
     conversations.recordMessage(message)
     const event = wire.message(message)
-    events.append('chat:message', receiverId, event)
-    if (this.#parts.echoesToSender) events.append('chat:message', senderId, event)
+    events.append('chat:message', receiverId, event, { messageId })
+    if (this.#parts.echoesToSender) events.append('chat:message', senderId, event, { messageId })
     return message
   }
 

@@ -1,7 +1,6 @@
 import type { Message } from '../chat/model.ts'
 import { limits } from '../limits.ts'
 import type { Database, Statement } from './database.ts'
-import type { SqliteEvents } from './events.ts'
 import { type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
 
 /**
@@ -9,16 +8,12 @@ import { type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.t
  * once they are delivered, messages are for good.
  */
 export class Recovery {
-  readonly #database: Database
-  readonly #events: SqliteEvents
   readonly #countChanged: Statement<SinceParameters, number>
   readonly #count: Statement<SinceParameters, number>
   readonly #select: Statement<SinceParameters & { viewerId: number }, MessageRow>
 
   /** @param withOwn whether what the user sent from another device counts too (CHAT_ECHO_TO_SENDER) */
-  constructor(database: Database, events: SqliteEvents, withOwn: boolean) {
-    this.#database = database
-    this.#events = events
+  constructor(database: Database, withOwn: boolean) {
     const since = messagesSince(withOwn ? 'IN (@userId, changed.other_user_id)' : '= @userId')
     this.#countChanged = database
       .prepare<SinceParameters, number>(`
@@ -54,12 +49,9 @@ export class Recovery {
     userId: number,
     messageId: number,
     limit: number,
-  ): { messages: Message[]; hasMore: boolean; lastEventId: number } {
-    return this.#database.read(() => {
-      const rows = this.#select.all({ viewerId: userId, userId, messageId, limit: limit + 1 })
-      const messages = rows.slice(0, limit).map(messageFromRow)
-      return { messages, hasMore: rows.length > limit, lastEventId: this.#events.lastId() }
-    })
+  ): { messages: Message[]; hasMore: boolean } {
+    const rows = this.#select.all({ viewerId: userId, userId, messageId, limit: limit + 1 })
+    return { messages: rows.slice(0, limit).map(messageFromRow), hasMore: rows.length > limit }
   }
 }
 

@@ -33,7 +33,7 @@ export class SqliteStore implements Chat {
     const users = new SqliteUsers(database)
     const blocks = new SqliteBlocks(database, users, clock)
     const conversations = new SqliteConversations(database)
-    const events = new SqliteEvents(database, clock)
+    const events = new SqliteEvents(database, wire, clock)
     const { messageLengthMax, echoesToSender } = options
     const parts = { database, users, blocks, conversations, events, wire, clock }
     this.#database = database
@@ -44,7 +44,7 @@ export class SqliteStore implements Chat {
     this.conversations = conversations
     this.events = events
     this.messages = new SqliteMessages({ ...parts, messageLengthMax, echoesToSender })
-    this.connections = new SqliteConnections(database, clock)
+    this.connections = new SqliteConnections(parts)
     this.daemons = new SqliteDaemons(database, clock)
   }
 

@@ -47,9 +47,16 @@ export class SqliteUsers implements Users {
   /** Writes only when something is new: most connects change nothing. */
   async saveProfile(userId: number, profile: Partial<Profile>): Promise<void> {
     const stored = this.#selectUser.get(userId)
+    if (stored !== undefined && isSameProfile(stored, { ...stored, ...presentable(profile) }))
+      return
+    await this.#database.write(() => this.save(userId, profile))
+  }
+
+  /** Keeps what is new in the profile, of a user who has a row or not. */
+  save(userId: number, profile: Partial<Profile>): void {
+    const stored = this.#selectUser.get(userId)
     const user = { ...(stored ?? anonymous(userId)), ...presentable(profile) }
-    if (stored !== undefined && isSameProfile(stored, user)) return
-    await this.#database.write(() => this.#updateProfile.run(user))
+    if (stored === undefined || !isSameProfile(stored, user)) this.#updateProfile.run(user)
   }
 
   /** The user's row, new or not. */

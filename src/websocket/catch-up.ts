@@ -21,8 +21,8 @@ export interface CatchUpContext {
 
 /**
  * Says hello to a connection that has just come into the hub (call it in the same turn), tells it what it missed, and lets it go
- * live. Live events wait in the connection meanwhile, so that there is no gap; those of messages that
- * were read from the table here are passed over later, so that there is no duplicate.
+ * live. Live events wait in the connection meanwhile, so that there is no gap; those of messages up to
+ * the last that was read from the table here are passed over, so that there is no duplicate.
  *
  * @param lastMessageId the last message that the client has, if it says so
  */
@@ -38,8 +38,8 @@ export async function catchUp(
   connection.greet(eventFrame('chat:connected', JSON.stringify(hello)))
   const replayedThrough =
     isReplayed && lastMessageId !== undefined ? await replay(connection, lastMessageId, context) : 0
-  for (const { event, data } of backlog) {
-    const isTold = event === 'chat:message' && lastMessageId !== undefined
+  for (const { event, data, messageId } of backlog) {
+    const isTold = messageId !== null && lastMessageId !== undefined
     if (!isTold) await connection.sendPaced(eventFrame(event, data))
   }
   connection.goLive(replayedThrough)
@@ -63,7 +63,7 @@ async function canReplay(
   }
 }
 
-/** Tells all messages after `lastMessageId`; resolves with the event up to which that covers them. */
+/** Tells all messages after `lastMessageId`; resolves with the last of them, or with it. */
 async function replay(
   connection: Connection,
   lastMessageId: number,
@@ -77,6 +77,6 @@ async function replay(
       await connection.sendPaced(eventFrame('chat:message', data))
       after = message.messageId
     }
-    if (!page.hasMore || !connection.isOpen) return page.lastEventId
+    if (!page.hasMore || !connection.isOpen) return after
   }
 }

@@ -117,7 +117,7 @@ export class Connection {
   /**
    * Sends what waited, and from now on everything at once.
    *
-   * @param replayedThrough the event up to which this socket has been told all messages already
+   * @param replayedThrough the message up to which this socket has been told all already
    */
   goLive(replayedThrough = 0): void {
     const waiting = this.#waiting ?? []
@@ -193,9 +193,9 @@ export class Connection {
     this.#stream.end()
   }
 
-  #isRepeated({ eventId, event }: PendingEvent): boolean {
+  #isRepeated({ eventId, messageId }: PendingEvent): boolean {
     if (this.#skipped?.delete(eventId)) return true
-    return event === 'chat:message' && eventId <= this.#replayedThrough
+    return messageId !== null && messageId <= this.#replayedThrough
   }
 }
 

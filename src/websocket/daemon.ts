@@ -244,10 +244,7 @@ export class Daemon {
 
   async #beat(): Promise<void> {
     if (this.#daemonId === undefined) return
-    if (await this.#writePulse(this.#daemonId)) {
-      await this.#roster.recordBuffered()
-      return
-    }
+    if (await this.#writePulse(this.#daemonId)) return
     this.#parts.log.error('Another chat-websocket has taken over this database')
     this.#daemonId = undefined
     this.#options.onLost()

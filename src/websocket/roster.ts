@@ -4,13 +4,6 @@ import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 import type { Connection } from './connection.ts'
 
-interface Entry {
-  /** The row's id, once it is written; undefined when it could not be. */
-  connectionId: Promise<number | undefined>
-  /** As it stands in the row. */
-  bufferedBytes: number
-}
-
 /**
  * Keeps the connections table in step with the sockets, and with it who their users are. Sockets do
  * not wait for it: what cannot be written is logged, and the chat goes on.
@@ -18,7 +11,8 @@ interface Entry {
 export class Roster {
   readonly #users: Users
   readonly #connections: Connections
-  readonly #entries = new Map<Connection, Entry>()
+  /** The row's id, once it is written; undefined when it could not be. */
+  readonly #ids = new Map<Connection, Promise<number | undefined>>()
   readonly #writes = new Set<Promise<unknown>>()
   /** A locked database fails every connection that comes and goes. */
   readonly #outage: Outage
@@ -39,33 +33,20 @@ export class Roster {
     // Both in one turn, and so in one transaction, the user's row first.
     const saved = this.#saveProfile(userId, profile)
     const added = this.#connections.add(daemonId, userId, address)
-    this.#entries.set(connection, { connectionId: this.#write(added), bufferedBytes: 0 })
+    this.#ids.set(connection, this.#write(added))
     await saved
   }
 
   /** @param seenAt given for the last socket of a user: when it closed */
   async remove(connection: Connection, seenAt?: Date): Promise<void> {
-    const connectionId = await this.#entries.get(connection)?.connectionId
-    this.#entries.delete(connection)
+    const connectionId = await this.#ids.get(connection)
+    this.#ids.delete(connection)
     if (connectionId === undefined) return
     await this.#write(
       seenAt === undefined
         ? this.#connections.remove(connectionId)
         : this.#connections.removeLast(connectionId, connection.userId, seenAt),
     )
-  }
-
-  /** Writes down how much each socket owes its reader, where that has changed. */
-  async recordBuffered(): Promise<void> {
-    const rows: { connectionId: number; bufferedBytes: number }[] = []
-    for (const [connection, entry] of this.#entries) {
-      const { bufferedBytes } = connection
-      if (bufferedBytes === entry.bufferedBytes) continue
-      entry.bufferedBytes = bufferedBytes
-      const connectionId = await entry.connectionId
-      if (connectionId !== undefined) rows.push({ connectionId, bufferedBytes })
-    }
-    await this.#connections.setBuffered(rows)
   }
 
   /** Resolves when what is being written now is stored, or could not be. */

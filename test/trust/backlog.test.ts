@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { BACKLOG_CHARACTERS_MAX, Backlog } from '../../src/websocket/backlog.ts'
 
 function eventOf(eventId: number, characters: number, userId = 1) {
-  return { eventId, event: 'shop:news', userId, data: 'x'.repeat(characters) }
+  const data = 'x'.repeat(characters)
+  return { eventId, event: 'shop:news', userId, data, messageId: null, subjectUserId: null }
 }
 
 const kept = (backlog: Backlog) => backlog.for(1).map(({ eventId }) => eventId)

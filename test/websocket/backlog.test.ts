@@ -3,7 +3,7 @@ import type { PendingEvent } from '../../src/chat/model.ts'
 import { BACKLOG_EVENTS_MAX, Backlog } from '../../src/websocket/backlog.ts'
 
 function eventFor(userId: number | null, eventId: number, event = 'chat:message'): PendingEvent {
-  return { eventId, event, userId, data: '{}' }
+  return { eventId, event, userId, data: '{}', messageId: null, subjectUserId: null }
 }
 
 const idsFor = (backlog: Backlog, userId: number) =>

@@ -27,7 +27,12 @@ async function setUp(options: ClientOptions & { hub?: Hub; userId?: number } = {
 }
 
 function eventOf(eventId: number, event = `event ${eventId}`): PendingEvent {
-  return { eventId, event, userId: 1, data: '{}' }
+  return { eventId, event, userId: 1, data: '{}', messageId: null, subjectUserId: null }
+}
+
+/** Events are numbered otherwise than the messages that they bring. */
+function messageOf(messageId: number): PendingEvent {
+  return { ...eventOf(1_000 + messageId, 'chat:message'), messageId }
 }
 
 test('nothing is told before chat:connected, and what came meanwhile after it, in order', async () => {
@@ -46,14 +51,25 @@ test('nothing is told before chat:connected, and what came meanwhile after it, i
 test('messages that were replayed are not told again, waiting or late; other events are', async () => {
   const { hub, connection, told } = await setUp()
   connection.greet(HELLO)
-  hub.deliver(eventOf(1, 'chat:message'))
+  hub.deliver(messageOf(1))
   hub.deliver(eventOf(2, 'chat:read'))
   connection.goLive(3)
-  hub.deliver(eventOf(3, 'chat:message'))
-  hub.deliver(eventOf(4, 'chat:message'))
+  hub.deliver(messageOf(3))
+  hub.deliver(eventOf(4, 'live'))
+  hub.deliver(messageOf(4))
   hub.deliver(eventOf(5, 'the end'))
   await waitFor(() => told.includes('the end'), 'the end')
-  expect(told).toEqual(['chat:connected', 'chat:read', 'chat:message', 'the end'])
+  expect(told).toEqual(['chat:connected', 'chat:read', 'live', 'chat:message', 'the end'])
+})
+
+test('a chat:message of another program, which names no message, is never taken for a repetition', async () => {
+  const { hub, connection, told } = await setUp()
+  connection.greet(HELLO)
+  hub.deliver(eventOf(1, 'chat:message'))
+  connection.goLive(3)
+  hub.deliver(eventOf(2, 'the end'))
+  await waitFor(() => told.includes('the end'), 'the end')
+  expect(told).toEqual(['chat:connected', 'chat:message', 'the end'])
 })
 
 test('an event that a socket has caused itself is told to its user’s others only', async () => {

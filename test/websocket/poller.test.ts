@@ -1,23 +1,15 @@
-import { join } from 'node:path'
-import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { Clock } from '../../src/chat/clock.ts'
 import type { PendingEvent } from '../../src/chat/model.ts'
 import { createLog } from '../../src/log.ts'
-import { SqliteEvents } from '../../src/sqlite/events.ts'
-import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { WalWatcher } from '../../src/sqlite/wal-watcher.ts'
 import { Poller } from '../../src/websocket/poller.ts'
-import { temporaryFolder } from '../support/processes.ts'
+import { openChat } from '../support/open-chat.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** A poller over a real database, and another program that writes to it. */
 async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {}) {
-  const path = join(temporaryFolder(), 'chat.db')
-  const database = await openDatabase(path, { durable: false })
-  const events = new SqliteEvents(database, new Clock())
-  const tail = events.tail()
-  const writer = new Sqlite(path)
+  const { chat, database, beside: writer } = await openChat()
+  const tail = chat.events.tail()
   const delivered: PendingEvent[] = []
   const lines: string[] = []
   const polledAt: number[] = []
@@ -28,14 +20,10 @@ async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {})
     deliver: (event) => state.deliver(event),
     log,
     intervalMs: options.intervalMs ?? 5,
-    doorbell: options.isWatched ? new WalWatcher(path, log) : undefined,
+    doorbell: options.isWatched ? new WalWatcher(database.path, log) : undefined,
     onPolled: () => void polledAt.push(performance.now()),
   })
-  onTestFinished(async () => {
-    await poller.stop()
-    await database.close()
-    writer.close()
-  })
+  onTestFinished(() => poller.stop())
   const statement = writer.prepare(
     'INSERT INTO pending_events (event, user_id, data) VALUES (?, NULL, ?)',
   )
