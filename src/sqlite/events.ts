@@ -35,13 +35,15 @@ export class SqliteEvents implements Events {
     this.#selectMayType = database
       .prepare<{ senderId: number; receiverId: number }, 1>(`
         SELECT 1
-        WHERE EXISTS (SELECT 1 FROM connections WHERE user_id = @receiverId)
+        FROM connections
+        WHERE user_id = @receiverId
           AND NOT EXISTS (
             SELECT 1 FROM user_blocks WHERE user_id = @senderId AND blocked_user_id = @receiverId
           )
           AND NOT EXISTS (
             SELECT 1 FROM user_blocks WHERE user_id = @receiverId AND blocked_user_id = @senderId
           )
+        LIMIT 1
       `)
       .pluck()
     this.#deleteStale = database.prepare(`
