@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { connect, post, sendText, type TestSocket } from '../support/clients.ts'
-import { openChat } from '../support/open-chat.ts'
 import { call, conversationOf, historyOf, setBlock } from '../support/people.ts'
 import { startChat } from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
@@ -260,36 +259,6 @@ test.for([
 
   await setBlock(api.url, from, to, 0)
   expect(await isRead(api.url, 1, 2)).toEqual([true, true, true])
-})
-
-test('nor do a retried send or a replay of own messages show that a blocker has read', async () => {
-  let now = '2026-01-23 20:30:45'
-  const { chat } = await openChat({
-    echoesToSender: true,
-    now: () => new Date(`${now.replace(' ', 'T')}Z`),
-  })
-  const draft = (clientMessageId: string) =>
-    ({ senderId: 1, receiverId: 2, message: 'Hello', clientMessageId }) as const
-  for (const name of ['read before', 'read since']) await chat.messages.post(draft(name))
-  await chat.messages.markRead(2, { messageId: 1 })
-  now = '2026-01-23 20:30:46'
-  await chat.blocks.block(2, 1, false)
-  await chat.messages.markRead(2, { messageId: 2 })
-
-  const retried = async () => [
-    (await chat.messages.post(draft('read before'))).message.readAt,
-    (await chat.messages.post(draft('read since'))).message.readAt,
-  ]
-  const replayed = async (userId: number) =>
-    (await chat.messages.since(userId, 0, 10)).messages.map((message) => message.readAt)
-  const readBefore = '2026-01-23 20:30:45'
-  expect(await retried()).toEqual([readBefore, null])
-  expect(await replayed(1)).toEqual([readBefore, null])
-  expect(await replayed(2)).toEqual([readBefore, now])
-
-  await chat.blocks.unblock(2, 1)
-  expect(await retried()).toEqual([readBefore, now])
-  expect(await replayed(1)).toEqual([readBefore, now])
 })
 
 /** The time as clients see it. */

@@ -6,6 +6,13 @@ import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { SqliteStore } from '../../src/sqlite/store.ts'
 import { temporaryFolder } from './processes.ts'
 
+export const CHAT_OPTIONS: ChatOptions = {
+  publicUrl: 'http://localhost:8080',
+  timezone: 'UTC',
+  messageLengthMax: 5_000,
+  echoesToSender: false,
+}
+
 /** An empty chat without its services, and its file as another program has it open. */
 export async function openChat(options: Partial<ChatOptions> = {}) {
   const path = join(temporaryFolder(), 'chat.db')
@@ -15,13 +22,7 @@ export async function openChat(options: Partial<ChatOptions> = {}) {
     beside.close()
     await database.close()
   })
-  const chat = new SqliteStore(database, {
-    publicUrl: 'http://localhost:8080',
-    timezone: 'UTC',
-    messageLengthMax: 5_000,
-    echoesToSender: false,
-    ...options,
-  })
+  const chat = new SqliteStore(database, { ...CHAT_OPTIONS, ...options })
   return { chat, database, beside }
 }
 

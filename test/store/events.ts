@@ -1,0 +1,194 @@
+import { expect } from 'vitest'
+import type { Chat } from '../../src/chat/chat.ts'
+import type { QueuedEvent } from '../../src/chat/model.ts'
+import { limits } from '../../src/limits.ts'
+import { dataOf, lease, type Promises, range, readAll, send } from './opened-store.ts'
+
+export const events: Promises = {
+  'what is broadcast is an event as it was given, for one user or for everybody': async (open) => {
+    const { api, daemon } = await open()
+    const ids = [
+      await api.events.broadcast('shop:sale', 7, { text: 'ä' }),
+      await api.events.broadcast('shop:closed', null, {}),
+    ]
+    const none = { messageId: null, subjectUserId: null }
+    expect(await readAll(daemon.events.tail())).toEqual([
+      { eventId: ids[0], event: 'shop:sale', userId: 7, data: '{"text":"ä"}', ...none },
+      { eventId: ids[1], event: 'shop:closed', userId: null, data: '{}', ...none },
+    ])
+    expect(await daemon.events.queuedCount()).toBe(2)
+  },
+
+  'what is too long, too deep or too large to be an event is refused': async (open) => {
+    const { api, daemon } = await open()
+    const { eventNameLength, eventDataLevels, eventDataBytes } = limits
+    const longest = 'x'.repeat(eventNameLength.max)
+    const largest = { text: 'x'.repeat(eventDataBytes.max - '{"text":""}'.length) }
+    const deepest = levels(eventDataLevels.max)
+    await api.events.broadcast(longest, null, largest)
+    await api.events.broadcast('e', null, deepest)
+    const refused = async (event: string, data: object, code: string) =>
+      expect(api.events.broadcast(event, null, data)).rejects.toMatchObject({ code })
+    await refused(`${longest}x`, {}, 'invalid')
+    await refused('e', { deeper: deepest }, 'invalid')
+    await refused('e', { text: `${largest.text}x` }, 'too_large')
+    expect(await readAll(daemon.events.tail())).toHaveLength(2)
+  },
+
+  'a tail reads on from where it was, in the order of commits, whoever commits': async (open) => {
+    const { api, daemon } = await open()
+    const tail = daemon.events.tail()
+    expect(await tail.read(10)).toEqual([])
+    await queue(api, 'first', 'second', 'third')
+    expect(names(await tail.read(2))).toEqual(['first', 'second'])
+    expect(names(await tail.read(2))).toEqual(['third'])
+    expect(await tail.read(2)).toEqual([])
+    await queue(daemon, 'of its own')
+    expect(names(await tail.read(2))).toEqual(['of its own'])
+    await queue(api, 'fifth')
+    await queue(daemon, 'sixth')
+    expect(names(await tail.read(2))).toEqual(['fifth', 'sixth'])
+    expect(await tail.read(2)).toEqual([])
+  },
+
+  'a batch that is full just so hides nothing that comes after it': async (open) => {
+    const { api, daemon } = await open()
+    const tail = daemon.events.tail()
+    await queue(api, 'first', 'second')
+    expect(await tail.read(2)).toHaveLength(2)
+    await queue(daemon, 'third')
+    expect(names(await tail.read(2))).toEqual(['third'])
+  },
+
+  'each tail reads from the oldest event on': async (open) => {
+    const { api, daemon } = await open()
+    const tail = daemon.events.tail()
+    await queue(api, 'first', 'second')
+    expect(await readAll(tail)).toHaveLength(2)
+    expect(names(await readAll(daemon.events.tail()))).toEqual(['first', 'second'])
+    expect(names(await readAll(api.events.tail()))).toEqual(['first', 'second'])
+  },
+
+  'events are deleted once they are acknowledged, but for those that are kept': async (open) => {
+    const { api, daemon } = await open()
+    const tail = daemon.events.tail()
+    await queue(api, 'first', 'second', 'third', 'fourth')
+    const [first, second, third] = (await tail.read(10)) as [QueuedEvent, QueuedEvent, QueuedEvent]
+    const pending = async () => names(await api.events.tail().read(10))
+    const none = new Set<number>()
+
+    expect(await tail.deleteRead(none)).toBe(false)
+    expect(await pending()).toEqual(['first', 'second', 'third', 'fourth'])
+    tail.acknowledge(first)
+    tail.acknowledge(second)
+    expect(await tail.deleteRead(new Set([first.eventId]))).toBe(false)
+    expect(await pending()).toEqual(['first', 'third', 'fourth'])
+    tail.acknowledge(third)
+    expect(await tail.deleteRead(none)).toBe(false)
+    expect(await pending()).toEqual(['fourth'])
+    // What was read is not read again, deleted or not.
+    expect(await tail.read(10)).toEqual([])
+  },
+
+  'more than can be deleted at once is deleted in several goes': async (open) => {
+    const { api, daemon } = await open()
+    const tail = daemon.events.tail()
+    await queue(api, ...range(4_100).map(String))
+    await readAll(tail, 1_000)
+    let goes = 1
+    while (await tail.deleteRead(new Set())) goes += 1
+    expect(goes).toBeGreaterThan(1)
+    expect(await api.events.tail().read(1)).toEqual([])
+  },
+
+  'how long the oldest event waits is told of a tail, of its position and of all': async (open) => {
+    const offset = { ms: 0 }
+    const { api, daemon } = await open({ now: () => new Date(Date.now() + offset.ms) })
+    const tail = daemon.events.tail()
+    const waited = async () => [
+      await tail.waitedSeconds(),
+      await api.events.waitedSeconds(tail.position),
+      await api.events.waitedSeconds(),
+    ]
+    expect(await waited()).toEqual([0, 0, 0])
+    await queue(api, 'first', 'second')
+    offset.ms = 90_000
+    const [ofTail = 0, ofPosition, ofAll] = await waited()
+    // The engine's own clock need not begin its seconds with this one's.
+    expect(Math.abs(ofTail - 90)).toBeLessThanOrEqual(5)
+    expect([ofPosition, ofAll]).toEqual([ofTail, ofTail])
+    await tail.read(10)
+    expect(await tail.waitedSeconds()).toBeGreaterThan(0)
+    await readAll(tail)
+    for (const event of await api.events.tail().read(10)) tail.acknowledge(event)
+    const [, , ofAllStill = 0] = await waited()
+    expect((await waited()).slice(0, 2)).toEqual([0, 0])
+    expect(ofAllStill).toBeGreaterThan(0)
+  },
+
+  'of stale events only those are deleted that mean nothing later': async (open) => {
+    const { api, daemon } = await open()
+    await queue(api, 'chat:typing', 'shop:sale', 'chat:user_status')
+    await daemon.events.deleteStale(api.clock.storedFrom(new Date(Date.now() - 60_000)))
+    expect(await api.events.tail().read(10)).toHaveLength(3)
+    await daemon.events.deleteStale(api.clock.storedFrom(new Date(Date.now() + 60_000)))
+    expect(names(await api.events.tail().read(10))).toEqual(['shop:sale'])
+  },
+
+  'typing is an event for a receiver who is connected, and for nobody else': async (open) => {
+    const { daemon } = await open()
+    const connect = await lease(daemon)
+    await connect(2)
+    await Promise.all([daemon.events.typing(1, 2, true), daemon.events.typing(1, 3, true)])
+    await daemon.events.typing(1, 2, false)
+    const told = await readAll(daemon.events.tail())
+    expect(told.map(({ event, userId }) => [event, userId])).toEqual([
+      ['chat:typing', 2],
+      ['chat:typing', 2],
+    ])
+    expect(told.map(dataOf)).toEqual([
+      { sender_id: 1, is_typing: true },
+      { sender_id: 1, is_typing: false },
+    ])
+  },
+
+  'typing stops at a block of either, and where it stops nothing is written': async (open) => {
+    const { api, daemon } = await open()
+    const connect = await lease(daemon)
+    await Promise.all([1, 2].map((userId) => connect(userId)))
+    const type = () =>
+      Promise.all([daemon.events.typing(1, 2, true), daemon.events.typing(2, 1, true)])
+    for (const [userId, otherId] of [
+      [1, 2],
+      [2, 1],
+    ] as const) {
+      await api.blocks.block(userId, otherId, false)
+      await type()
+      await api.blocks.unblock(userId, otherId)
+    }
+    expect(await daemon.events.queuedCount()).toBe(0)
+    await type()
+    expect(await daemon.events.queuedCount()).toBe(2)
+  },
+
+  "a user's typing never overtakes the message before it": async (open) => {
+    const { daemon } = await open()
+    await (await lease(daemon))(2)
+    await Promise.all([send(daemon, 1, 2), daemon.events.typing(1, 2, true), send(daemon, 1, 2)])
+    const order = ['chat:message', 'chat:typing', 'chat:message']
+    expect(names(await readAll(daemon.events.tail()))).toEqual(order)
+  },
+}
+
+/** Queues events of these names, in their order, for everybody. */
+async function queue(chat: Chat, ...events: string[]): Promise<void> {
+  await Promise.all(events.map((event) => chat.events.broadcast(event, null, {})))
+}
+
+function names(found: QueuedEvent[]): string[] {
+  return found.map(({ event }) => event)
+}
+
+function levels(count: number): object {
+  return count === 1 ? {} : { deeper: levels(count - 1) }
+}

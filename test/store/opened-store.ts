@@ -1,0 +1,91 @@
+import type { Chat, ChatOptions } from '../../src/chat/chat.ts'
+import type {
+  Draft,
+  LeaseOwner,
+  Message,
+  NewConnection,
+  QueuedEvent,
+} from '../../src/chat/model.ts'
+import type { EventTail } from '../../src/chat/store.ts'
+import { processStartedAt } from '../../src/process-identity.ts'
+
+/** An empty store, opened as both programs do. */
+export interface OpenedStore {
+  /** As chat-api has it. */
+  api: Chat
+  /** The same data, as chat-websocket has it. */
+  daemon: Chat
+}
+
+/** Opens an empty store for the test that runs, and closes it when that is over. */
+export type OpenStore = (options?: Partial<ChatOptions>) => Promise<OpenedStore>
+
+/** What every engine promises about something: sentences, and the test of each. */
+export type Promises = Record<string, (open: OpenStore) => Promise<void>>
+
+/** A time that a test sets. */
+export class TestTime {
+  ms = Date.parse('2026-01-23T20:30:45Z')
+  readonly now = (): Date => new Date(this.ms)
+}
+
+/** A daemon in this process, which lives. */
+export const OWNER: LeaseOwner = {
+  hostname: 'here',
+  pid: process.pid,
+  processStartedAt: processStartedAt(process.pid) as string,
+  address: 'ws://127.0.0.1:8089',
+}
+
+export async function send(
+  chat: Chat,
+  senderId: number,
+  receiverId: number,
+  more: Partial<Draft> = {},
+): Promise<Message> {
+  return (await chat.messages.post({ senderId, receiverId, message: 'Hello', ...more })).message
+}
+
+/** Takes the lease; returns what connects a user to it, and resolves with the connection_id. */
+export async function lease(daemon: Chat) {
+  const daemonId = await daemon.daemons.acquire(OWNER)
+  return (userId: number, more: Partial<NewConnection> = {}): Promise<number> =>
+    daemon.connections.connect({
+      daemonId,
+      userId,
+      address: '127.0.0.1',
+      profile: {},
+      announce: false,
+      ...more,
+    })
+}
+
+/** Makes users exist, all in one turn. */
+export async function addUsers(chat: Chat, userIds: number[]): Promise<void> {
+  const connect = await lease(chat)
+  await Promise.all(userIds.map((userId) => connect(userId)))
+}
+
+/** The events that were not read yet, each acknowledged. */
+export async function readAll(tail: EventTail, limit = 100): Promise<QueuedEvent[]> {
+  const all: QueuedEvent[] = []
+  for (;;) {
+    const events = await tail.read(limit)
+    if (events.length === 0) return all
+    for (const event of events) tail.acknowledge(event)
+    all.push(...events)
+  }
+}
+
+export function dataOf({ data }: QueuedEvent): Record<string, unknown> {
+  return JSON.parse(data ?? 'null')
+}
+
+export function idsOf(messages: Pick<Message, 'messageId'>[]): number[] {
+  return messages.map(({ messageId }) => messageId)
+}
+
+/** From 1 on. */
+export function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index + 1)
+}

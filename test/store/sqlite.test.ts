@@ -1,0 +1,20 @@
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { openDatabase } from '../../src/sqlite/open-database.ts'
+import { SqliteStore } from '../../src/sqlite/store.ts'
+import { CHAT_OPTIONS } from '../support/open-chat.ts'
+import { temporaryFolder } from '../support/processes.ts'
+import { storeContract } from './contract.ts'
+
+storeContract('SQLite', async (options) => {
+  const path = join(temporaryFolder(), 'chat.db')
+  const open = async (durable: boolean) => {
+    const store = new SqliteStore(await openDatabase(path, { durable }), {
+      ...CHAT_OPTIONS,
+      ...options,
+    })
+    onTestFinished(() => store.close())
+    return store
+  }
+  return { api: await open(true), daemon: await open(false) }
+})
