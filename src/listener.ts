@@ -9,6 +9,7 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { ChatError, systemCode } from './errors.ts'
 import { type FixedLimit, limits } from './limits.ts'
 import { Quota } from './rate-limits.ts'
 import type { Certificate } from './tls.ts'
@@ -89,13 +90,19 @@ export class Listener {
   }
 
   /**
-   * Resolves with the port once connections are taken; rejects with the system's error (EADDRINUSE).
+   * Resolves with the port once connections are taken.
    *
    * @param port 0 picks a free one
+   * @param variable of the setting that names the port
+   * @throws ChatError `setup` when the port cannot be bound
    */
-  async listen(port: number, host: string): Promise<number> {
+  async listen(port: number, host: string, variable: string): Promise<number> {
     this.#server.listen(port, host)
-    await once(this.#server, 'listening')
+    try {
+      await once(this.#server, 'listening')
+    } catch (error) {
+      throw listenError(error, host, port, variable)
+    }
     return (this.#server.address() as AddressInfo).port
   }
 
@@ -154,6 +161,27 @@ export class Listener {
    */
   #isBusy(connection: Duplex): boolean {
     return this.#answers.get(connection)?.writableEnded === false
+  }
+}
+
+function listenError(error: unknown, host: string, port: number, variable: string): unknown {
+  const flag = `or choose another: ${variable}`
+  const setup = (message: string) => new ChatError('setup', message)
+  switch (systemCode(error)) {
+    case 'EADDRINUSE': {
+      const look = `See by whom: ss -ltnp "sport = :${port}"`
+      return setup(`Port ${port} on ${host} is already in use. ${look}; ${flag}.`)
+    }
+    case 'EACCES':
+      return setup(`Port ${port} needs more rights than this user has; ${flag}.`)
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'EAI_AGAIN':
+    case 'EINVAL':
+    case 'ENOTFOUND':
+      return setup(`${host} is no address of this machine. Change CHAT_HOST.`)
+    default:
+      return error
   }
 }
 

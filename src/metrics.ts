@@ -58,9 +58,12 @@ export class Metrics {
     return counter
   }
 
-  /** @param buckets upper bounds, in the unit of the name */
-  histogram(name: string, help: string, buckets: number[]): Histogram {
-    return new Histogram({ name, help, buckets, registers: [this.#registry] })
+  /**
+   * @param buckets upper bounds, in the unit of the name
+   * @param collect called before it is read
+   */
+  histogram(name: string, help: string, buckets: number[], collect = () => {}): Histogram {
+    return new Histogram({ name, help, buckets, collect, registers: [this.#registry] })
   }
 
   /** `read` is called when somebody asks; what it cannot tell is NaN, and the rest is told. */

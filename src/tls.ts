@@ -1,28 +1,49 @@
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { createSecureContext } from 'node:tls'
+import type { Config } from './config.ts'
 import { ChatError, systemCode } from './errors.ts'
+import type { Log } from './log.ts'
 
 export interface Certificate {
   cert: Buffer
   key: Buffer
 }
 
+/** The settings that say where they are. */
+type CertificateFiles = Pick<Config, 'tlsCert' | 'tlsKey'>
+
 /**
  * Reads a certificate and its key; undefined when none is set.
  *
  * @throws ChatError `setup` for files that cannot be read or do not belong together
  */
-export function readCertificate(certFile: string, keyFile: string): Certificate | undefined {
-  if (certFile === '') return undefined
+export function readCertificate({ tlsCert, tlsKey }: CertificateFiles): Certificate | undefined {
+  if (tlsCert === '') return undefined
   try {
-    const certificate = { cert: readFileSync(certFile), key: readFileSync(keyFile) }
+    const certificate = { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) }
     createSecureContext(certificate)
     return certificate
   } catch (error) {
     const reason = systemCode(error) || (error instanceof Error ? error.message : String(error))
-    const files = `CHAT_TLS_CERT ${certFile} and CHAT_TLS_KEY ${keyFile}`
+    const files = `CHAT_TLS_CERT ${tlsCert} and CHAT_TLS_KEY ${tlsKey}`
     throw new ChatError('setup', `${files} cannot be used (${reason})`, { cause: error })
+  }
+}
+
+/** Reads the certificate again; one that cannot be used leaves the old one in place. */
+export function renewCertificate(
+  files: CertificateFiles,
+  log: Log,
+  use: (certificate: Certificate) => void,
+): void {
+  try {
+    const certificate = readCertificate(files)
+    if (certificate === undefined) return
+    use(certificate)
+    log.info('The TLS certificate was read again')
+  } catch (error) {
+    log.warn(`${error instanceof Error ? error.message : error}; the old one stays in use`)
   }
 }
 

@@ -63,7 +63,7 @@ test('what the design allows is no violation', () => {
     'chat/rules.ts': `import { limits } from '../limits.ts'`,
     'sqlite/store.ts': `import type { Chat } from '../chat/chat.ts'\nimport { isSameProcess } from '../process-identity.ts'`,
     'sqlite/database.ts': `import Sqlite from 'better-sqlite3'\nimport { ChatError } from '../errors.ts'\nnew Worker(new URL('./checkpoint-worker.js', import.meta.url))`,
-    'housekeeping.ts': `import cron from 'node-cron'`,
+    'jobs.ts': `import cron from 'node-cron'`,
     'client/chat-client.ts': `import { WebSocket } from 'ws'`,
   })
 
@@ -121,7 +121,7 @@ test.for([
   ['process-identity.ts', `import './chat/chat.ts'`, 'imports ./chat/chat.ts'],
   ['sqlite/database.ts', `import {\n  readConfig,\n} from '../config.ts'`, 'imports ../config.ts'],
   ['sqlite/events.ts', `import { Hub } from '../websocket/hub.ts'`, 'imports ../websocket/hub.ts'],
-  ['housekeeping.ts', `import { Uploads } from './media/uploads.ts'`, 'imports ./media/uploads.ts'],
+  ['jobs.ts', `import { Uploads } from './media/uploads.ts'`, 'imports ./media/uploads.ts'],
   ['sqlite/checkpoint-worker.ts', `import '../http/form.ts'`, 'imports ../http/form.ts'],
   ['log.ts', `new Worker(new URL('./chat/chat.js', import.meta.url))`, 'imports ./chat/chat.js'],
   // Packages.

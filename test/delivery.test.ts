@@ -136,7 +136,7 @@ test('the wake-up alone, or the tick alone, is enough', async () => {
 })
 
 test('delivered events leave the table, and ids are not used twice', async () => {
-  const { folder, api, daemon } = await startChat()
+  const { folder, api, daemon } = await startChat({ CHAT_PRESENCE: 'off' })
   const socket = await connect(daemon.url, 2)
   const database = new Sqlite(environment(folder).CHAT_DATABASE, { readonly: true })
   const count = database.prepare('SELECT count(*) FROM pending_events').pluck()

@@ -32,7 +32,7 @@ async function listen(
     listener.closeAllConnections()
     await listener.close()
   })
-  return listener.listen(0, '127.0.0.1')
+  return listener.listen(0, '127.0.0.1', 'CHAT_API_PORT')
 }
 
 interface Peer {
@@ -122,7 +122,7 @@ test('a connection is closed with the last of the requests that it may make', as
 
 test('over TLS, too, one request after the other is answered on a connection', async () => {
   const files = makeCertificate(temporaryFolder(), 'localhost')
-  const certificate = readCertificate(files.cert, files.key)
+  const certificate = readCertificate({ tlsCert: files.cert, tlsKey: files.key })
   const answerLater: OnRequest = (_, response) => void setImmediate(() => response.end('here'))
   const port = await listen({ certificate }, answerLater)
   const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })

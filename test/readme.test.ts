@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type Setting, settings } from '../src/config.ts'
 import { type Limit, limits } from '../src/limits.ts'
-import { CLOSE } from '../src/websocket/connection.ts'
+import { CLOSE } from '../src/websocket/close-codes.ts'
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 

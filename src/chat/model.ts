@@ -107,7 +107,7 @@ export interface PendingEvent {
   userId: number | null
   /** The exact JSON of the frame's `data`. */
   data: string
-  /** The message that a chat:message brings; null for all else, and where the chat did not make it. */
+  /** The message that a chat:message of the chat itself brings; null for all else. */
   messageId: number | null
   /**
    * Who an event for everybody is about: neither they get it nor whom a block hides from them. Null
@@ -116,7 +116,7 @@ export interface PendingEvent {
   subjectUserId: number | null
 }
 
-/** An event as it stands in the table: `data` is null where no client could read what stands there. */
+/** An event as it is queued: `data` is null where no client could read what stands there. */
 export type QueuedEvent = Omit<PendingEvent, 'data'> & { data: string | null }
 
 /** Where a reader of the events stands. Means something to the engine that gave it alone. */
@@ -141,8 +141,6 @@ export interface NewConnection {
   address: string
   /** The parts of the user's profile that are known. */
   profile: Partial<Profile>
-  /** Whether others are to get the user's chat:user_status. */
-  announce: boolean
 }
 
 /** A socket that has closed. */
@@ -150,7 +148,6 @@ export interface ClosedConnection {
   connectionId: number
   userId: number
   seenAt: Date
-  announce: boolean
 }
 
 /** The process that owns, or wants, the lease. */

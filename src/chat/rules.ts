@@ -4,6 +4,8 @@ import type { BlockState, Draft, Profile, User } from './model.ts'
 
 /** Events that mean something only at the moment they happen: never delivered late. */
 export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
+/** How long they mean it: a daemon that was down longer drops them. */
+export const EPHEMERAL_SECONDS = 60
 /** Is for the daemon, and never sent: it closes the sockets of the user, or (userId null) all. */
 export const DISCONNECT_EVENT = 'chat:disconnect'
 

@@ -22,9 +22,9 @@ import type {
 
 /**
  * What an engine that keeps the chat has to do. One method is one use case and one transaction: it
- * resolves once that is committed, and (in chat-api) durable. It takes and returns plain values. What
- * it refuses it rejects with a ChatError: besides those that are named here, `unavailable` for what
- * cannot be stored now.
+ * resolves once that is committed, and (in chat-api) durable. It takes and returns plain values.
+ * What it refuses it rejects with a ChatError: besides those that are named here, `unavailable` for
+ * what cannot be stored now.
  */
 export interface Store {
   readonly users: Users
@@ -46,8 +46,8 @@ export interface Users {
   /** When the user was last online, as stored; undefined when that never was. */
   lastSeenAt(userId: number): Promise<string | undefined>
   /**
-   * Makes sure that the user has a row, and keeps the parts of the profile that are given, as far as
-   * they can be shown. Writes only when something is new.
+   * Makes sure that the user has a row, and keeps the parts of the profile that are given, as far
+   * as they can be shown. Writes only when something is new.
    */
   saveProfile(userId: number, profile: Partial<Profile>): Promise<void>
 }
@@ -69,7 +69,7 @@ export interface Blocks {
    */
   unblock(userId: number, otherUserId: number): Promise<void>
   find(userId: number, otherUserId: number): Promise<BlockState>
-  /** Those of `candidates` with whom a block, of either's making, stands between them and the user. */
+  /** Those of `candidates` between whom and the user a block of either stands. */
   hiddenFrom(userId: number, candidates: Candidates): Promise<Set<number>>
 }
 
@@ -112,7 +112,7 @@ export interface Messages {
    * @throws ChatError `not_found` for a conversation or message that the reader has no part in
    */
   markRead(readerId: number, mark: ReadMark): Promise<Receipt>
-  /** The two people whose message a file below the uploads folder belongs to; none if there is none. */
+  /** The two people whose message a file below the uploads folder belongs to; [] for none. */
   peopleOfMedia(path: string): Promise<number[]>
   /** The id of the newest message of all; 0 when there is none yet. */
   lastId(): Promise<number>
@@ -124,8 +124,8 @@ export interface Messages {
    */
   countSince(userId: number, messageId: number, limit: number): Promise<number>
   /**
-   * Recovery: the first messages that came for the user after `messageId`, in order. None with an id
-   * up to theirs is committed later.
+   * Recovery: the first messages that came for the user after `messageId`, in order. None with an
+   * id up to theirs is committed later.
    */
   since(
     userId: number,
@@ -144,8 +144,8 @@ export interface Events {
    */
   broadcast(event: string, userId: number | null, data: object): Promise<number>
   /**
-   * Queues a chat:typing for the receiver, if they are connected and no block stands between the two;
-   * else does nothing, at the cost of a read.
+   * Queues a chat:typing for the receiver, if they are connected and no block stands between the
+   * two; else does nothing, at the cost of a read.
    */
   typing(senderId: number, receiverId: number, isTyping: boolean): Promise<void>
   /** Reads from the oldest event on. */
@@ -157,8 +157,8 @@ export interface Events {
   waitedSeconds(position?: Position): Promise<number>
   /** How many events were ever queued. */
   queuedCount(): Promise<number>
-  /** Deletes ephemeral events queued before `storedTime`. */
-  deleteStale(storedTime: string): Promise<void>
+  /** Deletes ephemeral events that are older than EPHEMERAL_SECONDS. */
+  deleteStale(): Promise<void>
 }
 
 /**
@@ -170,13 +170,15 @@ export interface EventTail {
   /** Every event up to here is acknowledged. Means something to the engine alone. */
   readonly position: Position
   /**
-   * Up to `limit` events after those that were read, oldest first. Costs no query while nothing was
-   * committed since there was nothing more to read.
+   * Whether there can be no event after those that are acknowledged, as far as the engine can tell at
+   * the cost of a look into memory; false where it cannot.
    */
+  isAtEnd(): boolean
+  /** Up to `limit` events after those that are acknowledged, oldest first. */
   read(limit: number): Promise<QueuedEvent[]>
   /** The event and those that were read before it are handed on. */
   acknowledge(event: Pick<QueuedEvent, 'eventId'>): void
-  /** How long the oldest event that is not acknowledged has waited, in whole seconds; 0 for none. */
+  /** How long the oldest unacknowledged event has waited, in whole seconds; 0 for none. */
   waitedSeconds(): Promise<number>
   /**
    * Deletes events that are acknowledged, all but those whose ids are in `kept`; resolves with
@@ -189,21 +191,19 @@ export interface EventTail {
 export interface Connections {
   /**
    * Keeps the parts of the profile that are given, as far as they can be shown, and records the
-   * socket. `announce`: if it is the user's first, queues chat:user_status online for everybody.
+   * socket.
    *
-   * @returns the connection_id to pass to `disconnect`
+   * @returns the connection_id to pass to `disconnect`, and whether it is the user's first
    */
-  connect(connection: NewConnection): Promise<number>
+  connect(connection: NewConnection): Promise<{ connectionId: number; isFirst: boolean }>
   /**
-   * Removes a socket. If it was the user's last, they were last seen at `seenAt`, and `announce`
-   * queues chat:user_status offline for everybody. Idempotent.
+   * Removes a socket; if it was the user's last, they were last seen at `seenAt`. Idempotent.
+   *
+   * @returns whether it was the last
    */
-  disconnect(connection: ClosedConnection): Promise<void>
-  /** Records a socket of a user who has a row in `users`; resolves with its connection_id. */
-  add(daemonId: number, userId: number, address: string): Promise<number>
-  remove(connectionId: number): Promise<void>
-  /** Removes the last socket of a user, who was there until `seenAt`. */
-  removeLast(connectionId: number, userId: number, seenAt: Date): Promise<void>
+  disconnect(connection: ClosedConnection): Promise<boolean>
+  /** Queues a chat:user_status, for everybody who may see it, of each of these users. */
+  announce(isOnline: ReadonlyMap<number, boolean>): Promise<void>
   /** Every socket, the oldest first. */
   list(): Promise<ConnectionRow[]>
   /** How many sockets, of how many users. */

@@ -1,7 +1,4 @@
 import { hostname } from 'node:os'
-import { Audit } from '../audit.ts'
-import { createAuthenticator } from '../auth/authenticate.ts'
-import { Refusals } from '../auth/operator.ts'
 import { mintToken } from '../auth/tokens.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { ConnectionRow } from '../chat/model.ts'
@@ -9,22 +6,11 @@ import { DISCONNECT_EVENT } from '../chat/rules.ts'
 import type { Config } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import { integerFrom } from '../integers.ts'
-import { limits } from '../limits.ts'
 import type { Log } from '../log.ts'
-import { Metrics } from '../metrics.ts'
-import { RateLimit } from '../rate-limits.ts'
-import { walBytes } from '../sqlite/checkpoint.ts'
-import { openError } from '../sqlite/errors.ts'
-import { WalWatcher } from '../sqlite/wal-watcher.ts'
-import { readCertificate } from '../tls.ts'
-import { urlHost } from '../urls.ts'
-import { CLOSE } from '../websocket/connection.ts'
-import { Daemon, type DaemonOptions, type DaemonParts } from '../websocket/daemon.ts'
-import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
 import { askHealth, healthLine } from './ask-health.ts'
 import { doctor } from './doctor.ts'
-import { openExistingStore, openStore } from './open-store.ts'
-import { listenError, reloadCertificate, startHousekeeping } from './parts.ts'
+import { openDaemon } from './open-daemon.ts'
+import { openExistingStore } from './open-store.ts'
 import {
   addCommand,
   configFrom,
@@ -62,73 +48,9 @@ export async function main(): Promise<void> {
   await run(program)
 }
 
-async function start(config: Config, log: Log): Promise<RunningService> {
-  log.plain('Starting Chat WebSocket Server...')
-  const certificate = readCertificate(config.tlsCert, config.tlsKey)
-  const audit = new Audit(log)
-  const authenticate = createAuthenticator(config, { log, audit })
-  const { chat, database } = await openStore(config, log, { durable: false })
-  log.plain('Database connection established')
-  const refusals = new Refusals(audit, config.trustProxy)
-  const daemon = createDaemon(
-    { chat, log, audit, authenticate, refusals },
-    { ...config, certificate },
-  )
-  const port = await startDaemon(daemon, config).catch(async (error) => {
-    await chat.close()
-    throw error
-  })
-  const housekeeping = startHousekeeping(database, daemon.chores(), log)
-  printStarted(log, config, port)
-  return {
-    reload: () => reloadCertificate(config, log, (renewed) => daemon.useCertificate(renewed)),
-    stop: async (isRestart) => {
-      await housekeeping.stop()
-      await daemon.stop(isRestart ? CLOSE.restarting : CLOSE.stopping)
-      await chat.close()
-    },
-  }
-}
-
-function createDaemon(
-  parts: Pick<DaemonParts, 'chat' | 'log' | 'audit' | 'authenticate' | 'refusals'>,
-  config: Config & Pick<DaemonOptions, 'certificate'>,
-): Daemon {
-  const connects = new RateLimit(limits.connects, config.connectRateLimit)
-  const metrics = new DaemonMetrics(new Metrics(), () => walBytes(config.database))
-  const doorbell = config.wake ? new WalWatcher(config.database, parts.log) : undefined
-  const databaseProblem = () => parts.chat.problem()
-  const onLost = () => process.kill(process.pid, 'SIGTERM')
-  return new Daemon(
-    { ...parts, connects, metrics, doorbell, databaseProblem },
-    { ...config, port: config.wsPort, onLost },
-  )
-}
-
-async function startDaemon(daemon: Daemon, config: Config): Promise<number> {
-  try {
-    return await daemon.start()
-  } catch (error) {
-    const isLocked = error instanceof ChatError && error.code === 'unavailable'
-    if (isLocked) throw openError(config.database, error)
-    throw listenError(error, config.host, config.wsPort, 'CHAT_WS_PORT')
-  }
-}
-
-/** The document's own lines: operators and their scripts look for them. */
-function printStarted(log: Log, config: Config, port: number): void {
-  const host = ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(config.host)
-    ? 'localhost'
-    : config.host
-  log.plain('Chat WebSocket Server Started')
-  log.plain(`Listening on port ${port}`)
-  log.plain(
-    `Event loop connected - Direct event polling enabled (every ${config.pollIntervalMs}ms)`,
-  )
-  log.plain(`Chat WebSocket Server running on port ${port}`)
-  const scheme = config.tlsCert === '' ? 'ws' : 'wss'
-  log.plain(`Use ${scheme}://${urlHost(host)}:${port} for connections`)
-  log.plain('Direct broadcast via: chat_websocket_broadcast.php')
+/** A daemon that has lost its lease stops. */
+function start(config: Config, log: Log): Promise<RunningService> {
+  return openDaemon(config, log, () => process.kill(process.pid, 'SIGTERM'))
 }
 
 /** It runs, whatever there is to say of its database. */
@@ -222,7 +144,7 @@ async function withChat<Result>(
   config: Config,
   use: (chat: Chat) => Promise<Result>,
 ): Promise<Result> {
-  const { chat } = await openExistingStore(config)
+  const chat = await openExistingStore(config)
   try {
     return await use(chat)
   } finally {

@@ -3,34 +3,55 @@ import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Database } from '../sqlite/database.ts'
-import { type OpenOptions, openDatabase } from '../sqlite/open-database.ts'
+import { walBytes } from '../sqlite/checkpoint.ts'
+import { openDatabase } from '../sqlite/open-database.ts'
 import { SqliteStore } from '../sqlite/store.ts'
+import { startUpkeep } from '../sqlite/upkeep.ts'
+import { WalWatcher } from '../sqlite/wal-watcher.ts'
+import type { Doorbell } from '../websocket/poller.ts'
 
-/** The chat that CHAT_DATABASE names, and what keeps its engine running. */
+/** The chat on the engine that CHAT_DATABASE names, as a service has it. */
 export interface OpenedStore {
   chat: Chat
-  database: Database
+  /** Rings when another process has committed. */
+  doorbell: Doorbell
+  walBytes: () => number
+  /** How often a write found the database locked, and was tried again. */
+  retriedCount: () => number
+  /** Ends what the engine does beside its work, then closes it. */
+  close(): Promise<void>
 }
 
 /** For a service: creates the database where there is none, and migrates an older one. */
-export function openStore(
+export async function openStore(
   config: Config,
   log: Log,
   options: { durable: boolean },
 ): Promise<OpenedStore> {
   const onMigrated = (from: number, to: number) =>
     log.info(`Database ${config.database} migrated from schema ${from} to ${to}`)
-  return open(config, { ...options, onMigrated })
+  const database = await openDatabase(config.database, { ...options, onMigrated })
+  const chat = new SqliteStore(database, config)
+  const upkeep = startUpkeep(database, log)
+  return {
+    chat,
+    doorbell: new WalWatcher(config.database, log),
+    walBytes: () => walBytes(config.database),
+    retriedCount: () => database.retriedCount,
+    close: async () => {
+      await upkeep.stop()
+      await chat.close()
+    },
+  }
 }
 
 /** For a command beside the services: no database is created or migrated for it. */
-export async function openExistingStore(config: Config): Promise<OpenedStore> {
-  if (existsSync(config.database)) return open(config, { durable: false })
-  throw new ChatError('setup', `there is no database ${config.database} yet. Start the chat first.`)
-}
-
-async function open(config: Config, options: OpenOptions): Promise<OpenedStore> {
-  const database = await openDatabase(config.database, options)
-  return { database, chat: new SqliteStore(database, config) }
+export async function openExistingStore(config: Config): Promise<Chat> {
+  if (!existsSync(config.database)) {
+    throw new ChatError(
+      'setup',
+      `there is no database ${config.database} yet. Start the chat first.`,
+    )
+  }
+  return new SqliteStore(await openDatabase(config.database, { durable: false }), config)
 }

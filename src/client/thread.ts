@@ -36,6 +36,7 @@ export class Thread extends Emitter<{ change: undefined }> {
   #unsubscribe: (() => void)[] = []
   readonly #messages = new Map<number, Message>()
   #sorted: Message[] | undefined
+  #statusRequests = 0
   #readThrough = 0
   /** The last message that the other one is known to have read. */
   #otherReadThrough = 0
@@ -151,9 +152,14 @@ export class Thread extends Emitter<{ change: undefined }> {
     for (const message of page.messages) this.#put(message)
   }
 
+  /** Answers may overtake each other: that to the newest request counts. */
   async #loadStatus(): Promise<void> {
+    this.#statusRequests += 1
+    const request = this.#statusRequests
     try {
-      this.status = await this.#client.status(this.otherUserId)
+      const status = await this.#client.status(this.otherUserId)
+      if (request !== this.#statusRequests) return
+      this.status = status
       this.#changed()
     } catch {
       // A decoration: it is asked for again with the next change.

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Audit } from '../audit.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Chat } from '../chat/chat.ts'
-import type { AuthMode } from '../config.ts'
+import type { Config } from '../config.ts'
 import type { UploadLimits } from '../media/upload-limits.ts'
 import type { Uploads } from '../media/uploads.ts'
 import type { RateLimit } from '../rate-limits.ts'
@@ -28,18 +28,17 @@ export interface EndpointContext {
   clientConfig: ClientConfig
 }
 
-/** What the pages have to know of the settings. */
-export interface ClientConfig {
-  /** '' = the host that the page came from, and the daemon's port. */
-  publicWsUrl: string
-  /** The daemon's port while it is not running. */
-  wsPort: number
-  auth: AuthMode
-  timezone: string
-  messageLengthMax: number
-  imageBytesMax: number
-  voiceBytesMax: number
-}
+/** The settings that the pages have to know. */
+export type ClientConfig = Pick<
+  Config,
+  | 'publicWsUrl'
+  | 'wsPort'
+  | 'auth'
+  | 'timezone'
+  | 'messageLengthMax'
+  | 'imageBytesMax'
+  | 'voiceBytesMax'
+>
 
 /** How much one user may do. */
 export interface Limits {

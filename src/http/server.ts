@@ -7,10 +7,12 @@ import { Caller } from '../auth/caller.ts'
 import { type Refusals, requireOperator } from '../auth/operator.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
 import type { Chat } from '../chat/chat.ts'
+import type { Config } from '../config.ts'
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Listener } from '../listener.ts'
 import type { Log } from '../log.ts'
+import { UploadLimits } from '../media/upload-limits.ts'
 import type { Uploads } from '../media/uploads.ts'
 import { Quota, RateLimit, Share } from '../rate-limits.ts'
 import { type Certificate, setTransportSecurity } from '../tls.ts'
@@ -22,15 +24,10 @@ import type { ClientConfig, Endpoint, Limits } from './endpoint.ts'
 import type { Form } from './form.ts'
 import { encode, sendAnswer, sendError, statusOf } from './response.ts'
 import { answerPreflight, endpointAt, methodsOf, requireMethod } from './routes.ts'
-import { mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
+import { isPagePath, mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import { websocketUrl } from './websocket-url.ts'
 
 const UPLOADS_PREFIX = '/uploads/'
-/**
- * Pages are ours, and plainly named. By default uploads lie below them, where any other spelling
- * (//uploads/, /%75ploads/, /./uploads/) would find them, and show them as pages.
- */
-const PAGE_PATH = /^(\/\w[\w.-]*)*\/?$/
 /** The part of the uploads folder that CHAT_MEDIA_AUTH protects. Profile pictures are for everybody. */
 const PRIVATE_MEDIA = 'chat/'
 
@@ -49,34 +46,34 @@ const STOP_GRACE_MS = 5_000
 
 export interface ApiParts {
   chat: Chat
-  /** Why nothing can be stored; undefined while it can, as far as one look tells. */
-  databaseProblem: () => string | undefined
   uploads: Uploads
   log: Log
   authenticate: Authenticate
   refusals: Refusals
-  limits: Limits
   metrics: ApiMetrics
   audit: Audit
-}
-
-export interface ApiOptions extends ClientConfig {
-  host: string
-  /** 0 picks a free one. */
-  port: number
-  uploadsDir: string
+  /** The folder of the pages. */
   pagesDir: string
-  /** Origins whose pages may use the API; ['*'] for all. */
-  allowedOrigins: string[]
-  /** Whether the client's address is taken from X-Forwarded-For. */
-  trustProxy: boolean
-  broadcastSecret: string
-  metricsSecret: string
-  /** Whether media is only for the two people of its conversation. */
-  mediaAuth: boolean
   /** Undefined for plain http. */
   certificate: Certificate | undefined
 }
+
+export type ApiOptions = ClientConfig &
+  Pick<
+    Config,
+    | 'host'
+    | 'apiPort'
+    | 'uploadsDir'
+    | 'allowedOrigins'
+    | 'trustProxy'
+    | 'broadcastSecret'
+    | 'metricsSecret'
+    | 'mediaAuth'
+    | 'rateLimit'
+    | 'requestRateLimit'
+    | 'uploadRateLimit'
+    | 'uploadBytesPerDay'
+  >
 
 /** The HTTP API: takes a request to its endpoint, or to a file. Authority comes before work. */
 export class ApiServer {
@@ -88,16 +85,18 @@ export class ApiServer {
   readonly #memory = new Quota(limits.bytesUnderWay)
   readonly #errorLines = new RateLimit(limits.errorLines)
   readonly #availability: Availability
+  readonly #limits: Limits
   #isStopping = false
 
   constructor(parts: ApiParts, options: ApiOptions) {
     this.#parts = parts
     this.#options = options
     this.#availability = new Availability(parts.log)
+    this.#limits = createLimits(options)
     this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
     this.#listener = new Listener(
       {
-        certificate: options.certificate,
+        certificate: parts.certificate,
         connectionsMax: limits.httpConnections.max,
         perAddress: options.trustProxy ? undefined : limits.httpConnectionsPerAddress,
         requestTimeoutMs: REQUEST_TIMEOUT_MS,
@@ -107,9 +106,10 @@ export class ApiServer {
     this.#listener.closeIdleAfter(IDLE_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS)
   }
 
-  /** Resolves with the port once requests are taken; rejects with the system's error (EADDRINUSE). */
+  /** Resolves with the port once requests are taken. @throws as Listener.listen */
   start(): Promise<number> {
-    return this.#listener.listen(this.#options.port, this.#options.host)
+    const { apiPort, host } = this.#options
+    return this.#listener.listen(apiPort, host, 'CHAT_API_PORT')
   }
 
   /** Uses another certificate for the connections to come. */
@@ -153,10 +153,10 @@ export class ApiServer {
       await this.#requireMedia(request, mediaPath)
       return sendFile(request, response, this.#media, `/${mediaPath}`)
     }
-    if (!PAGE_PATH.test(path)) throw notFound()
-    const { pagesDir, uploadsDir } = this.#options
+    const { pagesDir } = this.#parts
+    if (!isPagePath(path, pagesDir, this.#options.uploadsDir)) throw notFound()
     const socketUrl = await websocketUrl(this.#parts.chat, request, this.#options)
-    return sendFile(request, response, pagesFolder(pagesDir, uploadsDir, socketUrl), path)
+    return sendFile(request, response, pagesFolder(pagesDir, socketUrl), path)
   }
 
   async #answer(
@@ -165,7 +165,7 @@ export class ApiServer {
     endpoint: Endpoint,
   ): Promise<void> {
     const caller = await this.#authorize(request, endpoint)
-    const { chat, uploads, limits: userLimits, audit, metrics, databaseProblem } = this.#parts
+    const { chat, uploads, audit, metrics } = this.#parts
     const { metricsSecret } = this.#options
     const address = this.#addressOf(request)
     const memory = new Share([this.#memoryOfAddress, address], [this.#memory, ''])
@@ -174,7 +174,7 @@ export class ApiServer {
     try {
       const rules = this.#bodyRules(request, endpoint, { caller, address, memory })
       const form = await readForm(request, response, queryOf(request), rules)
-      const problem = () => databaseProblem() ?? this.#availability.problem
+      const problem = () => chat.problem() ?? this.#availability.problem
       // Name by name: to spread whole objects would cost a tenth of a send.
       const context = {
         form,
@@ -186,7 +186,7 @@ export class ApiServer {
         audit,
         metrics,
         problem,
-        limits: userLimits,
+        limits: this.#limits,
         metricsSecret,
         clientConfig: this.#options,
       }
@@ -225,7 +225,7 @@ export class ApiServer {
     const textBytesMax = endpoint.textBytesMax ?? textBytesMaxFor(this.#options.messageLengthMax)
     const beginFile = (form: Form) => {
       const userId = caller.identity?.userId ?? form.optionalId('sender_id', 'from_user_id')
-      return this.#parts.limits.uploads.begin(userId, address)
+      return this.#limits.uploads.begin(userId, address)
     }
     return { textBytesMax, memory, uploads, beginFile: endpoint.takesFile ? beginFile : undefined }
   }
@@ -273,6 +273,15 @@ export class ApiServer {
 
 /** Refusals that an operator wants to hear of: somebody tries what they may not. */
 const AUDITED: string[] = ['forbidden', 'too_many']
+
+function createLimits(options: ApiOptions): Limits {
+  return {
+    messages: new RateLimit(limits.messages, options.rateLimit),
+    uploads: new UploadLimits(options),
+    requests: new RateLimit(limits.requests, options.requestRateLimit),
+    blocks: new RateLimit(limits.blocks),
+  }
+}
 
 /** Bytes of the longest text body: a message in the longest way to write it, and what belongs to it. */
 function textBytesMaxFor(messageLengthMax: number): number {

@@ -28,6 +28,9 @@ const MEDIA_TYPES: Record<string, string> = {
   '.3gp': 'audio/3gpp',
 }
 
+/** Other spellings (//page, /%70age, /./page) would lead to the same files past any check of the path. */
+const PAGE_PATH = /^(\/\w[\w.-]*)*\/?$/
+
 /** Statuses that are about the file, which is there, and what was asked of it: a version, a range. */
 const CONDITION_FAILED = [412, 416]
 
@@ -58,17 +61,21 @@ export function mediaFolder(root: string, isPrivate: boolean): Folder {
 }
 
 /**
- * The pages. By default the uploads folder lies among them, and there are more ways to write its URL
- * (`//uploads/`, `/%75ploads/`) than one can look for: so what is found there is told by its path.
+ * Whether a path is that of a page. Pages are plainly named, and the uploads folder, which may lie
+ * among them, holds none: its files are media, whatever path leads to them.
+ */
+export function isPagePath(path: string, pagesDir: string, uploadsDir: string): boolean {
+  const file = join(resolvePath(pagesDir), path, sep)
+  return PAGE_PATH.test(path) && !file.startsWith(join(resolvePath(uploadsDir), sep))
+}
+
+/**
+ * The pages.
  *
  * @param websocketUrl where the pages connect, and nowhere else
  */
-export function pagesFolder(root: string, uploadsDir: string, websocketUrl: string): Folder {
-  const uploadsPrefix = resolvePath(uploadsDir) + sep
-  const headers: Folder['headers'] = (response, path) => {
-    if (path.startsWith(uploadsPrefix)) setMediaHeaders(response, path)
-    else setPageHeaders(response, websocketUrl)
-  }
+export function pagesFolder(root: string, websocketUrl: string): Folder {
+  const headers = (response: ServerResponse) => setPageHeaders(response, websocketUrl)
   const options = { root, index: 'index.html', maxAge: 0 }
   return { root, followsLinks: true, options, headers }
 }

@@ -1,3 +1,4 @@
+import type { Config } from '../config.ts'
 import { limits } from '../limits.ts'
 import { Quota, RateLimit, Share } from '../rate-limits.ts'
 
@@ -9,13 +10,9 @@ export class UploadLimits {
   readonly #ofAddress = new Quota(limits.uploadsAtOncePerAddress)
   readonly #inAll = new Quota(limits.uploadsAtOnceInAll)
 
-  /**
-   * @param perMinute files of a user; 0 = no limit
-   * @param bytesPerDay bytes of a user's files; 0 = no limit
-   */
-  constructor(perMinute: number, bytesPerDay: number) {
-    this.#perMinute = new RateLimit(limits.uploads, perMinute)
-    this.#bytesPerDay = new RateLimit(limits.uploadBytes, bytesPerDay)
+  constructor(config: Pick<Config, 'uploadRateLimit' | 'uploadBytesPerDay'>) {
+    this.#perMinute = new RateLimit(limits.uploads, config.uploadRateLimit)
+    this.#bytesPerDay = new RateLimit(limits.uploadBytes, config.uploadBytesPerDay)
   }
 
   /**

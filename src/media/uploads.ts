@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileTypeFromFile } from 'file-type'
+import type { Config } from '../config.ts'
 import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
 import { withoutMetadata } from './image-metadata.ts'
 
@@ -70,11 +71,11 @@ export class Uploads {
   readonly #folder: string
   readonly #bytesMax: Record<MediaKind, number>
 
-  /** @param bytesMax the largest file of each kind, in bytes */
-  constructor(folder: string, bytesMax: Record<MediaKind, number>) {
-    this.#folder = folder
-    this.#bytesMax = bytesMax
-    this.bytesMax = Math.max(bytesMax.image, bytesMax.voice)
+  constructor(config: Pick<Config, 'uploadsDir' | 'imageBytesMax' | 'voiceBytesMax'>) {
+    const { uploadsDir, imageBytesMax: image, voiceBytesMax: voice } = config
+    this.#folder = uploadsDir
+    this.#bytesMax = { image, voice }
+    this.bytesMax = Math.max(image, voice)
   }
 
   /** @throws ChatError `setup` when the folder cannot be written to, or leads elsewhere */

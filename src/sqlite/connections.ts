@@ -52,42 +52,32 @@ export class SqliteConnections implements Connections {
     `)
   }
 
-  async connect(connection: NewConnection): Promise<number> {
-    const { daemonId, userId, address, profile, announce } = connection
+  async connect(connection: NewConnection): Promise<{ connectionId: number; isFirst: boolean }> {
+    const { daemonId, userId, address, profile } = connection
     return this.#parts.database.write(() => {
       this.#parts.users.save(userId, profile)
       const isFirst = !this.#hasAny(userId)
       const row = { daemonId, userId, address, connectedAt: this.#parts.clock.stored() }
-      const connectionId = Number(this.#insert.run(row).lastInsertRowid)
-      if (announce && isFirst) this.#announce(userId, true)
-      return connectionId
+      return { connectionId: Number(this.#insert.run(row).lastInsertRowid), isFirst }
     })
   }
 
-  async disconnect(connection: ClosedConnection): Promise<void> {
-    const { connectionId, userId, seenAt, announce } = connection
-    await this.#parts.database.write(() => {
+  async disconnect({ connectionId, userId, seenAt }: ClosedConnection): Promise<boolean> {
+    return this.#parts.database.write(() => {
       const isGone = this.#delete.run(connectionId).changes === 1
-      if (!isGone || this.#hasAny(userId)) return
+      if (!isGone || this.#hasAny(userId)) return false
       this.#setLastSeen.run(this.#parts.clock.storedFrom(seenAt), userId)
-      if (announce) this.#announce(userId, false)
+      return true
     })
   }
 
-  async add(daemonId: number, userId: number, address: string): Promise<number> {
-    const row = { daemonId, userId, address, connectedAt: this.#parts.clock.stored() }
-    return this.#parts.database.write(() => Number(this.#insert.run(row).lastInsertRowid))
-  }
-
-  async remove(connectionId: number): Promise<void> {
-    await this.#parts.database.write(() => this.#delete.run(connectionId))
-  }
-
-  async removeLast(connectionId: number, userId: number, seenAt: Date): Promise<void> {
-    const lastSeenAt = this.#parts.clock.storedFrom(seenAt)
-    await this.#parts.database.write(() => {
-      this.#delete.run(connectionId)
-      this.#setLastSeen.run(lastSeenAt, userId)
+  async announce(isOnline: ReadonlyMap<number, boolean>): Promise<void> {
+    const { database, events, wire } = this.#parts
+    await database.write(() => {
+      for (const [subjectUserId, isUserOnline] of isOnline) {
+        const status = wire.userStatus(subjectUserId, isUserOnline)
+        events.append('chat:user_status', null, status, { subjectUserId })
+      }
     })
   }
 
@@ -109,12 +99,6 @@ export class SqliteConnections implements Connections {
 
   #hasAny(userId: number): boolean {
     return this.#isOnline.get(userId) === 1
-  }
-
-  #announce(userId: number, isOnline: boolean): void {
-    const { events, wire } = this.#parts
-    const status = wire.userStatus(userId, isOnline)
-    events.append('chat:user_status', null, status, { subjectUserId: userId })
   }
 }
 

@@ -14,15 +14,14 @@ interface Source extends Pick<Events, 'waitedSeconds'> {
 }
 
 /**
- * Positions are event ids: SQLite gives them out in the order of commits, since only one transaction
- * writes at a time.
+ * Positions are event ids: SQLite gives them out in the order of commits, since only one
+ * transaction writes at a time.
  */
 export class SqliteEventTail implements EventTail {
   readonly #database: Database
   readonly #events: Source
   readonly #selectAfter: Statement<[eventId: number, limit: number], QueuedEvent>
   readonly #deleteThrough: Statement<[eventId: number, kept: string, limit: number]>
-  #readThrough = 0
   #acknowledgedThrough = 0
   /** Of the events, when there was nothing more to read. */
   #emptyVersion: string | undefined
@@ -56,13 +55,15 @@ export class SqliteEventTail implements EventTail {
     return this.#acknowledgedThrough
   }
 
+  isAtEnd(): boolean {
+    return this.#events.version() === this.#emptyVersion
+  }
+
   async read(limit: number): Promise<QueuedEvent[]> {
     // Asked before the query: what is committed in between has another version.
     const version = this.#events.version()
-    if (version === this.#emptyVersion) return []
-    const events = this.#selectAfter.all(this.#readThrough, limit)
-    this.#emptyVersion = events.length < limit ? version : undefined
-    this.#readThrough = events.at(-1)?.eventId ?? this.#readThrough
+    const events = this.#selectAfter.all(this.#acknowledgedThrough, limit)
+    this.#emptyVersion = events.length === 0 ? version : undefined
     return events
   }
 

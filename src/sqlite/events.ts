@@ -1,6 +1,6 @@
 import type { Clock } from '../chat/clock.ts'
 import type { Position } from '../chat/model.ts'
-import { assertBroadcast, EPHEMERAL_EVENTS } from '../chat/rules.ts'
+import { assertBroadcast, EPHEMERAL_EVENTS, EPHEMERAL_SECONDS } from '../chat/rules.ts'
 import type { Events } from '../chat/store.ts'
 import type { Wire } from '../chat/wire.ts'
 import type { Database, Statement } from './database.ts'
@@ -99,8 +99,10 @@ export class SqliteEvents implements Events {
     return queuedAt === undefined ? 0 : Math.max(0, this.#clock.secondsSince(queuedAt))
   }
 
-  async deleteStale(storedTime: string): Promise<void> {
+  async deleteStale(): Promise<void> {
     const names = JSON.stringify(EPHEMERAL_EVENTS)
-    await this.#database.write(() => this.#deleteStale.run(storedTime, names))
+    const since = new Date(this.#clock.now().getTime() - EPHEMERAL_SECONDS * 1000)
+    const before = this.#clock.storedFrom(since)
+    await this.#database.write(() => this.#deleteStale.run(before, names))
   }
 }

@@ -1,8 +1,8 @@
 /**
  * What brings a file from one version of schema.sql to the next: the first from 1 to 2, the second
- * from 2 to 3, and so on. Every change of the tables there comes with one here, and none is changed once a file
- * out there may have gone through it. All that a file lacks run in one transaction, so none begins or
- * commits; and while they run nobody can write, so none may take long.
+ * from 2 to 3, and so on. Every change of the tables there comes with one here, and none is changed
+ * once a file out there may have gone through it. All that a file lacks run in one transaction, so
+ * none begins or commits; and while they run nobody can write, so none may take long.
  */
 const MIGRATIONS = [
   // An index over unread messages was written to at every send and again at every read. They are
@@ -13,9 +13,9 @@ const MIGRATIONS = [
     DROP INDEX IF EXISTS messages_of_conversation;
     CREATE INDEX messages_of_conversation ON messages (conversation_id, receiver_id);
   `,
-  // Recovery recognises by its message_id what it has sent already, and status events say who they are
-  // about. Rows that no client could read, of a program that had switched checks off, would make SQLite
-  // refuse the new columns.
+  // Recovery recognises by its message_id what it has sent already, and status events say who they
+  // are about. Rows that no client could read, of a program that had switched checks off, would make
+  // SQLite refuse the new columns.
   `
     DELETE FROM pending_events
     WHERE length(event) NOT BETWEEN 1 AND 64 OR user_id <= 0

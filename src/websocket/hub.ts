@@ -1,11 +1,11 @@
-import type { PendingEvent } from '../chat/model.ts'
 import { addressKey } from '../rate-limits.ts'
-import type { Close, Connection } from './connection.ts'
-import { eventFrame, type Frame } from './frame.ts'
+import type { Close } from './close-codes.ts'
+import type { Connection } from './connection.ts'
 
-/** Who is connected: every socket, by user. */
+/** Which sockets are open: pure memory. */
 export class Hub {
   readonly #byUser = new Map<number, Set<Connection>>()
+  readonly #recovering = new Set<Connection>()
   readonly #countByAddress = new Map<string, number>()
   #connectionCount = 0
 
@@ -22,6 +22,11 @@ export class Hub {
     return this.#byUser
   }
 
+  /** The sockets that are not live yet. */
+  get recovering(): ReadonlySet<Connection> {
+    return this.#recovering
+  }
+
   /** The sockets of one user. */
   of(userId: number): ReadonlySet<Connection> {
     return this.#byUser.get(userId) ?? NONE
@@ -36,10 +41,18 @@ export class Hub {
     for (const connections of this.#byUser.values()) yield* connections
   }
 
+  /** Bytes that peers have not taken yet, of all sockets. */
+  bufferedBytes(): number {
+    let bytes = 0
+    for (const connection of this.all()) bytes += connection.bufferedBytes
+    return bytes
+  }
+
   add(connection: Connection): void {
     const connections = this.#byUser.get(connection.userId)
     if (connections === undefined) this.#byUser.set(connection.userId, new Set([connection]))
     else connections.add(connection)
+    if (connection.isRecovering) this.#recovering.add(connection)
     const { address } = connection
     this.#countByAddress.set(addressKey(address), this.countFrom(address) + 1)
     this.#connectionCount += 1
@@ -49,6 +62,7 @@ export class Hub {
     const connections = this.#byUser.get(connection.userId)
     if (!connections?.delete(connection)) return
     if (connections.size === 0) this.#byUser.delete(connection.userId)
+    this.#recovering.delete(connection)
     const key = addressKey(connection.address)
     const left = this.countFrom(connection.address) - 1
     if (left > 0) this.#countByAddress.set(key, left)
@@ -56,18 +70,10 @@ export class Hub {
     this.#connectionCount -= 1
   }
 
-  /**
-   * Hands an event to every socket that it is for, and returns whether there was any. Its frame is
-   * made once, and not for nobody.
-   */
-  deliver(event: PendingEvent): boolean {
-    const connections = event.userId === null ? this.all() : this.of(event.userId)
-    let frame: Frame | undefined
-    for (const connection of connections) {
-      frame ??= eventFrame(event.event, event.data)
-      connection.deliver(event, frame)
-    }
-    return frame !== undefined
+  /** Ends the recovery of a connection: see Connection.goLive. */
+  goLive(connection: Connection, replayedThrough: number): void {
+    this.#recovering.delete(connection)
+    connection.goLive(replayedThrough)
   }
 
   checkAlive(): void {

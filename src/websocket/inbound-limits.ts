@@ -80,7 +80,7 @@ export class InboundLimits {
   }
 
   #pong(connection: Connection): void {
-    if (!connection.answered()) this.accepts(connection)
+    if (!connection.pongReceived()) this.accepts(connection)
   }
 
   async #data(stream: Duplex, { length }: Buffer): Promise<void> {

@@ -5,8 +5,8 @@ import { Outage } from '../outage.ts'
 
 /** Events read at once: what a tick may keep the sockets waiting for. */
 const BATCH_EVENTS_MAX = 500
-/** Characters of data handed on in one go: then the sockets get to write before there is more. */
-const DATA_IN_ONE_GO = 256 * 1024
+/** Characters of data broadcast in one turn of the event loop; then the sockets' readers have theirs. */
+const DATA_IN_ONE_TURN_MAX = 256 * 1024
 /** Failing polls are tried again ever more slowly, up to this. */
 const BACKOFF_MS_MAX = 1_000
 
@@ -18,8 +18,8 @@ export interface Doorbell {
 
 export interface PollerOptions {
   tail: EventTail
-  /** Called for each event, in their order. What it throws is logged and passed over. */
-  deliver: (event: PendingEvent) => void
+  /** Called with the events of a poll, in order, in portions. When it rejects they are read again. */
+  broadcast: (events: PendingEvent[]) => Promise<void>
   log: Log
   intervalMs: number
   /** Undefined to rely on the tick alone. */
@@ -29,7 +29,7 @@ export interface PollerOptions {
 }
 
 /**
- * Reads pending_events in order, forever, and hands each event on exactly once.
+ * Reads pending_events in order, forever, and broadcasts each event exactly once.
  *
  * The tick is the guarantee: a self-scheduling timer, every intervalMs, busy or idle, so that polls
  * never overlap and none is lost to an error. A doorbell brings the next poll forward.
@@ -59,7 +59,7 @@ export class Poller {
     return performance.now() - this.#lastGoodPollAt
   }
 
-  /** Resolves after the first poll: whatever was pending has been handed on by then. */
+  /** Resolves after the first poll: whatever was pending has been broadcast by then. */
   async start(): Promise<void> {
     this.#isRunning = true
     this.#options.doorbell?.start(() => this.#ring())
@@ -89,10 +89,7 @@ export class Poller {
     const startedAt = performance.now()
     try {
       while (await this.#pollOnce()) await new Promise(setImmediate)
-      this.#lastGoodPollAt = performance.now()
-      this.#failures = 0
-      this.#outage.worked()
-      this.#options.onPolled?.((this.#lastGoodPollAt - startedAt) / 1000)
+      this.#polled(startedAt)
     } catch (error) {
       this.#failures += 1
       this.#outage.failed(error)
@@ -101,37 +98,59 @@ export class Poller {
 
   /** Returns whether there may be more. */
   async #pollOnce(): Promise<boolean> {
-    const { tail } = this.#options
+    const { tail, broadcast } = this.#options
     const events = await tail.read(BATCH_EVENTS_MAX)
+    let portion: PendingEvent[] = []
     let dataLength = 0
     for (const event of events) {
-      this.#deliver(event)
-      tail.acknowledge(event)
+      if (isReadable(event)) portion.push(event)
+      else this.#logSkipped(event)
       dataLength += event.data?.length ?? 0
-      if (dataLength < DATA_IN_ONE_GO) continue
+      if (dataLength < DATA_IN_ONE_TURN_MAX) continue
+      await broadcast(portion)
+      tail.acknowledge(event)
+      portion = []
       dataLength = 0
       await new Promise(setImmediate)
     }
+    const last = events.at(-1)
+    if (last === undefined) return false
+    await broadcast(portion)
+    tail.acknowledge(last)
     return events.length === BATCH_EVENTS_MAX && this.#isRunning
   }
 
-  #deliver({ data, ...event }: QueuedEvent): void {
-    if (data === null) {
-      const name = JSON.stringify(event.event)
-      this.#options.log.error(
-        `Event ${event.eventId}, ${name}, has no JSON that can be sent; skipped`,
-      )
-      return
-    }
-    try {
-      this.#options.deliver({ ...event, data })
-    } catch (error) {
-      this.#options.log.error(`Event ${event.eventId} could not be delivered; skipped`, error)
-    }
+  #logSkipped({ eventId, event }: QueuedEvent): void {
+    const name = JSON.stringify(event)
+    this.#options.log.error(`Event ${eventId}, ${name}, has no JSON that can be sent; skipped`)
   }
 
   #schedule(): void {
-    this.#timer = setTimeout(() => this.#tick(), this.#nextDelay())
+    this.#timer = setTimeout(this.#timerOnTick, this.#nextDelay())
+  }
+
+  /** An idle tick is a look into memory, and ends in the same turn. */
+  readonly #timerOnTick = (): void => {
+    const startedAt = performance.now()
+    if (!this.#isAtEnd()) return void this.#tick()
+    this.#polled(startedAt)
+    this.#schedule()
+  }
+
+  #isAtEnd(): boolean {
+    try {
+      return this.#options.tail.isAtEnd()
+    } catch {
+      // The poll that follows says why.
+      return false
+    }
+  }
+
+  #polled(startedAt: number): void {
+    this.#lastGoodPollAt = performance.now()
+    this.#failures = 0
+    this.#outage.worked()
+    this.#options.onPolled?.((this.#lastGoodPollAt - startedAt) / 1000)
   }
 
   /** Ticks keep to their beat: what a poll took, or a timer was late, is no part of the next wait. */
@@ -140,7 +159,8 @@ export class Poller {
     if (this.#failures > 0) return Math.min(intervalMs * 2 ** this.#failures, BACKOFF_MS_MAX)
     const now = performance.now()
     this.#dueAt = Math.min(Math.max(this.#dueAt + intervalMs, now), now + intervalMs)
-    return this.#dueAt - now
+    // Timers count whole ms; one that is early would make the beat faster.
+    return Math.ceil(this.#dueAt - now)
   }
 
   /** Several rings in one turn of the event loop are one. A poll that fails keeps to its backoff. */
@@ -149,7 +169,11 @@ export class Poller {
     this.#isRung = true
     setImmediate(() => {
       this.#isRung = false
-      if (this.#isRunning && !this.#isPolling) void this.#tick()
+      if (this.#isRunning && !this.#isPolling && !this.#isAtEnd()) void this.#tick()
     })
   }
+}
+
+function isReadable(event: QueuedEvent): event is PendingEvent {
+  return event.data !== null
 }

@@ -1,162 +1,138 @@
 import type { Chat } from '../chat/chat.ts'
-import type { Presence as Audience } from '../config.ts'
+import type { Profile } from '../chat/model.ts'
+import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
 import type { Connection } from './connection.ts'
-import { eventFrame } from './frame.ts'
-import { FrameBatch } from './frame-batch.ts'
-import type { Hub } from './hub.ts'
 
-/** Changes are gathered for this long: a thousand people who arrive together are told of as one. */
-const GATHER_MS = 50
-/** Bytes written in one go; then the other sockets have their turn. */
-const BYTES_IN_ONE_GO = 2 * 1024 * 1024
-/** Blocks looked up in one go, in ms. */
-const MS_IN_ONE_GO = 5
+/**
+ * How long changes wait to be announced together. Each announcement is a write to every socket: of a
+ * crowd of thousands that arrives at once, one by one would be the square of its size.
+ */
+const ANNOUNCE_DELAY_MS = 100
 
-export interface PresenceOptions {
-  hub: Hub
-  chat: Chat
+interface Leaving {
+  connection: Connection
+  timer: NodeJS.Timeout
+}
+
+export interface PresenceOptions extends Pick<Config, 'presence' | 'offlineDelayMs'> {
+  connections: Chat['connections']
   log: Log
-  /** Who hears of changes. */
-  audience: Audience
-  /** How long after the last socket a user counts as online, in ms. */
-  offlineDelayMs: number
-  /** Resolves when it is written down, or could not be, who has come and gone by now. */
-  recorded: () => Promise<unknown>
-  /** Called when a user has gone, with the last connection and when it closed. */
-  onOffline: (lastConnection: Connection, seenAt: Date) => void
 }
 
 /**
- * Who is online. A user is `online` from the first socket on, `leaving` for offlineDelayMs after the
- * last one has closed, so that the reload of a page tells nobody anything, and then `offline`.
- * Coming online and going offline are told as chat:user_status.
+ * Who is online, as the connections table has it: a row for each socket. A user is announced as online
+ * with the first row and as offline with the end of the last one, which stays for offlineDelayMs after
+ * its socket has closed: the reload of a page is no change.
+ *
+ * Sockets do not depend on it: what cannot be written is logged, and the chat goes on.
  */
 export class Presence {
   readonly #options: PresenceOptions
-  readonly #leaving = new Map<number, { connection: Connection; timer: NodeJS.Timeout }>()
-  /** Who was told to be online. */
-  readonly #told = new Set<number>()
+  /** The row of each socket; undefined where it could not be written. */
+  readonly #rows = new Map<Connection, Promise<number | undefined>>()
+  readonly #leaving = new Map<number, Leaving>()
+  readonly #writes = new Set<Promise<unknown>>()
+  /** What is not announced yet: whether a user has come online, or gone offline. */
   #changes = new Map<number, boolean>()
-  #gathering: NodeJS.Timeout | undefined
-  #telling: Promise<void> = Promise.resolve()
+  #announceTimer: NodeJS.Timeout | undefined
+  /** A locked database fails every socket that opens or closes. */
+  readonly #outage: Outage
 
   constructor(options: PresenceOptions) {
     this.#options = options
+    this.#outage = new Outage(
+      options.log,
+      'The connections table could not be kept up to date',
+      'The connections table is kept up to date again',
+    )
   }
 
   /**
-   * Call when a connection has come into the hub. Returns, if its user was `leaving`, the connection
-   * that closed last.
+   * Writes the row of a socket that has opened, with what its client says of its user. Resolves when it
+   * is committed, or could not be.
    */
-  opened({ userId }: Connection): Connection | undefined {
+  async opened(connection: Connection, daemonId: number, profile: Partial<Profile>): Promise<void> {
+    const { userId } = connection
+    const row = this.#insertRow(connection, daemonId, profile)
+    this.#rows.set(connection, row)
     const leaving = this.#leaving.get(userId)
-    if (leaving === undefined) {
-      if (this.#options.hub.of(userId).size === 1) this.#change(userId, true)
-      return undefined
-    }
-    clearTimeout(leaving.timer)
     this.#leaving.delete(userId)
-    return leaving.connection
+    clearTimeout(leaving?.timer)
+    await row
+    // Only now: without a row of its own in between, the user would go offline.
+    if (leaving !== undefined) void this.#deleteRow(leaving.connection, new Date())
   }
 
-  /** Call when the last connection of a user has left the hub. */
-  closedLast(connection: Connection): void {
-    const seenAt = new Date()
+  /** @param isLast whether it was the last socket of its user */
+  closed(connection: Connection, isLast: boolean): void {
+    const closedAt = new Date()
+    if (!isLast) return void this.#deleteRow(connection, closedAt)
     const leave = () => {
       this.#leaving.delete(connection.userId)
-      this.#change(connection.userId, false)
-      this.#options.onOffline(connection, seenAt)
+      void this.#deleteRow(connection, closedAt)
     }
     const timer = setTimeout(leave, this.#options.offlineDelayMs)
     this.#leaving.set(connection.userId, { connection, timer })
   }
 
-  /** Tells nobody anything any more; resolves when what was being told is told. */
+  /** Resolves when nothing is being written, and nothing will be. */
   async stop(): Promise<void> {
-    clearTimeout(this.#gathering)
+    clearTimeout(this.#announceTimer)
     for (const { timer } of this.#leaving.values()) clearTimeout(timer)
     this.#leaving.clear()
-    await this.#telling
+    while (this.#writes.size > 0) await Promise.all(this.#writes)
   }
 
-  #change(userId: number, isOnline: boolean): void {
-    if (this.#options.audience === 'off') return
+  async #insertRow(
+    { userId, address }: Connection,
+    daemonId: number,
+    profile: Partial<Profile>,
+  ): Promise<number | undefined> {
+    const { connections } = this.#options
+    const row = await this.#written(connections.connect({ daemonId, userId, address, profile }))
+    if (row?.isFirst) this.#changed(userId, true)
+    return row?.connectionId
+  }
+
+  /** @param seenAt when the socket closed */
+  async #deleteRow(connection: Connection, seenAt: Date): Promise<void> {
+    const row = this.#rows.get(connection)
+    this.#rows.delete(connection)
+    const connectionId = await row
+    if (connectionId === undefined) return
+    const { userId } = connection
+    const { connections } = this.#options
+    const isLast = await this.#written(connections.disconnect({ connectionId, userId, seenAt }))
+    if (isLast) this.#changed(userId, false)
+  }
+
+  /** The last change counts. One that is over is announced too: the API may have shown it. */
+  #changed(userId: number, isOnline: boolean): void {
+    if (this.#options.presence === 'off') return
     this.#changes.set(userId, isOnline)
-    this.#gathering ??= setTimeout(() => this.#tellChanges(), GATHER_MS)
+    this.#announceTimer ??= setTimeout(() => this.#announce(), ANNOUNCE_DELAY_MS)
   }
 
-  #tellChanges(): void {
-    this.#gathering = undefined
+  #announce(): void {
+    this.#announceTimer = undefined
     const changes = this.#changes
     this.#changes = new Map()
-    // One after the other: somebody who comes and goes again is told of in that order.
-    this.#telling = this.#telling
-      .then(() => this.#tell(changes))
-      .catch((error) => this.#options.log.error('Presence could not be told', error))
+    void this.#written(this.#options.connections.announce(changes))
   }
 
-  async #tell(changes: Map<number, boolean>): Promise<void> {
-    const { audience, chat, recorded } = this.#options
-    // Whoever is told and then asks the API is to be answered the same.
-    await recorded()
-    const batch = new FrameBatch()
-    for (const [userId, isOnline] of changes) {
-      if (this.#told.has(userId) === isOnline) continue
-      if (isOnline) this.#told.add(userId)
-      else this.#told.delete(userId)
-      const status = JSON.stringify(chat.wire.userStatus(userId, isOnline))
-      batch.add(userId, eventFrame('chat:user_status', status))
-    }
-    if (batch.size === 0) return
-    if (audience === 'all') await this.#tellEverybody(batch)
-    else await this.#tellContacts(batch)
-  }
-
-  /** Everybody gets all of it in one piece, but for themselves and whom they must not see. */
-  async #tellEverybody(batch: FrameBatch): Promise<void> {
-    // Before blocks are looked up: nobody is told of whom it was not asked whether they may see them.
-    const connections = [...this.#options.hub.all()]
-    const unseen = await this.#unseen(batch.keys())
-    let bytes = 0
-    for (const connection of connections) {
-      const except = [connection.userId, ...(unseen.get(connection.userId) ?? [])]
-      for (const piece of batch.without(except)) connection.send(piece)
-      bytes += batch.bytes
-      if (bytes < BYTES_IN_ONE_GO) continue
-      bytes = 0
-      await new Promise(setImmediate)
-    }
-  }
-
-  /** Of these users, whom each of those online must not see. */
-  async #unseen(userIds: Iterable<number>): Promise<Map<number, number[]>> {
-    const { chat, hub } = this.#options
-    const unseen = new Map<number, number[]>()
-    let startedAt = performance.now()
-    for (const userId of userIds) {
-      for (const otherId of await chat.blocks.hiddenFrom(userId, hub.users)) {
-        const others = unseen.get(otherId)
-        if (others === undefined) unseen.set(otherId, [userId])
-        else others.push(userId)
-      }
-      if (performance.now() - startedAt < MS_IN_ONE_GO) continue
-      await new Promise(setImmediate)
-      startedAt = performance.now()
-    }
-    return unseen
-  }
-
-  async #tellContacts(batch: FrameBatch): Promise<void> {
-    const { chat, hub } = this.#options
-    for (const userId of batch.keys()) {
-      const frame = batch.get(userId)
-      const hidden = await chat.blocks.hiddenFrom(userId, hub.users)
-      for (const contactId of await chat.conversations.contactsOf(userId, hub.users)) {
-        if (hidden.has(contactId)) continue
-        for (const connection of hub.of(contactId)) connection.send(frame)
-      }
-      await new Promise(setImmediate)
-    }
+  /** Resolves with undefined when it could not be written. */
+  #written<Result>(write: Promise<Result>): Promise<Result | undefined> {
+    const logged = write.then(
+      (result) => {
+        this.#outage.worked()
+        return result
+      },
+      (error) => this.#outage.failed(error) as undefined,
+    )
+    const settled = logged.finally(() => this.#writes.delete(settled))
+    this.#writes.add(settled)
+    return settled
   }
 }

@@ -111,6 +111,26 @@ test('news of having been read may come before the answer to the send', async ()
   await waitFor(() => thread.items[0]?.status === 'read', 'the message to be read')
 })
 
+test('of two answers about a user the one to the newer request counts, whichever comes last', async () => {
+  const chat = await startChat()
+  await sendText(chat.api.url, 1, 2, 'Hello')
+  const held = new HeldFetch('get_chat_user_status')
+  const client = await online(createClient(1, chat, { fetch: held.fetch }))
+  const thread = new Thread(client, 2)
+  await thread.load()
+  const before = thread.status
+  held.hold()
+  await client.block(2)
+  await waitFor(() => held.isHeld, 'the answer after the block')
+  held.pass()
+  await client.unblock(2)
+  await waitFor(() => thread.status !== before, 'the answer after the unblock')
+  held.release()
+  await client.status(2)
+
+  expect(thread.status?.is_blocked).toBe(false)
+})
+
 test('a long thread is loaded page by page, without gap or repetition', async () => {
   const chat = await startChat()
   const texts = Array.from({ length: 101 }, (_, index) => `message ${index}`)
@@ -182,6 +202,11 @@ class HeldFetch {
     this.#released = new Promise((resolve) => {
       this.release = resolve
     })
+  }
+
+  /** Holds no more answers; those that it holds it keeps until `release`. */
+  pass(): void {
+    this.#released = undefined
   }
 
   readonly fetch: typeof fetch = async (input, init) => {

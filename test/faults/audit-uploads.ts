@@ -17,7 +17,7 @@ export async function auditUploads(
   stored: StoredMessage[],
 ): Promise<string[]> {
   const withFile = new Map(stored.flatMap((row) => (row.mediaPath ? [[row.mediaPath, row]] : [])))
-  const uploads = new Uploads(folder, { image: 0, voice: 0 })
+  const uploads = new Uploads({ uploadsDir: folder, imageBytesMax: 0, voiceBytesMax: 0 })
   await uploads.sweep(async (path) => withFile.has(path), Date.now() + A_DAY_MS)
   const files = new Set(filesBelow(folder))
   const sendByBody = new Map(sends.map((send) => [send.body, send]))

@@ -196,16 +196,17 @@ test('an uploaded page is a download by whatever name its folder is called', asy
   }
 })
 
-test('an uploads folder that lies elsewhere among the pages shows no pages either', async () => {
+test('an uploads folder that lies elsewhere among the pages is none of them', async () => {
   const folder = temporaryFolder()
   const pagesDir = join(folder, 'public')
   put(folder, 'public/media/evil.html', html())
   const url = await serve(folder, { pagesDir, uploadsDir: join(pagesDir, 'media') })
 
-  const { status, headers } = await getRaw(url, '/media/evil.html')
-
+  for (const path of ['/media/evil.html', '/media/', '/media']) {
+    expect({ path, status: (await getRaw(url, path)).status }).toEqual({ path, status: 404 })
+  }
+  const { status, headers } = await getRaw(url, '/uploads/evil.html')
   expect(status).toBe(200)
-  expect(headers['content-type']).toBe('application/octet-stream')
   expect(headers['content-disposition']).toBe('attachment')
 })
 

@@ -126,7 +126,7 @@ test('every other type is refused with 415, whatever it calls itself, and leaves
 
 test('a file that is cut off anywhere is taken or refused, and never an internal error', async () => {
   const folder = temporaryFolder()
-  const uploads = new Uploads(folder, { image: MB, voice: MB })
+  const uploads = new Uploads({ uploadsDir: folder, imageBytesMax: MB, voiceBytesMax: MB })
   await uploads.prepare()
   const receive = async (kind: MediaKind, content: Buffer) => {
     try {
@@ -468,7 +468,7 @@ test('what a killed process had half received is swept after an hour', async () 
   expect(left).toMatch(/^\.incoming\//)
   const lastWrittenAt = new Date('2026-01-23T20:30:45Z')
   utimesSync(join(uploads, left), lastWrittenAt, lastWrittenAt)
-  const sweeper = new Uploads(uploads, { image: MB, voice: MB })
+  const sweeper = new Uploads({ uploadsDir: uploads, imageBytesMax: MB, voiceBytesMax: MB })
   await sweeper.sweep(async () => false, lastWrittenAt.getTime() + HOUR_MS - 1)
   expect(filesBelow(uploads)).toEqual([left])
   await sweeper.sweep(async () => false, lastWrittenAt.getTime() + HOUR_MS)
@@ -484,7 +484,11 @@ test('the sweep takes files whose message was never committed, and no others', a
     messageLengthMax: 5000,
     echoesToSender: false,
   })
-  const uploads = new Uploads(join(folder, 'uploads'), { image: MB, voice: MB })
+  const uploads = new Uploads({
+    uploadsDir: join(folder, 'uploads'),
+    imageBytesMax: MB,
+    voiceBytesMax: MB,
+  })
   await uploads.prepare()
   // As each of these leaves the folder: killed before the commit, after it, and not at all.
   const orphans = [await keepOnly(uploads, 'image'), await keepOnly(uploads, 'voice')]

@@ -5,7 +5,7 @@ import { daemonStatus, POLL_STALE_SECONDS } from '../../src/chat/daemon-status.t
 import { processStartedAt } from '../../src/process-identity.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { SqliteStore } from '../../src/sqlite/store.ts'
-import { health, POLL_OLD_MS } from '../../src/websocket/plain-http.ts'
+import { health, POLL_OLD_MS } from '../../src/websocket/health.ts'
 import { get } from '../support/clients.ts'
 import { runDoctor } from '../support/doctor.ts'
 import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'

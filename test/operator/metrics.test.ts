@@ -223,7 +223,7 @@ test('without a secret, nobody gets in with none', async () => {
 })
 
 test('the status of both processes is one JSON answer', async () => {
-  const { api, daemon } = await startChat()
+  const { api, daemon } = await startChat({ CHAT_PRESENCE: 'off' })
   const socket = await connect(daemon.url, 2)
   await sendText(api.url, 1, 2, 'Hello')
   await socket.event('chat:message')

@@ -50,6 +50,15 @@ test('whoever is told that somebody has gone, and asks, is answered the same', a
   expect(await statusOf(api.url, 2, 1)).toMatchObject({ is_online: false })
 })
 
+test('a user who comes and goes at once is announced as gone: who has asked meanwhile hears of it', async () => {
+  const { daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: '0' })
+  const observer = await connect(daemon.url, 1)
+  await toldSoFar(observer, daemon.url)
+  const phone = await connect(daemon.url, 2)
+  await phone.close()
+  await waitForStatus(observer, 2, 'offline')
+})
+
 test('a user is offline a while after the last socket has closed, not the first', async () => {
   const delayMs = 300
   const { daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: String(delayMs) })

@@ -70,7 +70,7 @@ export const daemons: Promises = {
     const time = new TestTime()
     const { api, daemon } = await open({ now: time.now })
     const daemonId = await daemon.daemons.acquire(OWNER)
-    const socket = { daemonId, userId: 1, address: '127.0.0.1', profile: {}, announce: false }
+    const socket = { daemonId, userId: 1, address: '127.0.0.1', profile: {} }
     await daemon.connections.connect(socket)
     time.ms += 5_000
     await daemon.daemons.release(daemonId)
@@ -83,7 +83,7 @@ export const daemons: Promises = {
       const time = new TestTime()
       const { api, daemon } = await open({ now: time.now })
       const daemonId = await daemon.daemons.acquire(DEAD)
-      const socket = { daemonId, address: '127.0.0.1', profile: {}, announce: false }
+      const socket = { daemonId, address: '127.0.0.1', profile: {} }
       const connectAt = async (iso: string, userId: number) => {
         time.ms = Date.parse(`2026-01-23T${iso}Z`)
         return daemon.connections.connect({ ...socket, userId })

@@ -19,9 +19,9 @@ import { dataOf, idsOf, type OpenedStore, type Promises } from './opened-store.t
 
 const USERS = 4
 const STEPS_MAX = 40
-const RUNS = 60
+const RUNS = 100
 
-/** What is waited for before the next step: nothing, a turn of the event loop, what is under way. */
+/** What is waited for before the next step. */
 const pause = constantFrom('nothing', 'turn', 'all')
 const program = constantFrom('api' as const, 'daemon' as const)
 const user = nat(USERS - 1)
@@ -131,7 +131,7 @@ class Run {
     return this.#firstUserId + (user % USERS)
   }
 
-  /** Does not wait for it. Blocks are in the way of some sends, and of some users nobody has heard. */
+  /** Does not wait for it. Some sends are blocked, and some users do not exist yet. */
   #start(work: Promise<unknown>): undefined {
     const isRefused = (error: unknown) => hasCode(error, 'forbidden') || hasCode(error, 'not_found')
     this.#underWay.push(work.catch((error) => isRefused(error) || this.#failures.push(error)))
@@ -165,7 +165,7 @@ class Run {
     while (await this.#read(100));
   }
 
-  /** An event that can be read brings a message that can be read. Resolves with whether any came. */
+  /** An event that can be read brings a message that can be read. Returns whether any came. */
   async #read(limit: number): Promise<boolean> {
     const events = await this.#tail.read(limit)
     for (const event of events) {
@@ -220,7 +220,7 @@ class Run {
     expect(this.#messageIdsTold(userId)).toEqual(ids)
   }
 
-  /** The reader was told of each receipt that changed something, and of each conversation forwards. */
+  /** The reader was told of each receipt that changed something, forwards in each conversation. */
   #checkReceipts(userId: number): void {
     const told = this.#events
       .filter((event) => event.event === 'chat:read' && event.userId === userId)

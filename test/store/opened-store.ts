@@ -46,16 +46,15 @@ export async function send(
   return (await chat.messages.post({ senderId, receiverId, message: 'Hello', ...more })).message
 }
 
-/** Takes the lease; returns what connects a user to it, and resolves with the connection_id. */
+/** Takes the lease; returns what connects a user to it, as Connections.connect. */
 export async function lease(daemon: Chat) {
   const daemonId = await daemon.daemons.acquire(OWNER)
-  return (userId: number, more: Partial<NewConnection> = {}): Promise<number> =>
+  return (userId: number, more: Partial<NewConnection> = {}) =>
     daemon.connections.connect({
       daemonId,
       userId,
       address: '127.0.0.1',
       profile: {},
-      announce: false,
       ...more,
     })
 }

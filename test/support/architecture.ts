@@ -11,6 +11,7 @@ const LEAVES: Part[] = [
   'config',
   'errors',
   'integers',
+  'jobs',
   'limits',
   'listener',
   'log',
@@ -24,16 +25,16 @@ const LEAVES: Part[] = [
 
 /** Which part may import which others; a part may always import from itself. */
 const IMPORTS: Record<Part, Part[]> = {
-  cli: ['http', 'websocket', 'auth', 'media', 'chat', 'sqlite', 'housekeeping', ...LEAVES],
-  http: ['auth', 'media', 'chat', 'housekeeping', ...LEAVES],
-  websocket: ['auth', 'chat', 'housekeeping', ...LEAVES],
+  cli: ['http', 'websocket', 'auth', 'media', 'chat', 'sqlite', ...LEAVES],
+  http: ['auth', 'media', 'chat', ...LEAVES],
+  websocket: ['auth', 'chat', ...LEAVES],
   auth: ['chat', ...LEAVES],
-  media: ['errors', 'limits', 'rate-limits'],
+  media: ['config', 'errors', 'limits', 'rate-limits'],
   chat: ['errors', 'limits'],
-  sqlite: ['chat', 'errors', 'limits', 'log', 'process-identity'],
+  sqlite: ['chat', 'errors', 'jobs', 'limits', 'log', 'outage', 'process-identity'],
   client: [],
 
-  housekeeping: ['errors', 'log'],
+  jobs: ['log', 'outage'],
   config: ['errors', 'log'],
   log: [],
   metrics: [],
@@ -44,15 +45,15 @@ const IMPORTS: Record<Part, Part[]> = {
   limits: [],
   audit: ['limits', 'log', 'rate-limits'],
   outage: ['errors', 'log'],
-  tls: ['errors'],
-  listener: ['limits', 'rate-limits', 'tls'],
+  tls: ['config', 'errors', 'log'],
+  listener: ['errors', 'limits', 'rate-limits', 'tls'],
   urls: [],
 }
 
 /** Where each package may be imported; one that is not here, nowhere. */
 const PACKAGES: Record<string, Part[]> = {
   'better-sqlite3': ['sqlite'],
-  'node-cron': ['housekeeping'],
+  'node-cron': ['jobs'],
   busboy: ['http'],
   'file-type': ['media'],
   send: ['http'],

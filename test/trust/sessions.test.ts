@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { connect, post, TestSocket } from '../support/clients.ts'
-import { openDaemon } from '../support/open-daemon.ts'
+import { prepareDaemon } from '../support/open-daemon.ts'
 import { runProgram, startChat } from '../support/processes.ts'
 import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
 import { waitFor } from '../support/wait.ts'
@@ -19,7 +19,7 @@ async function openWithCallback(url: string) {
     CHAT_AUTH_CALLBACK_URL: url,
     CHAT_ALLOWED_ORIGINS: SHOP,
   }
-  const daemon = await openDaemon({ sessionCheckMs: SESSION_CHECK_MS }, settings)
+  const daemon = await prepareDaemon({ sessionCheckMs: SESSION_CHECK_MS }, settings)
   const daemonUrl = await daemon.start()
   const connectAs = async (session: string) => {
     const socket = new TestSocket(daemonUrl, { headers: { cookie: `PHPSESSID=${session}` } })
@@ -170,7 +170,7 @@ test('the event chat:disconnect closes the sockets in every mode, and is told to
 })
 
 test('chat:disconnect that waited for the daemon to start is for nobody', async () => {
-  const { chat, start } = await openDaemon({})
+  const { chat, start } = await prepareDaemon()
   await chat.events.broadcast('chat:disconnect', 5, {})
   await chat.events.broadcast('shop:news', 5, {})
   const socket = await connect(await start(), 5)

@@ -157,25 +157,25 @@ test('at 1 MB that waits for its reader a socket is open; one byte more closes i
   const [socket, { socket: stream }] = await once(server, 'connection')
   await once(client.socket, 'open')
   const connection = new Connection(socket, stream, STUCK_USER, '127.0.0.1')
-  connection.greet(eventFrame('chat:connected', '{}'))
+  connection.sendConnected(eventFrame('chat:connected', '{}'))
   await client.event('chat:connected')
 
   // What is written while the stream is held back waits in it, to the byte.
   stream.cork()
   const frame = eventFrame('shop:news', JSON.stringify(LONG_TEXT))
   while (connection.bufferedBytes + 2 * frame.length <= limits.unreadBytes.max)
-    connection.send(frame)
+    connection.write(frame)
   const rest = limits.unreadBytes.max - connection.bufferedBytes
   const emptyFrame = eventFrame('shop:news', '""')
   const fill = (bytes: number) =>
     eventFrame('shop:news', JSON.stringify('x'.repeat(bytes - emptyFrame.length - 2)))
-  connection.send(fill(rest))
+  connection.write(fill(rest))
   expect(connection.bufferedBytes).toBe(limits.unreadBytes.max)
   expect(connection.isOpen).toBe(true)
 
-  connection.send(eventFrame('shop:news', '"one too many"'))
+  connection.write(eventFrame('shop:news', '"one too many"'))
   expect(connection.isOpen).toBe(false)
-  connection.send(eventFrame('shop:news', '"after the end"'))
+  connection.write(eventFrame('shop:news', '"after the end"'))
   stream.uncork()
 
   const reason = 'Too slow to read; reconnect and ask for what you missed'

@@ -1,25 +1,23 @@
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect } from '../support/clients.ts'
-import { openDaemon } from '../support/open-daemon.ts'
+import { prepareDaemon } from '../support/open-daemon.ts'
 import { waitFor } from '../support/wait.ts'
 
-/** A daemon whose chores run when the test says so. */
-async function setUp(options: { backlogMs: number }) {
-  const { daemon, chat, start, lines } = await openDaemon(options)
+/** A daemon, and the names of the events that are pending once its delivered ones are deleted. */
+async function setUp(times: { undeliveredMs: number }) {
+  const { chat, start, stop, lines } = await prepareDaemon(times)
   onTestFinished(() => expect(lines).toEqual([]))
-  const deleteDelivered = daemon.chores().find(({ name }) => name === 'Deleting delivered events')
-  const pendingAfterDeleting = async () => {
-    await deleteDelivered?.run()
-    return (await chat.events.tail().read(1_000)).map(({ event }) => event)
-  }
-  return { daemon, chat, start, pendingAfterDeleting }
+  const pending = async () => (await chat.events.tail().read(9_000)).map(({ event }) => event)
+  const untilPending = (...names: string[]) =>
+    waitFor(async () => JSON.stringify(await pending()) === JSON.stringify(names), `only ${names}`)
+  return { chat, start, stop, pending, untilPending }
 }
 
 const LONG_MS = 60_000
 
-test('while clients may still come back, what nobody got stays in the table, and only that', async () => {
-  const { chat, start, pendingAfterDeleting } = await setUp({ backlogMs: LONG_MS })
+test('while clients may still reconnect, only events that reached no socket stay in the table', async () => {
+  const { chat, start, untilPending } = await setUp({ undeliveredMs: LONG_MS })
   await chat.events.broadcast('before the start', 2, {})
   const url = await start()
   const ada = await connect(url, 1)
@@ -27,53 +25,55 @@ test('while clients may still come back, what nobody got stays in the table, and
   await chat.events.broadcast('chat:typing', 2, {})
   await chat.events.broadcast('for Ada', 1, {})
   await ada.event('for Ada')
-  expect(await pendingAfterDeleting()).toEqual(['before the start', 'for nobody here'])
+  await untilPending('before the start', 'for nobody here')
 
   const bob = await connect(url, 2)
   await bob.event('for nobody here')
   expect(bob.all('before the start')).toHaveLength(1)
-  expect(await pendingAfterDeleting()).toEqual([])
+  await untilPending()
 })
 
-test('after that it is deleted, and who comes then is not told', async () => {
-  const { chat, start, pendingAfterDeleting } = await setUp({ backlogMs: 50 })
+test('after that they are deleted, and not sent to a client that connects then', async () => {
+  const { chat, start, untilPending } = await setUp({ undeliveredMs: 50 })
   await chat.events.broadcast('before the start', 2, {})
   const url = await start()
-  await waitFor(async () => (await pendingAfterDeleting()).length === 0, 'the window to close')
+  await untilPending()
 
   const bob = await connect(url, 2)
   await bob.settled()
   expect(bob.frames.map(({ event }) => event)).toEqual(['chat:connected', 'pong'])
 })
 
-test('more than one statement may delete is deleted in one go', async () => {
-  const { chat, start, pendingAfterDeleting } = await setUp({ backlogMs: LONG_MS })
+test('more than one statement may delete is deleted in one run', async () => {
+  const { chat, start, stop, pending } = await setUp({ undeliveredMs: LONG_MS })
   await Promise.all(
     Array.from({ length: 4_001 }, () => chat.events.broadcast('chat:typing', 2, {})),
   )
   await start()
-  expect(await pendingAfterDeleting()).toEqual([])
+  expect(await pending()).toHaveLength(4_001)
+  await stop()
+  expect(await pending()).toEqual([])
 })
 
 test('a daemon that was stopped leaves the rest to its successor', async () => {
-  const { chat, daemon, start } = await setUp({ backlogMs: LONG_MS })
+  const { chat, start, stop, pending } = await setUp({ undeliveredMs: LONG_MS })
   const url = await start()
   const ada = await connect(url, 1)
-  await chat.events.broadcast('told', 1, {})
-  await chat.events.broadcast('untold', 2, {})
-  await ada.event('told')
-  await daemon.stop()
-  await daemon.stop()
+  await chat.events.broadcast('delivered', 1, {})
+  await chat.events.broadcast('undelivered', 2, {})
+  await ada.event('delivered')
+  await stop()
+  await stop()
 
   expect((await ada.whenClosed()).code).toBe(1001)
-  expect((await chat.events.tail().read(10)).map(({ event }) => event)).toEqual(['untold'])
+  expect(await pending()).toEqual(['undelivered'])
   expect(await chat.daemons.find('anywhere')).toBeUndefined()
   await expect(fetch(url.replace('ws:', 'http:'))).rejects.toThrow()
 })
 
 test('what has come since the last poll has waited no longer, whatever its time says', async () => {
-  const { path, metrics, start } = await openDaemon({}, { CHAT_POLL_INTERVAL_MS: '1000' })
-  await start()
+  const { path, start } = await prepareDaemon({}, { CHAT_POLL_INTERVAL_MS: '1000' })
+  const url = await start()
   const database = new Sqlite(path)
   database.exec(`
     INSERT INTO pending_events (event, data, created_at)
@@ -81,5 +81,6 @@ test('what has come since the last poll has waited no longer, whatever its time 
   `)
   database.close()
 
-  expect(await metrics.registry.text()).toMatch(/^chat_event_lag_seconds 0$/m)
+  const metrics = await fetch(`${url.replace('ws:', 'http:')}/metrics`)
+  expect(await metrics.text()).toMatch(/^chat_event_lag_seconds 0$/m)
 })

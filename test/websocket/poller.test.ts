@@ -1,3 +1,4 @@
+import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import type { PendingEvent } from '../../src/chat/model.ts'
 import { createLog } from '../../src/log.ts'
@@ -8,87 +9,84 @@ import { waitFor } from '../support/wait.ts'
 
 /** A poller over a real database, and another program that writes to it. */
 async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {}) {
-  const { chat, database, beside: writer } = await openChat()
+  const { chat, beside } = await openChat()
+  const writer = new Sqlite(beside.name)
   const tail = chat.events.tail()
-  const delivered: PendingEvent[] = []
+  const portions: PendingEvent[][] = []
   const lines: string[] = []
   const polledAt: number[] = []
   const log = createLog('text', (line) => void lines.push(line))
-  const state = { deliver: (event: PendingEvent) => void delivered.push(event) }
+  const state = { broadcast: async (events: PendingEvent[]) => void portions.push(events) }
   const poller = new Poller({
     tail,
-    deliver: (event) => state.deliver(event),
+    broadcast: (events) => state.broadcast(events),
     log,
     intervalMs: options.intervalMs ?? 5,
-    doorbell: options.isWatched ? new WalWatcher(database.path, log) : undefined,
+    doorbell: options.isWatched ? new WalWatcher(beside.name, log) : undefined,
     onPolled: () => void polledAt.push(performance.now()),
   })
-  onTestFinished(() => poller.stop())
+  onTestFinished(async () => {
+    await poller.stop()
+    writer.close()
+  })
   const statement = writer.prepare(
     'INSERT INTO pending_events (event, user_id, data) VALUES (?, NULL, ?)',
   )
   const insert = (event: string) => statement.run(event, '{}')
-  return { poller, tail, writer, insert, delivered, lines, state, polledAt }
+  const broadcasted = () => portions.flat()
+  return { poller, tail, writer, insert, portions, broadcasted, lines, state, polledAt }
 }
 
-test('events are handed on in order, far beyond one batch, each once', async () => {
-  const { poller, tail, writer, insert, delivered } = await setUp()
+test('events are broadcast in order, far beyond one batch, each once', async () => {
+  const { poller, writer, insert, broadcasted } = await setUp()
   writer.transaction(() => {
     for (let count = 0; count < 1_234; count += 1) insert(`event ${count}`)
   })()
   await poller.start()
   insert('later')
-  await waitFor(() => delivered.length === 1_235, 'all events')
-  const ids = delivered.map((event) => event.eventId)
+  await waitFor(() => broadcasted().length === 1_235, 'all events')
+  const ids = broadcasted().map((event) => event.eventId)
   expect(ids).toEqual(Array.from({ length: 1_235 }, (_, index) => index + 1))
-  expect(tail.position).toBe(1_235)
 })
 
 test('a full batch is followed by another poll at once, a batch less one is the end', async () => {
   for (const count of [499, 500, 501, 1_000]) {
-    const { poller, writer, insert, delivered } = await setUp({ intervalMs: 60_000 })
+    const { poller, writer, insert, broadcasted } = await setUp({ intervalMs: 60_000 })
     writer.transaction(() => {
       for (let id = 1; id <= count; id += 1) insert(`event ${id}`)
     })()
     await poller.start()
-    expect(delivered).toHaveLength(count)
+    expect(broadcasted()).toHaveLength(count)
   }
 })
 
-test('large events are handed on in pieces, so that the sockets get to write in between', async () => {
-  const { poller, writer, delivered, state } = await setUp({ intervalMs: 60_000 })
+test('large events are broadcast in portions, so that the sockets get to write in between', async () => {
+  const { poller, writer, portions } = await setUp({ intervalMs: 60_000 })
   const insert = writer.prepare("INSERT INTO pending_events (event, data) VALUES ('large', ?)")
   const data = JSON.stringify('x'.repeat(100_000))
   for (let count = 0; count < 30; count += 1) insert.run(data)
-  const deliver = state.deliver
-  let inOneGo = 0
-  let inOneGoMost = 0
-  state.deliver = (event) => {
-    if (inOneGo === 0) setImmediate(() => (inOneGo = 0))
-    inOneGo += 1
-    inOneGoMost = Math.max(inOneGo, inOneGoMost)
-    deliver(event)
-  }
   await poller.start()
-  expect(delivered).toHaveLength(30)
-  expect(inOneGoMost).toBe(3)
+  expect(portions.flat()).toHaveLength(30)
+  expect(Math.max(...portions.map(({ length }) => length))).toBe(3)
 })
 
-test('an event that cannot be delivered is logged and passed over', async () => {
-  const { poller, insert, delivered, lines, state } = await setUp()
-  const deliver = state.deliver
-  state.deliver = (event) => {
-    if (event.event === 'poison') throw new Error('poisoned')
-    deliver(event)
+test('events that could not be broadcast are read again', async () => {
+  const { poller, insert, broadcasted, lines, state } = await setUp()
+  const { broadcast } = state
+  state.broadcast = async () => {
+    state.broadcast = broadcast
+    throw new Error('no audience')
   }
-  for (const event of ['before', 'poison', 'after']) insert(event)
+  for (const event of ['one', 'two']) insert(event)
   await poller.start()
-  expect(delivered.map((event) => event.event)).toEqual(['before', 'after'])
-  expect(lines.join('')).toContain('Event 2 could not be delivered; skipped')
+  expect(broadcasted()).toEqual([])
+  await waitFor(() => broadcasted().length === 2, 'the events')
+  expect(broadcasted().map((event) => event.event)).toEqual(['one', 'two'])
+  expect(lines[0]).toContain('Polling failed; trying again')
 })
 
 test('polling survives errors, says so once, and says when it works again', async () => {
-  const { poller, tail, writer, insert, delivered, lines } = await setUp()
+  const { poller, tail, writer, insert, broadcasted, lines } = await setUp()
   await poller.start()
   let polls = 0
   const read = tail.read.bind(tail)
@@ -103,7 +101,7 @@ test('polling survives errors, says so once, and says when it works again', asyn
   const failedFor = poller.pollAgeMs
   writer.exec('ALTER TABLE elsewhere RENAME TO pending_events')
   insert('after the trouble')
-  await waitFor(() => delivered.length === 1, 'the event')
+  await waitFor(() => broadcasted().length === 1, 'the event')
   await waitFor(() => lines.length === 2, 'the recovery to be logged')
   expect(lines[0]).toContain('Polling failed; trying again')
   expect(lines[1]).toContain('Polling works again')
@@ -111,10 +109,10 @@ test('polling survives errors, says so once, and says when it works again', asyn
 })
 
 test('a change of the WAL wakes it long before the tick', async () => {
-  const { poller, insert, delivered } = await setUp({ intervalMs: 60_000, isWatched: true })
+  const { poller, insert, broadcasted } = await setUp({ intervalMs: 60_000, isWatched: true })
   await poller.start()
   insert('woken')
-  await waitFor(() => delivered.length === 1, 'the event')
+  await waitFor(() => broadcasted().length === 1, 'the event')
 })
 
 test('the tick goes on every intervalMs, whether or not there is a doorbell or an event', async () => {
@@ -127,37 +125,36 @@ test('the tick goes on every intervalMs, whether or not there is a doorbell or a
 })
 
 test('without the wake-up the tick does it alone', async () => {
-  const { poller, insert, delivered } = await setUp({ intervalMs: 20, isWatched: false })
+  const { poller, insert, broadcasted } = await setUp({ intervalMs: 20, isWatched: false })
   await poller.start()
   insert('ticked')
-  await waitFor(() => delivered.length === 1, 'the event')
+  await waitFor(() => broadcasted().length === 1, 'the event')
 })
 
-test('stop in the middle of a backlog waits for the batch under way and leaves the rest', async () => {
-  const { poller, tail, writer, insert, delivered, state } = await setUp()
+test('stop among many pending events waits for the batch under way and leaves the rest', async () => {
+  const { poller, writer, insert, broadcasted, tail, state } = await setUp()
   writer.transaction(() => {
     for (let count = 0; count < 1_200; count += 1) insert('e')
   })()
-  const deliver = state.deliver
+  const { broadcast } = state
   const stopping: Promise<void>[] = []
-  state.deliver = (event) => {
-    if (event.eventId === 2) stopping.push(poller.stop())
-    deliver(event)
+  state.broadcast = (events) => {
+    stopping.push(poller.stop())
+    return broadcast(events)
   }
   await poller.start()
   await Promise.all(stopping)
   expect(stopping).toHaveLength(1)
-  expect(delivered).toHaveLength(500)
-  expect(tail.position).toBe(500)
+  expect(broadcasted()).toHaveLength(500)
   expect(await tail.read(1_000)).toHaveLength(700)
 })
 
-test('after stop nothing is handed on', async () => {
-  const { poller, tail, insert, delivered } = await setUp({ isWatched: true })
+test('after stop nothing is broadcast', async () => {
+  const { poller, insert, broadcasted, tail } = await setUp({ isWatched: true })
   await poller.start()
   await poller.stop()
   await poller.stop()
   insert('too late')
   expect(await tail.read(10)).toHaveLength(1)
-  expect(delivered).toEqual([])
+  expect(broadcasted()).toEqual([])
 })

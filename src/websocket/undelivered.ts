@@ -1,31 +1,31 @@
 import type { PendingEvent } from '../chat/model.ts'
 import { EPHEMERAL_EVENTS } from '../chat/rules.ts'
 
-/** Events remembered at most; the oldest go first, and stand in the history all the same. */
-export const BACKLOG_EVENTS_MAX = 50_000
-/** And what they may come to, in characters of their data: most are a few hundred, some 65,536. */
-export const BACKLOG_CHARACTERS_MAX = 8 * 1024 * 1024
+/** Events kept at most; the oldest go first, and stand in the history all the same. */
+export const UNDELIVERED_EVENTS_MAX = 50_000
+/** And their size, in characters of their data: most are a few hundred, some 65,536. */
+export const UNDELIVERED_CHARACTERS_MAX = 8 * 1024 * 1024
 
 /**
- * What a daemon that has just started could not tell anybody: the events that were pending when it
- * started, and those that came while its clients were still on their way back. A user who was
- * connected to the daemon before gets them on every socket that returns, without asking.
+ * Events that arrived while no client was connected after a restart: those that were pending when the
+ * daemon started, and those that came while its clients were still reconnecting. Each socket of a user
+ * that comes back gets them, without asking.
  *
  * It is open for a while after the start, and for each user until the last of their sockets closes
  * again: from then on they are away, as at any other time, and read the history.
  */
-export class Backlog {
+export class Undelivered {
   readonly #byUser = new Map<number | null, PendingEvent[]>()
   readonly #gone = new Set<number>()
-  readonly #held = new Set<number>()
-  /** Whose event came when: the order in which to forget. */
+  readonly #kept = new Set<number>()
+  /** Whose event came when: the order in which to drop them. */
   #order: (number | null)[] = []
   #characters = 0
   #isOpen = true
 
-  /** Events that reached nobody yet: they stay in the table, for the successor should we crash. */
-  get held(): ReadonlySet<number> {
-    return this.#held
+  /** Ids of events that reached no socket yet: they stay in the table, for the next daemon after a crash. */
+  get kept(): ReadonlySet<number> {
+    return this.#kept
   }
 
   /** @param isDelivered whether the event reached at least one socket */
@@ -37,46 +37,48 @@ export class Backlog {
     if (events === undefined) this.#byUser.set(userId, [event])
     else events.push(event)
     this.#order.push(userId)
-    if (!isDelivered) this.#held.add(event.eventId)
+    if (!isDelivered) this.#kept.add(event.eventId)
     this.#characters += event.data.length
-    while (this.#isFull()) this.#forgetOldest()
+    while (this.#isFull()) this.#dropOldest()
   }
 
-  /** What a user missed, oldest first. It counts as delivered from now on. */
+  /** The events of a user, oldest first. They count as delivered from now on. */
   for(userId: number): PendingEvent[] {
     if (this.#gone.has(userId)) return []
     const events = [...(this.#byUser.get(userId) ?? []), ...(this.#byUser.get(null) ?? [])]
-    for (const { eventId } of events) this.#held.delete(eventId)
+    for (const { eventId } of events) this.#kept.delete(eventId)
     return events.sort((a, b) => a.eventId - b.eventId)
   }
 
   /** The last socket of this user has closed. */
-  forget(userId: number): void {
+  drop(userId: number): void {
     if (!this.#isOpen) return
     this.#gone.add(userId)
     for (const { data } of this.#byUser.get(userId) ?? []) this.#characters -= data.length
     this.#byUser.delete(userId)
   }
 
-  /** From now on, whoever is not connected reads the history. */
+  /** From now on, users who are not connected read the history. */
   close(): void {
     this.#isOpen = false
     this.#byUser.clear()
     this.#gone.clear()
-    this.#held.clear()
+    this.#kept.clear()
     this.#order = []
     this.#characters = 0
   }
 
   #isFull(): boolean {
-    return this.#order.length > BACKLOG_EVENTS_MAX || this.#characters > BACKLOG_CHARACTERS_MAX
+    return (
+      this.#order.length > UNDELIVERED_EVENTS_MAX || this.#characters > UNDELIVERED_CHARACTERS_MAX
+    )
   }
 
-  #forgetOldest(): void {
+  #dropOldest(): void {
     const userId = this.#order.shift() as number | null
     const event = this.#byUser.get(userId)?.shift()
     if (event === undefined) return
-    this.#held.delete(event.eventId)
+    this.#kept.delete(event.eventId)
     this.#characters -= event.data.length
   }
 }

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isOperator, type Refusals, requireOperator } from '../auth/operator.ts'
+import type { Chat } from '../chat/chat.ts'
+import type { Config } from '../config.ts'
 import { ChatError, hasCode } from '../errors.ts'
-import type { Metrics } from '../metrics.ts'
 import { setTransportSecurity } from '../tls.ts'
 import { pathOf } from '../urls.ts'
+import type { DaemonMetrics } from './daemon-metrics.ts'
 
 /** A daemon that has not polled for longer is in trouble: 500 ticks came to nothing. */
 export const POLL_OLD_MS = 5_000
@@ -11,12 +13,9 @@ export const POLL_OLD_MS = 5_000
 /** When to look again whether what is wrong is over. */
 const UNHEALTHY_RETRY_SECONDS = '5'
 
-export interface PlainHttpParts {
-  metrics: Metrics
-  /** '' = nobody but this machine may read the metrics, and the pid. */
-  metricsSecret: string
-  /** Why nothing can be stored; undefined while it can. */
-  databaseProblem: () => string | undefined
+export interface HealthParts extends Pick<Config, 'metricsSecret'> {
+  chat: Pick<Chat, 'problem'>
+  metrics: DaemonMetrics
   refusals: Refusals
   /** Ms since the last good poll; undefined while the daemon starts or stops. */
   pollAgeMs: () => number | undefined
@@ -28,9 +27,9 @@ interface HttpAnswer {
   headers?: Record<string, string>
 }
 
-/** What the daemon's port says to plain HTTP: how it does, and to everybody else that it is no web server. */
-export function createPlainHttp(
-  parts: PlainHttpParts,
+/** Answers HTTP requests at the daemon's port: /health and /metrics, and 426 for all else. */
+export function createHttpHandler(
+  parts: HealthParts,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   return async (request, response) => {
     const { status, body, headers } = await answer(request, parts).catch(refusal)
@@ -46,13 +45,13 @@ export function createPlainHttp(
   }
 }
 
-async function answer(request: IncomingMessage, parts: PlainHttpParts): Promise<HttpAnswer> {
+async function answer(request: IncomingMessage, parts: HealthParts): Promise<HttpAnswer> {
   const path = pathOf(request)
   if (path !== '/health' && path !== '/metrics') return WEBSOCKET_ONLY
   if (request.method !== 'GET' && request.method !== 'HEAD') return GET_ONLY
   if (path === '/metrics') return metrics(request, parts)
   const isForOperator = isOperator(request, parts.metricsSecret)
-  return health(parts.pollAgeMs(), parts.databaseProblem(), isForOperator)
+  return health(parts.pollAgeMs(), parts.chat.problem(), isForOperator)
 }
 
 const WEBSOCKET_ONLY: HttpAnswer = {
@@ -97,8 +96,9 @@ function problemOf(pollAgeMs: number | undefined): string | undefined {
   return `The last good poll was ${Math.round(pollAgeMs / 1000)} s ago: see the log`
 }
 
-async function metrics(request: IncomingMessage, parts: PlainHttpParts): Promise<HttpAnswer> {
+async function metrics(request: IncomingMessage, parts: HealthParts): Promise<HttpAnswer> {
   await requireOperator(request, 'metrics', parts.metricsSecret, parts.refusals)
-  const headers = { 'Content-Type': parts.metrics.contentType }
-  return { status: 200, body: await parts.metrics.text(), headers }
+  const { registry } = parts.metrics
+  const headers = { 'Content-Type': registry.contentType }
+  return { status: 200, body: await registry.text(), headers }
 }

@@ -6,14 +6,16 @@ import { clientAddress } from '../auth/address.ts'
 import type { Authenticate } from '../auth/authenticate.ts'
 import { TOKEN_PROTOCOL } from '../auth/bearer.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
+import type { Config } from '../config.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Listener } from '../listener.ts'
 import type { Log } from '../log.ts'
-import type { RateLimit } from '../rate-limits.ts'
+import { RateLimit } from '../rate-limits.ts'
 import type { Certificate } from '../tls.ts'
 import { urlHost } from '../urls.ts'
-import { CLOSE_TIMEOUT_MS, type Close, closeFor, closeSocket, FORBIDDEN } from './connection.ts'
+import { type Close, closeFor, closeSocket, FORBIDDEN } from './close-codes.ts'
+import { CLOSE_TIMEOUT_MS } from './connection.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { type Handshake, readHandshake } from './handshake.ts'
 import type { InboundLimits } from './inbound-limits.ts'
@@ -25,7 +27,7 @@ const FRAME_REFUSALS = new Map([
   ['WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', 1009],
   ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008],
 ])
-/** A client that takes this long to ask for a socket is not a client. */
+/** A client that takes this long to send its handshake is not a client. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
 /** Of each socket; `closeTimeout` is missing in the types of ws. */
@@ -43,76 +45,72 @@ const SOCKET_OPTIONS: ServerOptions & { closeTimeout: number } = {
   handleProtocols: chooseProtocol,
 }
 
-/** Somebody who has come in. */
-export interface Visitor extends Handshake {
+/** A socket that was accepted, and whose it is. */
+export interface Accepted extends Handshake {
   socket: WebSocket
   /** What lies below the socket. */
   stream: Duplex
   address: string
-  /** When they have to prove again who they are, in ms since 1970. */
+  /** When the proof of the user's identity expires, in ms since 1970. */
   expiresAt: number | undefined
-  /** Asks whether what they proved still holds. */
+  /** Asks whether it still holds. */
   verifyAgain: VerifyAgain | undefined
 }
 
-export interface DoorParts {
+type Peer = Pick<Accepted, 'socket' | 'stream' | 'address'>
+
+export interface UpgradeParts {
   log: Log
   audit: Audit
   authenticate: Authenticate
-  /** How many sockets an address may open. */
-  connects: RateLimit
   inbound: InboundLimits
-  /** Called with everybody who may come in; returns with what to refuse them after all. */
-  onVisitor: (visitor: Visitor) => Close | undefined
-  /** Called with requests for anything but a socket. */
-  onPlainHttp: RequestListener
   metrics: DaemonMetrics
-}
-
-export interface DoorOptions {
-  host: string
-  /** 0 picks a free one. */
-  port: number
-  /** Origins that may connect; ['*'] for all. */
-  allowedOrigins: string[]
-  trustProxy: boolean
-  /** Sockets in all. */
-  connectionsMax: number
   /** Undefined for plain ws. */
   certificate: Certificate | undefined
+  /** Called with each accepted socket; returns with what to reject it after all. */
+  onAccepted: (accepted: Accepted) => Close | undefined
+  /** Called with requests for anything but a socket. */
+  onRequest: RequestListener
 }
 
-/** Where sockets come in: decides who may, and says to the others why not. */
-export class Door {
-  readonly #parts: DoorParts
-  readonly #options: DoorOptions
+export type UpgradeOptions = Pick<
+  Config,
+  'host' | 'wsPort' | 'allowedOrigins' | 'trustProxy' | 'connectionsMax' | 'connectRateLimit'
+>
+
+/** From an HTTP upgrade to an accepted socket, or to a rejection that says why. */
+export class UpgradeServer {
+  readonly #parts: UpgradeParts
+  readonly #options: UpgradeOptions
   readonly #listener: Listener
+  readonly #connects: RateLimit
   readonly #sockets = new WebSocketServer(SOCKET_OPTIONS)
 
-  constructor(parts: DoorParts, options: DoorOptions) {
+  constructor(parts: UpgradeParts, options: UpgradeOptions) {
     this.#parts = parts
     this.#options = options
+    this.#connects = new RateLimit(limits.connects, options.connectRateLimit)
     this.#listener = new Listener(
       {
-        certificate: options.certificate,
+        certificate: parts.certificate,
         // Room for those who are told that all sockets are taken.
         connectionsMax: options.connectionsMax + limits.handshakes.max,
         perAddress: options.trustProxy ? undefined : limits.handshakes,
         requestTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       },
       {
-        onRequest: parts.onPlainHttp,
+        onRequest: parts.onRequest,
         onUpgrade: (request, stream, head) => this.#listenerOnUpgrade(request, stream, head),
       },
     )
   }
 
-  /** Resolves with the address, as a URL, once sockets come in; rejects with the system's error. */
+  /** Resolves with the address, as a URL, once it listens. @throws as Listener.listen */
   async open(): Promise<{ port: number; url: string }> {
-    const { host, port, certificate } = this.#options
-    const boundPort = await this.#listener.listen(port, host)
-    const scheme = certificate === undefined ? 'ws' : 'wss'
-    return { port: boundPort, url: `${scheme}://${urlHost(host)}:${boundPort}` }
+    const { host, wsPort } = this.#options
+    const port = await this.#listener.listen(wsPort, host, 'CHAT_WS_PORT')
+    const scheme = this.#parts.certificate === undefined ? 'ws' : 'wss'
+    return { port, url: `${scheme}://${urlHost(host)}:${port}` }
   }
 
   /** Uses another certificate for the connections to come. */
@@ -120,12 +118,12 @@ export class Door {
     this.#listener.useCertificate(certificate)
   }
 
-  /** Lets nobody in any more. */
+  /** Accepts no more connections. */
   close(): void {
     void this.#listener.close()
   }
 
-  /** Cuts whoever still stands in the door. */
+  /** Cuts the connections that are not sockets yet. */
   closeAllConnections(): void {
     this.#listener.closeAllConnections()
   }
@@ -134,30 +132,26 @@ export class Door {
     stream.on('error', destroyStream)
     try {
       const address = clientAddress(request, this.#options.trustProxy)
-      await this.#parts.connects.count(address)
-      const admission = await this.#admit(request)
+      await this.#connects.count(address)
+      const identified = await this.#identify(request)
       this.#sockets.handleUpgrade(request, stream, head, (socket) => {
         // ws closes the socket after any error of either; 'close' follows.
         stream.off('error', destroyStream)
         socket.on('error', this.#socketOnError)
-        // A browser sees why it is refused only if the socket opens first: so, accept, then close.
-        const refusal =
-          'code' in admission
-            ? admission
-            : this.#parts.onVisitor({ ...admission, socket, stream, address })
-        if (refusal !== undefined) this.#turnAway({ socket, stream, address }, refusal)
+        // A browser sees a close code only if the socket opens first: so accept, then close.
+        const peer = { socket, stream, address }
+        const rejection =
+          'code' in identified ? identified : this.#parts.onAccepted({ ...identified, ...peer })
+        if (rejection !== undefined) this.#reject(peer, rejection)
       })
     } catch (error) {
-      this.#refuseUpgrade(stream, error)
+      this.#answerInHttp(stream, error)
     } finally {
       this.#listener.release(stream)
     }
   }
 
-  #turnAway(
-    { socket, stream, address }: Pick<Visitor, 'socket' | 'stream' | 'address'>,
-    close: Close,
-  ): void {
+  #reject({ socket, stream, address }: Peer, close: Close): void {
     const { metrics, audit, inbound } = this.#parts
     metrics.closed(close)
     if (close.code === FORBIDDEN) audit.note('refused', address, close.reason)
@@ -167,12 +161,12 @@ export class Door {
 
   /** One function for all sockets: one of each socket's own would keep alive what it came with. */
   readonly #socketOnError = (error: Error): void => {
-    const refusal = FRAME_REFUSALS.get(systemCode(error))
-    if (refusal !== undefined) this.#parts.metrics.refused(refusal)
+    const code = FRAME_REFUSALS.get(systemCode(error))
+    if (code !== undefined) this.#parts.metrics.refused(code)
   }
 
-  /** Who it is that wants to connect, or the close to refuse them with. */
-  async #admit(request: IncomingMessage): Promise<Admission | Close> {
+  /** Whose socket it is, or the close to reject it with. */
+  async #identify(request: IncomingMessage): Promise<Omit<Accepted, keyof Peer> | Close> {
     try {
       if (!isAllowedOrigin(request, this.#options.allowedOrigins)) {
         throw new ChatError('forbidden', 'Pages of this origin may not connect')
@@ -186,8 +180,8 @@ export class Door {
     }
   }
 
-  /** Answers in HTTP, which costs less than a WebSocket: for floods, and for what should not be. */
-  #refuseUpgrade(stream: Duplex, error: unknown): void {
+  /** Costs less than a WebSocket: for floods, and for bugs. */
+  #answerInHttp(stream: Duplex, error: unknown): void {
     if (error instanceof ChatError && error.code === 'too_many') {
       this.#parts.metrics.refused(429)
       const retryAfter = `Retry-After: ${error.retryAfterSeconds ?? 1}`
@@ -203,8 +197,6 @@ export class Door {
 function destroyStream(this: Duplex): void {
   this.destroy()
 }
-
-type Admission = Handshake & Pick<Visitor, 'expiresAt' | 'verifyAgain'>
 
 /**
  * The first subprotocol on offer that is not a token: those are never said back, as proxies log

@@ -1,0 +1,78 @@
+import { hostname } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Audit } from '../audit.ts'
+import { createAuthenticator } from '../auth/authenticate.ts'
+import { Refusals } from '../auth/operator.ts'
+import { daemonStatus, lagSeconds } from '../chat/daemon-status.ts'
+import type { Config } from '../config.ts'
+import { ApiMetrics } from '../http/api-metrics.ts'
+import { ApiServer } from '../http/server.ts'
+import { Job } from '../jobs.ts'
+import type { Log } from '../log.ts'
+import { Uploads } from '../media/uploads.ts'
+import { Metrics } from '../metrics.ts'
+import { readCertificate, renewCertificate } from '../tls.ts'
+import { urlHost } from '../urls.ts'
+import { watchDescriptors } from './descriptors.ts'
+import { type OpenedStore, openStore } from './open-store.ts'
+import type { RunningService } from './program.ts'
+
+const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
+const SWEEP_SCHEDULE = '*/10 * * * *'
+
+/** A running API, and the chat behind it. */
+export interface OpenedApi extends RunningService {
+  port: number
+  chat: OpenedStore['chat']
+}
+
+/**
+ * Composes chat-api and starts it.
+ *
+ * @param pagesDir the folder of the pages
+ * @throws ChatError `setup` that tells the operator what to do
+ */
+export async function openApi(config: Config, log: Log, pagesDir = PAGES_DIR): Promise<OpenedApi> {
+  log.plain('Starting Chat API...')
+  const certificate = readCertificate(config)
+  const audit = new Audit(log)
+  const authenticate = createAuthenticator(config, { log, audit })
+  const refusals = new Refusals(audit, config.trustProxy)
+  const store = await openStore(config, log, { durable: true })
+  log.plain('Database connection established')
+  try {
+    const { chat } = store
+    const uploads = new Uploads(config)
+    await uploads.prepare()
+    const metrics = createMetrics(store)
+    const parts = { chat, uploads, log, audit, authenticate, refusals, metrics, pagesDir }
+    const server = new ApiServer({ ...parts, certificate }, config)
+    const port = await server.start()
+    const hasMessage = async (path: string) => (await chat.messages.peopleOfMedia(path)).length > 0
+    const sweep = () => uploads.sweep(hasMessage)
+    const jobs = [new Job('Sweeping uploads', log, sweep).at(SWEEP_SCHEDULE), watchDescriptors(log)]
+    const scheme = certificate === undefined ? 'http' : 'https'
+    log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${port}`)
+    return {
+      port,
+      chat,
+      reload: () => renewCertificate(config, log, (renewed) => server.useCertificate(renewed)),
+      stop: async () => {
+        await server.stop()
+        await Promise.all(jobs.map((job) => job.stop()))
+        await store.close()
+      },
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+function createMetrics({ chat, walBytes, retriedCount }: OpenedStore): ApiMetrics {
+  return new ApiMetrics(new Metrics(), {
+    walBytes,
+    retriedCount,
+    lagSeconds: async () => lagSeconds(chat, await daemonStatus(chat, hostname())),
+  })
+}

@@ -1,0 +1,38 @@
+import { ChatError } from '../errors.ts'
+import { Job } from '../jobs.ts'
+import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
+import { Checkpointer } from './checkpointer.ts'
+import type { Database } from './database.ts'
+
+const INTERVAL_MS = 1_000
+/** Once an hour, when no other hourly job of the machine runs. */
+const OPTIMIZE_SCHEDULE = '17 * * * *'
+
+/** What a service does for its database beside its work; `stop` resolves when nothing of it runs. */
+export function startUpkeep(database: Database, log: Log): { stop(): Promise<void> } {
+  const checkpointer = new Checkpointer(database.path, log)
+  const outage = new Outage(
+    log,
+    `Database ${database.path} was moved, deleted or replaced: nothing is stored any more`,
+    `Database ${database.path} is in its place again`,
+  )
+  const checkpoint = async () => {
+    if (database.problem() !== undefined) {
+      outage.failed(new ChatError('unavailable', database.rescueAdvice()))
+      return
+    }
+    outage.worked()
+    await checkpointer.run(database.identity)
+  }
+  const jobs = [
+    new Job('Checkpointing', log, checkpoint).every(INTERVAL_MS),
+    new Job('Optimizing', log, () => database.optimize()).at(OPTIMIZE_SCHEDULE),
+  ]
+  return {
+    stop: async () => {
+      await Promise.all(jobs.map((job) => job.stop()))
+      await checkpointer.stop()
+    },
+  }
+}

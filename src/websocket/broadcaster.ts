@@ -1,0 +1,137 @@
+import type { Audit } from '../audit.ts'
+import type { Chat } from '../chat/chat.ts'
+import type { PendingEvent } from '../chat/model.ts'
+import { DISCONNECT_EVENT } from '../chat/rules.ts'
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { Connection } from './connection.ts'
+import type { DaemonMetrics } from './daemon-metrics.ts'
+import { eventFrame, type Frame } from './frame.ts'
+import type { Hub } from './hub.ts'
+import { Outgoing } from './outgoing.ts'
+import type { Undelivered } from './undelivered.ts'
+
+/** How long audiences are looked up in one turn of the event loop, in ms. */
+const LOOKUPS_IN_ONE_TURN_MS = 5
+
+/** Which users an event is for: these only, or all but these. */
+type Audience = { only: Iterable<number> } | { except: ReadonlySet<number> }
+
+const EVERYBODY: Audience = { except: new Set() }
+
+export interface BroadcasterOptions {
+  hub: Hub
+  chat: Pick<Chat, 'blocks' | 'conversations'>
+  undelivered: Undelivered
+  metrics: DaemonMetrics
+  audit: Audit
+  log: Log
+  /** Who receives chat:user_status. */
+  presence: Config['presence']
+}
+
+/** Takes the events of each poll to the sockets that they are for. */
+export class Broadcaster {
+  readonly #options: BroadcasterOptions
+
+  constructor(options: BroadcasterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Resolves when every event is written to its sockets, or held for those that recover. Rejects before
+   * anything is written when an audience cannot be read.
+   *
+   * @param events in their order
+   */
+  async broadcast(events: PendingEvent[]): Promise<void> {
+    const { hub } = this.#options
+    const audiences = await this.#audiencesOf(events)
+    let outgoing = new Outgoing()
+    for (const event of events) {
+      if (event.event !== DISCONNECT_EVENT) {
+        this.#add(event, audiences.get(event) ?? EVERYBODY, outgoing)
+        continue
+      }
+      // What came before is sent before.
+      await outgoing.write(hub)
+      outgoing = new Outgoing()
+      this.#signOut(event)
+    }
+    await outgoing.write(hub)
+  }
+
+  /** The audiences of those events that do not go to everybody. */
+  async #audiencesOf(events: PendingEvent[]): Promise<Map<PendingEvent, Audience>> {
+    const audiences = new Map<PendingEvent, Audience>()
+    let startedAt = performance.now()
+    for (const event of events) {
+      const { userId, subjectUserId } = event
+      if (userId !== null) audiences.set(event, { only: [userId] })
+      else if (subjectUserId !== null) audiences.set(event, await this.#audienceOf(subjectUserId))
+      if (performance.now() - startedAt < LOOKUPS_IN_ONE_TURN_MS) continue
+      await new Promise(setImmediate)
+      startedAt = performance.now()
+    }
+    return audiences
+  }
+
+  /** Who may see whether this user is online: not the user, and nobody whom a block hides them from. */
+  async #audienceOf(subjectUserId: number): Promise<Audience> {
+    const { hub, chat, presence } = this.#options
+    const hidden = await chat.blocks.hiddenFrom(subjectUserId, hub.users)
+    if (presence === 'all') return { except: hidden.add(subjectUserId) }
+    const contacts = await chat.conversations.contactsOf(subjectUserId, hub.users)
+    return { only: contacts.filter((userId) => !hidden.has(userId)) }
+  }
+
+  #add(event: PendingEvent, audience: Audience, outgoing: Outgoing): void {
+    const { undelivered, metrics } = this.#options
+    const isDelivered =
+      'only' in audience
+        ? this.#addFor(audience.only, event, outgoing)
+        : this.#addForAllBut(audience.except, event, outgoing)
+    if (isDelivered) metrics.deliveredCount += 1
+    undelivered.add(event, isDelivered)
+  }
+
+  /** Returns whether any of these users has a socket. The frame is made once, and not for nobody. */
+  #addFor(userIds: Iterable<number>, event: PendingEvent, outgoing: Outgoing): boolean {
+    let frame: Frame | undefined
+    for (const userId of userIds) {
+      for (const connection of this.#options.hub.of(userId)) {
+        frame ??= eventFrame(event.event, event.data)
+        if (connection.offer(event.messageId, frame)) outgoing.add(connection, frame)
+      }
+    }
+    return frame !== undefined
+  }
+
+  #addForAllBut(except: ReadonlySet<number>, event: PendingEvent, outgoing: Outgoing): boolean {
+    const { hub } = this.#options
+    const isOnline = (userId: number) => hub.of(userId).size > 0
+    if ([...except].filter(isOnline).length === hub.userCount) return false
+    const frame = eventFrame(event.event, event.data)
+    for (const connection of hub.recovering) {
+      if (!except.has(connection.userId)) connection.offer(event.messageId, frame)
+    }
+    outgoing.addForAll(frame, this.#liveOf(except))
+    return true
+  }
+
+  *#liveOf(userIds: Iterable<number>): Iterable<Connection> {
+    for (const userId of userIds) {
+      for (const connection of this.#options.hub.of(userId)) {
+        if (!connection.isRecovering) yield connection
+      }
+    }
+  }
+
+  #signOut({ userId }: PendingEvent): void {
+    const { hub, audit } = this.#options
+    for (const connection of [...(userId === null ? hub.all() : hub.of(userId))]) {
+      connection.signOut()
+      audit.note('disconnected', connection.address, `user ${connection.userId}, signed out`)
+    }
+  }
+}

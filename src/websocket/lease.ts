@@ -1,0 +1,92 @@
+import { hostname } from 'node:os'
+import type { Chat } from '../chat/chat.ts'
+import type { DaemonReport } from '../chat/model.ts'
+import { ChatError } from '../errors.ts'
+import { Job } from '../jobs.ts'
+import type { Log } from '../log.ts'
+import { processStartedAt } from '../process-identity.ts'
+
+/** Six heartbeats fit into the time after which a daemon counts as dead. */
+const HEARTBEAT_INTERVAL_MS = 5_000
+
+export interface LeaseOptions {
+  daemons: Chat['daemons']
+  log: Log
+  /** What the daemon reports of itself with each heartbeat, and when its last good poll was. */
+  report: () => DaemonReport & { polledAt: Date }
+  /** Called when another daemon has taken the lease over. */
+  onLost: () => void
+}
+
+/** The right to broadcast this database's events: one daemon at a time holds it, and renews it by heartbeats. */
+export class Lease {
+  readonly #options: LeaseOptions
+  readonly #heartbeat: Job
+  #daemonId: number | undefined
+
+  constructor(options: LeaseOptions) {
+    this.#options = options
+    this.#heartbeat = new Job('Heartbeat', options.log, () => this.#renew())
+  }
+
+  /** Of the holder; 0 while the lease is not held. */
+  get daemonId(): number {
+    return this.#daemonId ?? 0
+  }
+
+  get isHeld(): boolean {
+    return this.#daemonId !== undefined
+  }
+
+  /** @throws ChatError `setup` that names the pid of the daemon that holds the lease */
+  async assertFree(): Promise<void> {
+    await this.#options.daemons.assertFree(hostname())
+  }
+
+  /**
+   * @param address where this daemon listens: 'ws://127.0.0.1:8089'
+   * @throws ChatError `setup` as `assertFree`
+   */
+  async acquire(address: string): Promise<void> {
+    this.#daemonId = await this.#options.daemons.acquire({
+      hostname: hostname(),
+      pid: process.pid,
+      processStartedAt: processStartedAt(process.pid) ?? '',
+      address,
+    })
+  }
+
+  /** Sends the first heartbeat, and from then on one every HEARTBEAT_INTERVAL_MS. */
+  async start(): Promise<void> {
+    this.#heartbeat.every(HEARTBEAT_INTERVAL_MS)
+    await this.#renew()
+  }
+
+  /** Sends no more heartbeats; resolves when none is under way. */
+  async stop(): Promise<void> {
+    await this.#heartbeat.stop()
+  }
+
+  /** Gives the lease back, and with it the rows of the users who were connected. */
+  async release(): Promise<void> {
+    if (this.#daemonId === undefined) return
+    try {
+      await this.#options.daemons.release(this.#daemonId)
+      this.#daemonId = undefined
+    } catch (error) {
+      // The next daemon takes over the lease of a dead one.
+      if (!(error instanceof ChatError)) throw error
+      this.#options.log.warn(`The lease could not be released: ${error.message}`)
+    }
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#daemonId === undefined) return
+    const { daemons, report, log, onLost } = this.#options
+    const { polledAt, ...reported } = report()
+    if (await daemons.heartbeat(this.#daemonId, polledAt, reported)) return
+    log.error('Another chat-websocket has taken over this database')
+    this.#daemonId = undefined
+    onLost()
+  }
+}
