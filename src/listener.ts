@@ -164,14 +164,16 @@ export class Listener {
   }
 }
 
-function listenError(error: unknown, host: string, port: number, variable: string): unknown {
+/** What a server that cannot bind its port tells the operator. */
+export function listenError(error: unknown, host: string, port: number, variable: string): Error {
   const flag = `or choose another: ${variable}`
   const setup = (message: string) => new ChatError('setup', message)
   switch (systemCode(error)) {
-    case 'EADDRINUSE': {
-      const look = `See by whom: ss -ltnp "sport = :${port}"`
-      return setup(`Port ${port} on ${host} is already in use. ${look}; ${flag}.`)
-    }
+    case 'EADDRINUSE':
+      return setup(
+        `Port ${port} on ${host} is already in use by another program. ` +
+          `See which: sudo ss -ltnp "sport = :${port}"; ${flag}.`,
+      )
     case 'EACCES':
       return setup(`Port ${port} needs more rights than this user has; ${flag}.`)
     case 'EADDRNOTAVAIL':
@@ -181,7 +183,7 @@ function listenError(error: unknown, host: string, port: number, variable: strin
     case 'ENOTFOUND':
       return setup(`${host} is no address of this machine. Change CHAT_HOST.`)
     default:
-      return error
+      return error as Error
   }
 }
 

@@ -1,10 +1,8 @@
+import { RECORDED_POLL_STALE_SECONDS } from '../thresholds.ts'
 import type { Chat } from './chat.ts'
 import type { Daemon } from './model.ts'
 
-/** The daemon writes down its last good poll every 5 s: two of those missed, or polls that fail. */
-export const POLL_STALE_SECONDS = 10
-
-/** `unhealthy`: the process lives, but has not polled for more than POLL_STALE_SECONDS. */
+/** `unhealthy`: the process lives, but has not polled for more than RECORDED_POLL_STALE_SECONDS. */
 export type DaemonState = 'running' | 'unhealthy' | 'stopped'
 
 /** The daemon as everybody but itself sees it. */
@@ -30,7 +28,7 @@ export async function daemonStatus(
   const daemon = await daemons.find(hostname)
   if (daemon === undefined) return STOPPED
   const pollAgeSeconds = clock.secondsSince(daemon.polledAt)
-  const state = pollAgeSeconds > POLL_STALE_SECONDS ? 'unhealthy' : 'running'
+  const state = pollAgeSeconds > RECORDED_POLL_STALE_SECONDS ? 'unhealthy' : 'running'
   return { state, daemon, pollAgeSeconds }
 }
 
@@ -44,13 +42,4 @@ export async function lagSeconds(
 ): Promise<number> {
   if (state === 'running' && daemon !== undefined) return daemon.lagSeconds
   return events.waitedSeconds(daemon?.position)
-}
-
-/** How far the times in the store are ahead of this machine's clock, in seconds; 0 when not. */
-export async function secondsAhead(
-  { messages, clock }: Pick<Chat, 'messages' | 'clock'>,
-  daemon: Daemon | undefined,
-): Promise<number> {
-  const times = [await messages.lastCreatedAt(), daemon?.heartbeatAt].filter(Boolean) as string[]
-  return Math.max(0, ...times.map((time) => -clock.secondsSince(time)))
 }

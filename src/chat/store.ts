@@ -116,8 +116,6 @@ export interface Messages {
   peopleOfMedia(path: string): Promise<number[]>
   /** The id of the newest message of all; 0 when there is none yet. */
   lastId(): Promise<number>
-  /** When the newest message of all was stored. */
-  lastCreatedAt(): Promise<string | undefined>
   /**
    * How many messages came for the user after `messageId`, counted up to `limit`. Where so many
    * conversations have changed that to look through them takes too long, it is `limit`.

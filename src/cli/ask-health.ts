@@ -1,6 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { request as httpsRequest, type RequestOptions } from 'node:https'
+import type { Config } from '../config.ts'
 import { systemCode } from '../errors.ts'
+import { urlHost } from '../urls.ts'
 
 const TIMEOUT_MS = 3_000
 /** An answer to /health is a few hundred bytes. */
@@ -24,12 +26,32 @@ export interface HealthAnswer {
 export async function askHealth(serverUrl: string, metricsSecret = ''): Promise<HealthAnswer> {
   const url = new URL('/health', serverUrl.replace(/^ws/, 'http'))
   const headers = metricsSecret === '' ? {} : { Authorization: `Bearer ${metricsSecret}` }
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
   try {
-    const { status, body } = await get(url, headers)
+    const { status, body } = await get(url, { headers, signal })
     return { ...readAnswer(body), status, code: '' }
   } catch (cause) {
-    return { status: undefined, message: '', data: {}, code: systemCode(cause) }
+    const code = signal.aborted ? 'ETIMEDOUT' : systemCode(cause)
+    return { status: undefined, message: '', data: {}, code }
   }
+}
+
+export interface ApiAnswer extends HealthAnswer {
+  url: string
+}
+
+/** Asks chat-api; undefined for CHAT_API_PORT=0: then nobody knows where it listens. */
+export async function askApi(config: Config): Promise<ApiAnswer | undefined> {
+  if (config.apiPort === 0) return undefined
+  const scheme = config.tlsCert === '' ? 'http' : 'https'
+  const url = `${scheme}://${urlHost(reachable(config.host))}:${config.apiPort}`
+  return { ...(await askHealth(url, config.metricsSecret)), url: `${url}/health` }
+}
+
+/** An address that stands for all of this machine's is no address to ask. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  return host === '::' ? '::1' : host
 }
 
 /** One line for the operator: 'OK', or what is wrong. */
@@ -37,17 +59,15 @@ export function healthLine({ status, message, code }: HealthAnswer): string {
   return status === undefined ? `no answer (${code || 'not HTTP'})` : message
 }
 
-function get(url: URL, headers: Record<string, string>): Promise<{ status: number; body: string }> {
+function get(url: URL, options: RequestOptions): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const request = url.protocol === 'https:' ? httpsRequest : httpRequest
     // The certificate is for the public name, not for 127.0.0.1.
-    const options = { rejectUnauthorized: false, agent: false, headers }
-    const timer = setTimeout(() => sent.destroy(timeout()), TIMEOUT_MS)
-    const sent = request(url, options, (response) => {
+    const local = { ...options, rejectUnauthorized: false, agent: false }
+    const sent = request(url, local, (response) => {
       readBody(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject)
     })
     sent.on('error', reject)
-    sent.on('close', () => clearTimeout(timer))
     sent.end()
   })
 }
@@ -68,8 +88,4 @@ function readAnswer(body: string): Pick<HealthAnswer, 'message' | 'data'> {
   } catch {
     return { message: 'no JSON', data: {} }
   }
-}
-
-function timeout(): Error {
-  return Object.assign(new Error('No answer in time'), { code: 'ETIMEDOUT' })
 }

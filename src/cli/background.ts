@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import {
   closeSync,
   constants,
@@ -63,17 +63,19 @@ export function claimPidFile(pidFile: string): () => void {
 }
 
 /**
- * Starts `node <args>` as a background process that outlives this one, its output going to the log
- * file. Resolves with its pid when it says that it is ready (`tellStarter`).
+ * Starts a program with the options that Node was given for this one, as a background process that
+ * outlives it, its output going to the log file. Resolves with its pid when it says that it is ready
+ * (`tellStarter`).
  *
  * @throws ChatError `setup` with what the service said when it did not get ready
  */
-export async function startInBackground(files: ServiceFiles, args: string[]): Promise<number> {
+export async function startInBackground(
+  files: ServiceFiles,
+  program: string,
+  args: string[],
+): Promise<number> {
   const log = openLog(files.logFile)
-  const child = spawn(process.execPath, args, {
-    detached: true,
-    stdio: ['ignore', log, log, 'ipc'],
-  })
+  const child = fork(program, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] })
   const problem = await readyOrProblem(child)
   if (problem !== undefined) {
     throw new ChatError('setup', `could not be started: ${problem} (Log file: ${files.logFile})`)

@@ -1,6 +1,5 @@
 import type { Config } from '../config.ts'
-import { healthLine } from './ask-health.ts'
-import { askApi } from './checks/api.ts'
+import { askApi, healthLine } from './ask-health.ts'
 import { openApi } from './open-api.ts'
 import { createProgram, run } from './program.ts'
 

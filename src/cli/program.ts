@@ -161,7 +161,7 @@ async function background(service: Service, flags: Flags): Promise<void> {
     throw new ChatError('setup', `already running (pid ${pid}). ${advice}`)
   }
   const program = process.argv[1] as string
-  const startedPid = await startInBackground(files, [program, 'start', ...flagArguments(flags)])
+  const startedPid = await startInBackground(files, program, ['start', ...flagArguments(flags)])
   console.log(`${service.name} started in the background (pid ${startedPid})`)
   console.log(`Log file: ${files.logFile}`)
 }

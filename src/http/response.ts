@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ChatError, type ErrorCode } from '../errors.ts'
 import type { Share } from '../rate-limits.ts'
+import { UNHEALTHY_RETRY_SECONDS } from '../thresholds.ts'
 
 /** What an endpoint says, in the document's envelope. Success is HTTP 200, an error that it has an answer for 503. */
 export interface Answer {
@@ -37,8 +38,6 @@ const STATUS_OF: Record<ErrorCode, number> = {
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
-/** When to look again whether what an endpoint calls an error is over. */
-const UNHEALTHY_RETRY_SECONDS = 5
 /** Answers up to this long are handed to the system whole. */
 const PIECE_BYTES = 64 * 1024
 /**

@@ -2,10 +2,8 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { WAL_WARNED_BYTES_MIN } from '../thresholds.ts'
 import { WAL_COPIED_BYTES_MIN, walState } from './checkpoint.ts'
-
-/** A WAL larger than this means that checkpoints do not get through: somebody holds a reader open. */
-export const WAL_WARNED_BYTES_MIN = 256 * 1024 * 1024
 
 /** Keeps the WAL of the database at `path` short, on a thread of its own that it starts when needed. */
 export class Checkpointer {

@@ -3,10 +3,8 @@ import type { Daemon, DaemonReport, LeaseOwner } from '../chat/model.ts'
 import type { Daemons } from '../chat/store.ts'
 import { ChatError } from '../errors.ts'
 import { isSameProcess } from '../process-identity.ts'
+import { HEARTBEAT_STALE_MS } from '../thresholds.ts'
 import type { Database, Statement } from './database.ts'
-
-/** A heartbeat this old is a dead daemon's, wherever it ran: six that should have come, did not. */
-export const HEARTBEAT_STALE_MS = 30_000
 
 const NO_REPORT: DaemonReport = { position: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0 }
 

@@ -25,7 +25,6 @@ export class SqliteMessages implements Messages {
   readonly #selectPage: Statement<PageParameters, MessageRow>
   readonly #selectMediaPeople: Statement<[string], { senderId: number; receiverId: number }>
   readonly #selectLastId: Statement<[], number>
-  readonly #selectLastCreatedAt: Statement<[], string>
 
   constructor(parts: MessagesParts) {
     this.#parts = parts
@@ -56,13 +55,6 @@ export class SqliteMessages implements Messages {
     `)
     this.#selectLastId = database
       .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
-      .pluck()
-    this.#selectLastCreatedAt = database
-      .prepare<[], string>(`
-        SELECT created_at
-        FROM messages
-        WHERE message_id = (SELECT seq FROM sqlite_sequence WHERE name = 'messages')
-      `)
       .pluck()
   }
 
@@ -98,10 +90,6 @@ export class SqliteMessages implements Messages {
 
   async lastId(): Promise<number> {
     return this.#selectLastId.get() ?? 0
-  }
-
-  async lastCreatedAt(): Promise<string | undefined> {
-    return this.#selectLastCreatedAt.get()
   }
 
   async countSince(userId: number, messageId: number, limit: number): Promise<number> {

@@ -3,15 +3,10 @@ import { isOperator, type Refusals, requireOperator } from '../auth/operator.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config.ts'
 import { ChatError, hasCode } from '../errors.ts'
+import { POLL_STALE_MS, UNHEALTHY_RETRY_SECONDS } from '../thresholds.ts'
 import { setTransportSecurity } from '../tls.ts'
 import { pathOf } from '../urls.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
-
-/** A daemon that has not polled for longer is in trouble: 500 ticks came to nothing. */
-export const POLL_OLD_MS = 5_000
-
-/** When to look again whether what is wrong is over. */
-const UNHEALTHY_RETRY_SECONDS = '5'
 
 export interface HealthParts extends Pick<Config, 'metricsSecret'> {
   chat: Pick<Chat, 'problem'>
@@ -74,7 +69,7 @@ function refusal(error: unknown): HttpAnswer {
   return { status: 429, body, headers: { 'Retry-After': String(error.retryAfterSeconds ?? 1) } }
 }
 
-/** 200 while the daemon polls its database, 503 from POLL_OLD_MS after its last good poll. */
+/** 200 while the daemon polls its database, 503 from POLL_STALE_MS after its last good poll. */
 export function health(
   pollAgeMs: number | undefined,
   databaseProblem: string | undefined,
@@ -86,13 +81,13 @@ export function health(
   if (message === undefined) {
     return { status: 200, body: { status: 'success', message: 'OK', data } }
   }
-  const headers = { 'Retry-After': UNHEALTHY_RETRY_SECONDS }
+  const headers = { 'Retry-After': String(UNHEALTHY_RETRY_SECONDS) }
   return { status: 503, body: { status: 'error', message, data }, headers }
 }
 
 function problemOf(pollAgeMs: number | undefined): string | undefined {
   if (pollAgeMs === undefined) return 'The daemon is starting or stopping'
-  if (pollAgeMs <= POLL_OLD_MS) return undefined
+  if (pollAgeMs <= POLL_STALE_MS) return undefined
   return `The last good poll was ${Math.round(pollAgeMs / 1000)} s ago: see the log`
 }
 

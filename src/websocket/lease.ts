@@ -5,9 +5,7 @@ import { ChatError } from '../errors.ts'
 import { Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import { processStartedAt } from '../process-identity.ts'
-
-/** Six heartbeats fit into the time after which a daemon counts as dead. */
-const HEARTBEAT_INTERVAL_MS = 5_000
+import { HEARTBEAT_MS } from '../thresholds.ts'
 
 export interface LeaseOptions {
   daemons: Chat['daemons']
@@ -56,9 +54,9 @@ export class Lease {
     })
   }
 
-  /** Sends the first heartbeat, and from then on one every HEARTBEAT_INTERVAL_MS. */
+  /** Sends the first heartbeat, and from then on one every HEARTBEAT_MS. */
   async start(): Promise<void> {
-    this.#heartbeat.every(HEARTBEAT_INTERVAL_MS)
+    this.#heartbeat.every(HEARTBEAT_MS)
     await this.#renew()
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect, get } from '../support/clients.ts'
-import { runProgram, TestProgram, temporaryFolder } from '../support/processes.ts'
+import { runProgram, startDaemon, TestProgram, temporaryFolder } from '../support/processes.ts'
 import { executable, type Program } from '../support/running-program.ts'
 import { BackgroundService, isAlive, startService } from '../support/services.ts'
 import { apiLines, daemonLines, linesOf } from '../support/start-up-lines.ts'
@@ -238,9 +238,23 @@ test('flags given to start -d reach the service', async () => {
   expect(linesOf(service.log)).toEqual(daemonLines(service.port, 25))
 })
 
+test('the options of Node in the first line of the daemon hold in the background, too', async () => {
+  const [foreground, background] = [temporaryFolder(), temporaryFolder()]
+  const { program } = await startDaemon(foreground)
+  const service = await startService('chat-websocket', background)
+  const before = service.pid as number
+  await runProgram('chat-websocket', ['restart'], background)
+
+  expect(service.pid).not.toBe(before)
+  for (const pid of [program.pid, service.pid]) {
+    const [, option] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    expect(option).toBe('--max-semi-space-size=4')
+  }
+})
+
 test('both commands are executable files', () => {
   for (const program of PROGRAMS) {
-    expect(readFileSync(executable(program), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+    expect(readFileSync(executable(program), 'utf8')).toMatch(/^#!\/usr\/bin\/env (-S )?node\b.*\n/)
     expect(statSync(executable(program)).mode & 0o111).toBe(0o111)
   }
 })

@@ -68,7 +68,7 @@ function sqlite(path: string): Sqlite.Database {
 }
 
 test.for(PROGRAMS)(
-  '%s refuses a port that is in use and says how to see by whom',
+  '%s refuses a port that is in use and says how to see by which program',
   async (program) => {
     const server = createServer().listen(0, '127.0.0.1')
     onTestFinished(() => {
@@ -79,8 +79,8 @@ test.for(PROGRAMS)(
     const variable = program === 'chat-api' ? 'CHAT_API_PORT' : 'CHAT_WS_PORT'
 
     expect(await refusal(program, temporaryFolder(), { [variable]: `${port}` })).toContain(
-      `Port ${port} on 127.0.0.1 is already in use. See by whom: ss -ltnp "sport = :${port}"; ` +
-        `or choose another: ${variable}.`,
+      `Port ${port} on 127.0.0.1 is already in use by another program. ` +
+        `See which: sudo ss -ltnp "sport = :${port}"; or choose another: ${variable}.`,
     )
   },
 )

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect, sendText } from '../support/clients.ts'
@@ -52,6 +53,8 @@ test('npm start runs both, labels their lines, and Ctrl-C stops both', async () 
     daemonLines(daemonPort()).map((line) => `[chat-websocket] ${line}`),
   )
 
+  // As its first line wants it: the daemon was started by its file, not by `node`.
+  expect(readFileSync(`/proc/${daemon.pid}/cmdline`, 'utf8')).toContain('--max-semi-space-size=')
   const pids = [api.pid, daemon.pid] as number[]
   expect(pids.every(isAlive)).toBe(true)
   process.kill(started.group, 'SIGINT')

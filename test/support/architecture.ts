@@ -19,6 +19,7 @@ const LEAVES: Part[] = [
   'outage',
   'process-identity',
   'rate-limits',
+  'thresholds',
   'tls',
   'urls',
 ]
@@ -30,8 +31,8 @@ const IMPORTS: Record<Part, Part[]> = {
   websocket: ['auth', 'chat', ...LEAVES],
   auth: ['chat', ...LEAVES],
   media: ['config', 'errors', 'limits', 'rate-limits'],
-  chat: ['errors', 'limits'],
-  sqlite: ['chat', 'errors', 'jobs', 'limits', 'log', 'outage', 'process-identity'],
+  chat: ['errors', 'limits', 'thresholds'],
+  sqlite: ['chat', 'errors', 'jobs', 'limits', 'log', 'outage', 'process-identity', 'thresholds'],
   client: [],
 
   jobs: ['log', 'outage'],
@@ -43,6 +44,7 @@ const IMPORTS: Record<Part, Part[]> = {
   'process-identity': [],
   'rate-limits': ['errors', 'limits'],
   limits: [],
+  thresholds: [],
   audit: ['limits', 'log', 'rate-limits'],
   outage: ['errors', 'log'],
   tls: ['config', 'errors', 'log'],

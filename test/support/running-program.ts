@@ -33,7 +33,7 @@ export function processEnvironment(folder: string, settings: Environment = {}): 
   return { ...Object.fromEntries(inherited), ...environment(folder, settings) }
 }
 
-/** The file that npm links as the command of this name, in a checkout. */
+/** The file that npm links as the command of this name, in a checkout; its first line says how it runs. */
 export function executable(program: Program, root = ROOT): string {
   return join(root, 'bin', `${program}.js`)
 }
@@ -49,7 +49,7 @@ export class RunningProgram extends RunningProcess {
     root?: string,
   ) {
     const options = { cwd: folder, env: processEnvironment(folder, settings) }
-    super(process.execPath, [executable(program, root), ...args], options)
+    super(executable(program, root), args, options)
   }
 }
 

@@ -1,77 +1,53 @@
 import { ChatError } from '../../errors.ts'
 import { walBytes } from '../../sqlite/checkpoint.ts'
-import { WAL_WARNED_BYTES_MIN } from '../../sqlite/checkpointer.ts'
 import { SCHEMA_VERSION } from '../../sqlite/migrations.ts'
 import { DatabaseProbe } from '../../sqlite/probe.ts'
+import { WAL_WARNED_BYTES_MIN } from '../../thresholds.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
-export interface DatabaseExamination {
-  findings: Finding[]
-  /** `older`: it cannot be asked the questions of this version. `none`: nothing is in it yet. */
-  state: 'good' | 'older' | 'broken' | 'none'
-  /** To be closed; undefined unless it is good. */
-  probe: DatabaseProbe | undefined
+export interface DatabaseCheck {
+  finding: Finding
+  /** To be closed; undefined when there was nothing to open. */
+  probe?: DatabaseProbe | undefined
+  /** Whether it is in order and of this version: others cannot be asked this version's questions. */
+  isReadable: boolean
 }
 
 const NAME = 'database'
 
-export async function examineDatabase(path: string): Promise<DatabaseExamination> {
+/** Reads every page of the database, and writes a row that it takes back. */
+export function checkDatabase(path: string): DatabaseCheck {
   if (!DatabaseProbe.isThere(path)) {
-    const advice =
-      'If it should (see CHAT_DATABASE), restore it; else start the chat, which makes it'
-    return nothing(`${path} does not exist. ${advice}`)
+    const advice = 'If it should (see CHAT_DATABASE), restore it; else start the chat: it makes it'
+    return { finding: warning(NAME, `${path} does not exist. ${advice}`), isReadable: false }
   }
-  // Before it is opened: whoever closes it last takes the log away.
-  const wal = checkWal(path)
-  const findings: Finding[] = []
   let probe: DatabaseProbe | undefined
   try {
     probe = new DatabaseProbe(path)
     const version = probe.schemaVersion()
-    if (version === 0) {
-      await probe.close()
-      return nothing(`${path} is empty. Start the chat: it is filled then`)
-    }
-    findings.push(ok(NAME, `${path} can be read (schema ${version})`), wal)
-    look(probe, findings)
-    if (version === SCHEMA_VERSION) return { findings, state: 'good', probe }
-    await probe.close()
-    return { findings: [...findings, older(version)], state: 'older', probe: undefined }
+    if (version > 0) probe.checkIntegrity()
+    if (version > 0) probe.checkWritable()
+    return { finding: judgeVersion(path, version), probe, isReadable: version === SCHEMA_VERSION }
   } catch (cause) {
-    await probe?.close()
     if (!(cause instanceof ChatError)) throw cause
-    return {
-      findings: [...findings, error(NAME, cause.message)],
-      state: 'broken',
-      probe: undefined,
-    }
+    return { finding: error(NAME, cause.message), probe, isReadable: false }
   }
 }
 
-/** @throws ChatError at the first step that fails */
-function look(probe: DatabaseProbe, findings: Finding[]): void {
-  probe.checkIntegrity()
-  findings.push(ok(NAME, 'every page is in order'))
-  probe.checkWritable()
-  findings.push(ok(NAME, 'can be written to'))
-}
-
-function older(version: number): Finding {
+/** @param version not a newer one: that was refused before */
+function judgeVersion(path: string, version: number): Finding {
+  if (version === SCHEMA_VERSION) {
+    return ok(NAME, `${path} is in order and can be written to (schema ${version})`)
+  }
+  if (version === 0) return warning(NAME, `${path} is empty. Start the chat: it is filled then`)
   const versions = `from schema ${version} to ${SCHEMA_VERSION}`
-  return warning(
-    NAME,
-    `will be migrated ${versions} when the chat is started anew. Back it up first`,
-  )
+  return warning(NAME, `will be migrated ${versions} when the chat is restarted. Back it up first`)
 }
 
-function nothing(message: string): DatabaseExamination {
-  return { findings: [warning(NAME, message)], state: 'none', probe: undefined }
-}
-
-function checkWal(path: string): Finding {
+export function checkWal(path: string): Finding {
+  const name = 'write-ahead log'
   const bytes = walBytes(path)
   const size = `${(bytes / 1024 / 1024).toFixed(1)} MB`
-  if (bytes < WAL_WARNED_BYTES_MIN) return ok('write-ahead log', size)
-  const advice = `some program keeps a read open. See which: fuser ${path}`
-  return warning('write-ahead log', `has grown to ${size}: ${advice}`)
+  if (bytes < WAL_WARNED_BYTES_MIN) return ok(name, size)
+  return warning(name, `${size}: some program keeps a read open. See which: fuser ${path}`)
 }

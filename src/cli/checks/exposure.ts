@@ -1,36 +1,44 @@
+import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type Config, isLoopback } from '../../config.ts'
+import { LOOPBACK_SOCKETS_MAX, PRESENCE_SOCKETS_MAX } from '../../thresholds.ts'
+import { envFiles } from '../env-file.ts'
 import { type Finding, ok, warning } from './finding.ts'
 
-/** Each that comes or goes is told to all others: beyond this many it shows in the processor's time. */
-export const PRESENCE_SOCKETS_MAX = 1_000
-/** So many programs of this machine alone are none: it is a proxy that connects for others. */
-export const LOOPBACK_SOCKETS_MAX = 100
+/** A folder that is everybody's, such as /tmp: there, only the files in it can be one's own. */
+const STICKY = 0o1000
 
-export function checkOrigins({ auth, allowedOrigins }: Config): Finding {
-  const name = 'origins'
-  if (auth !== 'none' || !allowedOrigins.includes('*')) {
-    return ok(name, `CHAT_AUTH=${auth}, CHAT_ALLOWED_ORIGINS=${allowedOrigins.join(',')}`)
-  }
-  const reason = 'any page open in a browser on this machine can use the chat, as anyone'
-  const advice = 'List the pages that may: CHAT_ALLOWED_ORIGINS=https://shop.example'
-  return warning(name, `CHAT_AUTH=none, CHAT_ALLOWED_ORIGINS=*: ${reason}. ${advice}`)
+/** What others may read or write: it was restored by hand, or is from before CHAT_UMASK. */
+export function checkRights({ database, uploadsDir, umask }: Config): Finding[] {
+  const name = 'file rights'
+  const paths = [dirname(database), database, `${database}-wal`, uploadsDir, ...envFiles()]
+  const findings = paths.flatMap((path) => {
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0
+    if ((mode & umask) === 0 || (mode & STICKY) !== 0) return []
+    const advice = `Do: chmod ${octal(mode & ~umask)} ${path}`
+    return [warning(name, `${path} is open to others (${octal(mode)}). ${advice}`)]
+  })
+  if (findings.length > 0) return findings
+  return [ok(name, `nothing is open to more than CHAT_UMASK=${octal(umask)} lets`)]
 }
 
-export function checkPresence(presence: Config['presence'], socketCount: number): Finding {
-  const name = 'presence'
-  if (presence !== 'all' || socketCount <= PRESENCE_SOCKETS_MAX) {
-    return ok(name, `CHAT_PRESENCE=${presence}, for ${socketCount} sockets`)
-  }
-  const reason = `each of ${socketCount} sockets is told whenever anybody comes or goes`
-  return warning(name, `CHAT_PRESENCE=all: ${reason}. Set CHAT_PRESENCE=contacts`)
+function octal(mode: number): string {
+  return (mode & 0o777).toString(8).padStart(4, '0')
 }
 
 /** @param addresses of all sockets */
-export function checkProxy(trustProxy: boolean, addresses: string[]): Finding {
-  const name = 'addresses'
-  const isProxied = addresses.length > LOOPBACK_SOCKETS_MAX && addresses.every(isLoopback)
-  if (trustProxy || !isProxied) return ok(name, `CHAT_TRUST_PROXY=${trustProxy ? 'on' : 'off'}`)
-  const reason = `all ${addresses.length} sockets come from this machine, so a proxy speaks for others`
-  const advice = 'Limits for each address count all as one. Set CHAT_TRUST_PROXY=on'
-  return warning(name, `${reason}. ${advice}`)
+export function checkSockets({ presence, trustProxy }: Config, addresses: string[]): Finding[] {
+  const name = 'sockets'
+  const count = addresses.length
+  const findings: Finding[] = []
+  if (presence === 'all' && count > PRESENCE_SOCKETS_MAX) {
+    const reason = `each of ${count} is sent whenever anybody comes or goes`
+    findings.push(warning(name, `CHAT_PRESENCE=all: ${reason}. Set CHAT_PRESENCE=contacts`))
+  }
+  if (!trustProxy && count > LOOPBACK_SOCKETS_MAX && addresses.every(isLoopback)) {
+    const reason = `all ${count} come from this machine, so a proxy speaks for others`
+    const advice = 'Limits for each address count all as one. Set CHAT_TRUST_PROXY=on'
+    findings.push(warning(name, `${reason}. ${advice}`))
+  }
+  return findings.length > 0 ? findings : [ok(name, `${count} are open`)]
 }

@@ -6,14 +6,10 @@ export interface Finding {
   message: string
 }
 
-export function ok(check: string, message: string): Finding {
-  return { check, level: 'ok', message }
-}
+export const ok = finding('ok')
+export const warning = finding('warning')
+export const error = finding('error')
 
-export function warning(check: string, message: string): Finding {
-  return { check, level: 'warning', message }
-}
-
-export function error(check: string, message: string): Finding {
-  return { check, level: 'error', message }
+function finding(level: Finding['level']) {
+  return (check: string, message: string): Finding => ({ check, level, message })
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import {
   apiUrl,
   daemonUrl,
@@ -7,8 +6,6 @@ import {
   RunningProgram,
 } from '../../support/running-program.ts'
 import type { Peer } from './peer.ts'
-
-const PACKAGE_FILE = new URL('../../../package.json', import.meta.url)
 
 /**
  * This chat: both of its processes on one database in `folder`, with no presence events.
@@ -21,12 +18,11 @@ export async function startChatPeer(
   settings: Environment = {},
   root?: string,
 ): Promise<Peer> {
-  const start = (program: Program, more: Environment = {}) => {
-    const environment = { CHAT_PRESENCE: 'off', ...settings, ...more }
-    return new RunningProgram(program, ['start'], folder, environment, root)
-  }
+  const environment = { CHAT_PRESENCE: 'off', ...settings }
+  const start = (program: Program) =>
+    new RunningProgram(program, ['start'], folder, environment, root)
   const api = start('chat-api')
-  const daemon = start('chat-websocket', { NODE_OPTIONS: daemonNodeOptions() })
+  const daemon = start('chat-websocket')
   const stop = async () => void (await Promise.all([api.stop(), daemon.stop()]))
   try {
     return {
@@ -41,12 +37,4 @@ export async function startChatPeer(
     await stop()
     throw error
   }
-}
-
-/** What `npm start` tells Node about the daemon. */
-function daemonNodeOptions(): string {
-  const { scripts } = JSON.parse(readFileSync(PACKAGE_FILE, 'utf8'))
-  const [, options] = /node (--\S+) bin\/chat-websocket/.exec(scripts.start) ?? []
-  if (options === undefined) throw new Error('npm start gives the daemon no options')
-  return options
 }

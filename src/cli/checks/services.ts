@@ -1,0 +1,94 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { DaemonState, DaemonStatus } from '../../chat/daemon-status.ts'
+import type { Config } from '../../config.ts'
+import { listenError } from '../../listener.ts'
+import { EVENT_WAIT_SECONDS_MAX } from '../../thresholds.ts'
+import { askApi, healthLine } from '../ask-health.ts'
+import { error, type Finding, ok, warning } from './finding.ts'
+
+/**
+ * @param status undefined when the database cannot be asked
+ * @param pid what its pid file says
+ */
+export async function checkDaemon(
+  { host, wsPort }: Config,
+  status: DaemonStatus | undefined,
+  pid: number | undefined,
+): Promise<Finding> {
+  const name = 'chat-websocket'
+  if (status?.daemon === undefined) {
+    if (pid === undefined) return checkStopped(name, host, wsPort, 'CHAT_WS_PORT')
+    return warning(name, `runs (pid ${pid}), but not on a database that can be read here`)
+  }
+  const { daemon, state, pollAgeSeconds } = status
+  const poll = `its last good poll was ${pollAgeSeconds} s ago`
+  if (state === 'unhealthy') {
+    const advice = 'See why: chat-websocket logs; then: chat-websocket restart'
+    return error(name, `runs (pid ${daemon.pid}), but ${poll}. ${advice}`)
+  }
+  if (wsPort !== 0 && !daemon.address.endsWith(`:${wsPort}`)) {
+    const advice = 'It was started with other settings: chat-websocket restart'
+    return warning(name, `listens on ${daemon.address}, not on ${wsPort}. ${advice}`)
+  }
+  return ok(name, `listens on ${daemon.address} (pid ${daemon.pid}), ${poll}`)
+}
+
+/** @param daemonStatus undefined when the database cannot be asked */
+export async function checkApi(
+  config: Config,
+  daemonStatus: DaemonStatus | undefined,
+): Promise<Finding> {
+  const name = 'chat-api'
+  const { host, apiPort } = config
+  const api = await askApi(config)
+  if (api === undefined) {
+    return warning(name, 'cannot be asked: with CHAT_API_PORT=0 nobody knows where it listens')
+  }
+  const { url, code, status, data } = api
+  if (code === 'ECONNREFUSED') return checkStopped(name, host, apiPort, 'CHAT_API_PORT')
+  if (status !== 200 || data.service !== 'chat-api') {
+    const problem = status === 200 ? 'what answers is not chat-api' : healthLine(api)
+    const advice = `See chat-api logs, and who holds the port: sudo ss -ltnp "sport = :${apiPort}"`
+    return error(name, `${url}: ${problem}. ${advice}`)
+  }
+  // It is for operators: with CHAT_METRICS_SECRET, those who send it.
+  const isTold = data.daemon_pid !== undefined
+  if (
+    isTold &&
+    daemonStatus !== undefined &&
+    data.daemon_pid !== (daemonStatus.daemon?.pid ?? null)
+  ) {
+    const advice = 'Set the same CHAT_DATABASE for both, then: chat-api restart'
+    return error(name, `answers, but works on another database than this one. ${advice}`)
+  }
+  return ok(name, `answers at ${url}`)
+}
+
+/** A service that does not run, and perhaps cannot: its port has to be free. */
+async function checkStopped(
+  service: 'chat-api' | 'chat-websocket',
+  host: string,
+  port: number,
+  variable: string,
+): Promise<Finding> {
+  try {
+    const server = createServer().listen(port, host)
+    await once(server, 'listening')
+    await once(server.close(), 'close')
+    return warning(service, `is not running. Start it: ${service} start -d`)
+  } catch (cause) {
+    const { message } = listenError(cause, host, port, variable)
+    return error(service, `is not running, and cannot be started. ${message}`)
+  }
+}
+
+/** @param seconds how long the oldest event waits that nobody has been sent yet */
+export function checkEvents(seconds: number, state: DaemonState): Finding {
+  const name = 'pending events'
+  if (seconds === 0) return ok(name, 'none waits')
+  const oldest = `the oldest has waited for ${seconds} s`
+  if (seconds <= EVENT_WAIT_SECONDS_MAX) return ok(name, oldest)
+  const advice = state === 'stopped' ? 'chat-websocket start -d' : 'chat-websocket restart'
+  return error(name, `${oldest}: nobody is sent anything. Do: ${advice}`)
+}
