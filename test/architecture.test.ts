@@ -65,6 +65,10 @@ test('what the design allows is no violation', () => {
     'sqlite/database.ts': `import Sqlite from 'better-sqlite3'\nimport { ChatError } from '../errors.ts'\nnew Worker(new URL('./checkpoint-worker.js', import.meta.url))`,
     'jobs.ts': `import cron from 'node-cron'`,
     'client/chat-client.ts': `import { WebSocket } from 'ws'`,
+    'pages/dom.ts': '',
+    'pages/chat/app.ts': `import '../../client/chat-client.ts'\nimport { part } from '../dom.ts'`,
+    'pages/react/app.tsx': `import { useState } from 'react'\nimport 'chat-websocket/client'`,
+    'pages/status/main.ts': `import uPlot from 'uplot'\nimport { part } from '../dom.ts'`,
   })
 
   expect(violations(folder)).toEqual([])
@@ -112,6 +116,16 @@ test.for([
   ],
   ['chat/chat.ts', `let form: import('../http/form.ts').Form`, 'imports ../http/form.ts'],
   ['client/client.ts', `import { Chat } from '../chat/chat.ts'`, 'imports ../chat/chat.ts'],
+  // Pages import the client library, and nothing of each other.
+  ['pages/chat/app.ts', `import { Chat } from '../../chat/chat.ts'`, 'imports ../../chat/chat.ts'],
+  ['pages/chat/app.ts', `import '../react/use-chat.ts'`, 'imports ../react/use-chat.ts'],
+  ['pages/status/main.ts', `import '../../errors.ts'`, 'imports ../../errors.ts'],
+  ['pages/react/app.tsx', `import { part } from '../dom.ts'`, 'imports ../dom.ts'],
+  ['pages/react/app.tsx', `import '../../client/inbox.ts'`, 'imports ../../client/inbox.ts'],
+  ['pages/dom.ts', `import { App } from './chat/app.ts'`, 'imports ./chat/app.ts'],
+  ['client/client.ts', `import { part } from '../pages/dom.ts'`, 'imports ../pages/dom.ts'],
+  ['http/server.ts', `import '../pages/status/samples.ts'`, 'imports ../pages/status/samples.ts'],
+  ['pages/shop/main.ts', ``, 'is in no known part'],
   // Leaves import no folder.
   ['config.ts', `import { run } from './cli/program.ts'`, 'imports ./cli/program.ts'],
   ['log.ts', `import { Clock } from './chat/clock.ts'`, 'imports ./chat/clock.ts'],
@@ -138,6 +152,7 @@ test.for([
   ['cli/program.ts', `const cron = require('node-cron')`, 'imports node-cron'],
   ['http/server.ts', `import { jwtVerify } from 'jose'`, 'imports jose'],
   ['http/server.ts', `import 'rate-limiter-flexible'`, 'imports rate-limiter-flexible'],
+  ['pages/chat/app.ts', `import uPlot from 'uplot'`, 'imports uplot'],
   ['cli/program.ts', `import leftPad from 'left-pad'`, 'imports left-pad'],
   ['cli/program.ts', `import pad from '@left/pad/pad.js'`, 'imports @left/pad/pad.js'],
   // The process.

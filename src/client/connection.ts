@@ -1,5 +1,6 @@
 import { Backoff, type BackoffOptions } from './backoff.ts'
 import { Emitter } from './emitter.ts'
+import { reasonOf } from './reason.ts'
 import type { Frame, Hello } from './wire.ts'
 
 /**
@@ -141,7 +142,7 @@ export class Connection extends Emitter<ConnectionEvents> {
       this.#listen(new this.#options.socketConstructor(url, protocols), attempt)
     } catch (error) {
       if (attempt !== this.#attempt) return
-      this.#lost(0, error instanceof Error ? error.message : String(error))
+      this.#lost(0, reasonOf(error))
     }
   }
 

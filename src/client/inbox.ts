@@ -1,5 +1,6 @@
 import type { ChatClient } from './chat-client.ts'
 import { Emitter } from './emitter.ts'
+import { reasonOf } from './reason.ts'
 import type { Conversation, Message, ReadReceipt } from './wire.ts'
 
 const PAGE = 50
@@ -92,7 +93,7 @@ export class Inbox extends Emitter<{ change: undefined }> {
       this.#change(page.conversations.map((one) => this.#withOwnReading(one)))
       for (const message of this.#meanwhile) this.#add(message)
     } catch (error) {
-      this.error = error instanceof Error ? error.message : String(error)
+      this.error = reasonOf(error)
       this.#change(this.#conversations)
     }
   }

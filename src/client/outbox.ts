@@ -1,5 +1,6 @@
 import { type Api, ApiError } from './api.ts'
 import { Backoff, type BackoffOptions } from './backoff.ts'
+import { reasonOf } from './reason.ts'
 import type { ClientStorage } from './storage.ts'
 import type { Message, MessageType } from './wire.ts'
 
@@ -180,7 +181,7 @@ export class Outbox {
       const delayMs = Math.max(lane.backoff.next(), error.retryAfterMs ?? 0)
       if (!this.#isStopped) lane.retryTimer = setTimeout(() => this.#sendNext(lane), delayMs)
     } else {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       this.#update(entry, { status: 'failed', error: reason })
       this.#store(entry)
     }

@@ -1,6 +1,7 @@
 import type { ChatClient, HistoryPage } from './chat-client.ts'
 import { Emitter } from './emitter.ts'
 import type { Outgoing } from './outbox.ts'
+import { reasonOf } from './reason.ts'
 import type { Message, MessageType, ReadReceipt, User, UserStatus } from './wire.ts'
 
 const PAGE = 50
@@ -78,7 +79,7 @@ export class Thread extends Emitter<{ change: undefined }> {
       this.isLoaded = true
       this.error = undefined
     } catch (error) {
-      this.error = error instanceof Error ? error.message : String(error)
+      this.error = reasonOf(error)
     }
     this.#changed()
     await this.#loadStatus()
@@ -97,7 +98,7 @@ export class Thread extends Emitter<{ change: undefined }> {
       this.hasOlder = page.has_more
       this.error = undefined
     } catch (error) {
-      this.error = error instanceof Error ? error.message : String(error)
+      this.error = reasonOf(error)
     } finally {
       this.isLoadingOlder = false
       this.#changed()

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 
-/** A part of src/: a folder, or a file beside the folders, by its name. */
+/** A part of src/: a folder, or a file beside the folders, by its name; of pages/ each page is one. */
 type Part = string
 
 /** What every part may know about. */
@@ -34,6 +34,11 @@ const IMPORTS: Record<Part, Part[]> = {
   chat: ['errors', 'limits', 'thresholds'],
   sqlite: ['chat', 'errors', 'jobs', 'limits', 'log', 'outage', 'process-identity', 'thresholds'],
   client: [],
+  'pages/chat': ['client', 'pages/dom'],
+  // To be copied, so it imports the library by the name of its package.
+  'pages/react': [],
+  'pages/status': ['client', 'pages/dom'],
+  'pages/dom': [],
 
   jobs: ['log', 'outage'],
   config: ['errors', 'log'],
@@ -64,6 +69,10 @@ const PACKAGES: Record<string, Part[]> = {
   jose: ['auth'],
   'prom-client': ['metrics'],
   'rate-limiter-flexible': ['rate-limits'],
+  'chat-websocket': ['pages/react'],
+  react: ['pages/react'],
+  'react-dom': ['pages/react'],
+  uplot: ['pages/status'],
 }
 
 /** The process as a whole is the command line's: nobody else reads its environment or ends it. */
@@ -76,19 +85,26 @@ const STATIC_IMPORT = /\b(?:import|export)\b(?:[\s\w*{},$]*?\bfrom)?\s*(['"])([^
 const DYNAMIC_IMPORT = /\b(?:import|require)\s*\(\s*(['"`])([^'"`]+)\1/g
 const COMPUTED_IMPORT = /\b(?:import|require)\s*\(\s*[^'"`\s]/g
 /** How a thread is named: new URL('./checkpoint-worker.js', import.meta.url). */
-const MODULE_URL = /\bnew\s+URL\(\s*(['"])(\.[^'"]+\.[jt]s)\1/g
+const MODULE_URL = /\bnew\s+URL\(\s*(['"])(\.[^'"]+\.[jt]sx?)\1/g
 const COMMENT = /('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g
 
 /** Everything in the source tree at `folder` that the tables above do not allow, a line each. */
 export function violations(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
-    .sort()
-    .flatMap((file) => {
-      const source = readFileSync(join(folder, file), 'utf8').replace(COMMENT, '$1')
-      const found = [...importViolations(file, source), ...processViolations(file, source)]
-      return found.map((violation) => `${file} ${violation}`)
-    })
+  return sourcesIn(folder).flatMap((file) => {
+    const source = readSource(folder, file)
+    const found = [...importViolations(file, source), ...processViolations(file, source)]
+    return found.map((violation) => `${file} ${violation}`)
+  })
+}
+
+function sourcesIn(folder: string): string[] {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return files.filter((file) => /\.tsx?$/.test(file)).sort()
+}
+
+/** Without its comments. */
+function readSource(folder: string, file: string): string {
+  return readFileSync(join(folder, file), 'utf8').replace(COMMENT, '$1')
 }
 
 function importViolations(file: string, source: string): string[] {
@@ -121,15 +137,15 @@ function processViolations(file: string, source: string): string[] {
   return [...uses, ...[...source.matchAll(PROCESS_DETOUR)].map(() => 'takes process apart')]
 }
 
-/** 'http' for http/endpoints/health.ts, 'log' for log.ts, '..' for what is outside. */
+/** 'http' for http/endpoints/health.ts, 'log' for log.ts, 'pages/chat', '..' for what is outside. */
 function partOf(file: string): Part {
-  return (relative('.', file).split('/')[0] as string).replace(/\.[jt]s$/, '')
+  const [part = '', page] = relative('.', file).split('/')
+  return (part === 'pages' ? `pages/${page}` : part).replace(/\.[jt]sx?$/, '')
 }
 
 /** Files that import each other in a circle, types included: 'a.ts → b.ts → a.ts'. */
 export function circles(folder: string): string[] {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  const sources = files.filter((file) => file.endsWith('.ts'))
+  const sources = sourcesIn(folder)
   const imports = new Map(sources.map((file) => [file, importedBy(folder, file)]))
   const found: string[] = []
   const finished = new Set<string>()
@@ -140,12 +156,13 @@ export function circles(folder: string): string[] {
     for (const imported of imports.get(file) ?? []) walk(imported, [...path, file])
     finished.add(file)
   }
-  for (const file of sources.sort()) walk(file, [])
+  for (const file of sources) walk(file, [])
   return found
 }
 
 function importedBy(folder: string, file: string): string[] {
-  const source = readFileSync(join(folder, file), 'utf8').replace(COMMENT, '$1')
-  const specifiers = [...source.matchAll(STATIC_IMPORT)].map((match) => match[2] as string)
+  const specifiers = [...readSource(folder, file).matchAll(STATIC_IMPORT)].map(
+    (match) => match[2] as string,
+  )
   return specifiers.filter((one) => one.startsWith('.')).map((one) => join(dirname(file), one))
 }

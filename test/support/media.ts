@@ -76,7 +76,7 @@ export function jpegOf(bytes: number): Buffer {
 }
 
 /** A recording of `bytes` bytes. */
-export function wavOf(bytes: number): Buffer {
+export function wavOf(bytes: number): Buffer<ArrayBuffer> {
   return wav(bytes - WAV_HEADER_BYTES)
 }
 
@@ -232,7 +232,7 @@ function webm(documentType: string): Buffer {
 }
 
 /** Silence: 8 bits, 8 kHz, mono. */
-function wav(soundBytes: number): Buffer {
+function wav(soundBytes: number): Buffer<ArrayBuffer> {
   const content = Buffer.alloc(WAV_HEADER_BYTES + soundBytes)
   content.write('RIFF')
   content.writeUInt32LE(content.length - 8, 4)

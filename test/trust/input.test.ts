@@ -9,7 +9,7 @@ const JSON_TYPE = 'application/json'
 const MULTIPART = 'multipart/form-data; boundary=b'
 
 /** POSTs a body as it stands; returns '400 what is wrong'. */
-async function send(apiUrl: string, type: string, body: string | Buffer, query = '') {
+async function send(apiUrl: string, type: string, body: string | Buffer<ArrayBuffer>, query = '') {
   const response = await fetch(`${apiUrl}/send_chat_message.php${query}`, {
     method: 'POST',
     headers: { 'Content-Type': type },
