@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type Setting, settings } from '../src/config.ts'
 import { type Limit, limits } from '../src/limits.ts'
@@ -6,25 +6,22 @@ import { CLOSE } from '../src/websocket/close-codes.ts'
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
-/** The cells of every table row of the README whose first cell looks like this. */
-function rows(firstCell: RegExp): string[][] {
-  return README.split('\n')
-    .filter((line) => line.startsWith('| '))
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    )
-    .filter(([first]) => firstCell.test(first ?? ''))
+/** The cells of each row of the README's table that has this heading. */
+function rows(heading: string): string[][] {
+  const start = README.indexOf(`\n${heading}\n`) + 1
+  const [, , ...lines] = README.slice(start, README.indexOf('\n\n', start)).split('\n')
+  return lines.map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  )
 }
 
 test('the README lists every setting, with its default and meaning', () => {
-  const documented = rows(/^CHAT_/).map(([variable, fallback, meaning]) => ({
-    variable,
-    fallback,
-    meaning,
-  }))
+  const documented = rows('| variable | default | meaning |').map(
+    ([variable, fallback, meaning]) => ({ variable, fallback, meaning }),
+  )
   const real = Object.values<Setting<unknown>>(settings).map(({ variable, fallback, meaning }) => ({
     variable,
     fallback,
@@ -34,7 +31,9 @@ test('the README lists every setting, with its default and meaning', () => {
 })
 
 test('the README lists every close code of the server', () => {
-  const documented = rows(/^\d{4}$/).map(([code]) => Number(code))
+  const documented = rows('| code | why | reconnect? |').flatMap(([codes = '']) =>
+    codes.split(', ').map(Number),
+  )
   for (const { code } of Object.values(CLOSE)) expect(documented).toContain(code)
 })
 
@@ -52,14 +51,17 @@ function howMuch({ what, max, seconds }: Limit): string {
   return max.toLocaleString('en-US') + span
 }
 
-test('the README lists every limit as the table in the code has it', () => {
-  const start = README.indexOf('| what | how much | per | beyond it | why |')
-  const table = README.slice(start, README.indexOf('\n\n', start)).split('\n').slice(2)
-  const real = Object.values<Limit>(limits).map(
-    (limit) =>
-      `| ${limit.what} | ${howMuch(limit)} | ${limit.per} | ${limit.beyond} | ${limit.reason} |`,
-  )
-  expect(table).toEqual(real)
+test('the README lists every limit as the table in the code has it, by what is beyond', () => {
+  const real = new Map<string, string[]>()
+  for (const limit of Object.values<Limit>(limits)) {
+    const text = `${limit.what}: ${howMuch(limit)} per ${limit.per}`
+    real.set(limit.beyond, [...(real.get(limit.beyond) ?? []), text])
+  }
+  const documented = rows('| beyond it | limits |').map(([beyond, texts]) => [
+    beyond,
+    texts?.split('; '),
+  ])
+  expect(documented).toEqual([...real])
 })
 
 test('a limit that a setting gives names a setting that there is', () => {
@@ -67,4 +69,25 @@ test('a limit that a setting gives names a setting that there is', () => {
   for (const { max } of Object.values<Limit>(limits)) {
     if (typeof max === 'string') expect(variables).toContain(/CHAT_\w+/.exec(max)?.[0])
   }
+})
+
+test('the links of the README lead to a heading or a file', () => {
+  const anchors = [...README.matchAll(/^#+ (.+)$/gm)].map(
+    ([, heading]) => `#${heading?.toLowerCase().replaceAll(' ', '-')}`,
+  )
+  const links = [...README.matchAll(/\]\(([^)]+)\)|src="([^"]+)"/g)].map(
+    (match) => match[1] ?? match[2],
+  )
+  const broken = links.filter(
+    (link = '') => !anchors.includes(link) && !existsSync(new URL(`../${link}`, import.meta.url)),
+  )
+  expect(broken).toEqual([])
+})
+
+test('the way of a message, in the README, leads through files that there are', () => {
+  const [, way = ''] = README.split('The way of one text')
+  const files = [...way.matchAll(/`([\w/-]+\.ts)`/g)].map(([, file]) => file)
+  expect(files.length).toBeGreaterThan(0)
+  const missing = files.filter((file) => !existsSync(new URL(`../src/${file}`, import.meta.url)))
+  expect(missing).toEqual([])
 })

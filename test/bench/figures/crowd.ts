@@ -31,6 +31,13 @@ interface Round {
 /** Starts a peer for one round: memory is only comparable in processes of the same age. */
 export type Starters = Record<string, () => Promise<Peer>>
 
+/**
+ * Fan-out misses its target against Socket.IO: to write a frame to a socket costs the kernel 6.5 µs,
+ * whoever writes it. Ours and the floor spend 3 to 4 µs on top of that, Socket.IO 7 to 8: that makes
+ * 1.3 to 1.4 times its frames, and would make 1.5 only if ours cost next to nothing. Memory is
+ * measured with the small young generation that the daemon is given; with V8's own it is 14 KB a
+ * socket, a room that 2,000 sockets share.
+ */
 export async function crowd(starters: Starters): Promise<Figure[]> {
   const results = await alternate(
     ROUNDS,

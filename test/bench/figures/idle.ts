@@ -18,7 +18,11 @@ const SETTLE_MS = 10_000
 const BARE_TIMER = 'setInterval(() => {}, 10)'
 const BARE_TIMER_NAME = 'a bare timer'
 
-/** What it costs to wait: polling a table every 10 ms, with nothing in it and nobody talking. */
+/**
+ * What it costs to wait: polling a table every 10 ms, with nothing in it and nobody talking. A tick
+ * runs no query then, but asks SQLite's change counter, measures itself and schedules the next: that
+ * is more than a timer that does nothing.
+ */
 export async function idle(peers: Peers): Promise<Figure[]> {
   const sockets = await Promise.all(Object.values(peers).map(connect))
   const timer = new RunningProcess(process.execPath, ['-e', BARE_TIMER], {})
