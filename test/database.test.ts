@@ -141,6 +141,20 @@ test('a file that is no database is refused, and left as it was', async () => {
   expect(statSync(path).size).toBe(text.length)
 })
 
+test('a row that was written past the checks of its table is no damage to the file', async () => {
+  const path = join(temporaryFolder(), 'chat.db')
+  await (await openDatabase(path, { durable: false })).close()
+  const sqlite = new Sqlite(path)
+  sqlite.pragma('ignore_check_constraints = ON')
+  sqlite.exec("INSERT INTO pending_events (event, data) VALUES ('shop:news', 'no JSON')")
+  sqlite.close()
+
+  const database = await openDatabase(path, { durable: false })
+  const insert = database.prepare<[]>("INSERT INTO pending_events (event, data) VALUES ('x', 'no')")
+  expect(() => insert.run()).toThrow('CHECK constraint failed')
+  await database.close()
+})
+
 test('a damaged file is refused with the way to save what is left', async () => {
   const overwritten = await createFile()
   const file = openSync(overwritten, 'r+')

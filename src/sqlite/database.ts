@@ -89,6 +89,10 @@ export class Database {
     return this.#retriedCount
   }
 
+  isIntact(): boolean {
+    return isIntact(this.#sqlite)
+  }
+
   /** Lets SQLite refresh the statistics that its query planner works from, where they are stale. */
   optimize(): void {
     this.#sqlite.pragma('optimize')
@@ -178,6 +182,19 @@ export class Database {
     this.#queue.unshift(...retried)
     this.#flushScheduled = true
     setTimeout(() => this.#flush(), BUSY_RETRY_PAUSE_MS)
+  }
+}
+
+/**
+ * Whether every page is in order. Rows that another program wrote past the table's CHECKs are no damage
+ * to the file: the daemon passes over them, and a restart must not be where they are found.
+ */
+export function isIntact(sqlite: Sqlite.Database): boolean {
+  sqlite.pragma('ignore_check_constraints = ON')
+  try {
+    return sqlite.pragma('quick_check(1)', { simple: true }) === 'ok'
+  } finally {
+    sqlite.pragma('ignore_check_constraints = OFF')
   }
 }
 

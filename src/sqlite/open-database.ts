@@ -2,7 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } fr
 import { dirname, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
-import { BUSY_RETRY_PAUSE_MS, Database } from './database.ts'
+import { BUSY_RETRY_PAUSE_MS, Database, isIntact } from './database.ts'
 import { corruptError, foreignError, isBusy, newerError, olderError, openError } from './errors.ts'
 import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
 
@@ -96,7 +96,7 @@ function refuseForeignFile(sqlite: Sqlite.Database, path: string): void {
   if (sqlite.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw foreignError()
   if (versionOf(sqlite) > SCHEMA_VERSION) throw newerError(versionOf(sqlite))
   if (statSync(path).size > CHECKED_BYTES_MAX) return
-  if (sqlite.pragma('quick_check(1)', { simple: true }) !== 'ok') throw corruptError()
+  if (!isIntact(sqlite)) throw corruptError()
 }
 
 /** Fills a new file, and migrates an older one: all of it or nothing, however the process ends. */

@@ -38,7 +38,7 @@ export class DatabaseProbe {
   /** Reads every page. */
   checkIntegrity(): void {
     this.#explained(() => {
-      if (this.#first('PRAGMA quick_check(1)') !== 'ok') throw corruptError()
+      if (!this.database.isIntact()) throw corruptError()
     })
   }
 
