@@ -10,8 +10,9 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ChatError, systemCode } from './errors.ts'
-import { type FixedLimit, limits } from './limits.ts'
-import { Quota } from './rate-limits.ts'
+import type { FixedLimit } from './limits/limit.ts'
+import { limits } from './limits/limits.ts'
+import { Quota } from './limits/quota.ts'
 import type { Certificate } from './tls.ts'
 
 /** A client that takes this long to say what it wants is not a client. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { createSecureContext } from 'node:tls'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { ChatError, systemCode } from './errors.ts'
 import type { Log } from './log.ts'
 

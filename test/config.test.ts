@@ -1,13 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import {
-  flagOf,
-  isLoopback,
-  readConfig,
-  SECRET_LENGTH_MIN,
-  type Setting,
-  settings,
-} from '../src/config.ts'
+import { isLoopback, readConfig, settings } from '../src/config/config.ts'
+import { flagOf, SECRET_LENGTH_MIN, type Setting } from '../src/config/setting.ts'
 import { ChatError } from '../src/errors.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { readConfig } from '../src/config.ts'
+import { readConfig } from '../src/config/config.ts'
 import { connect, get, post, sendText, TestSocket } from './support/clients.ts'
 import { codeBelow, listBelow, onlyCodeBelow, parseExample, shapeOf } from './support/document.ts'
 import { JPEG, MP3, OGG } from './support/document-media.ts'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { isSameProcess, processStartedAt } from '../src/process-identity.ts'
+import { isSameProcess, processStartedAt } from '../src/sqlite/process-identity.ts'
 import { temporaryFolder } from './support/processes.ts'
 import { waitFor } from './support/wait.ts'
 

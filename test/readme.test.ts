@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { type Setting, settings } from '../src/config.ts'
-import { type Limit, limits } from '../src/limits.ts'
+import { settings } from '../src/config/config.ts'
+import type { Setting } from '../src/config/setting.ts'
+import type { Limit } from '../src/limits/limit.ts'
+import { limits } from '../src/limits/limits.ts'
 import { CLOSE } from '../src/websocket/close-codes.ts'
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')

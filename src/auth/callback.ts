@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { integerFrom } from '../chat/integers.ts'
 import { profileFrom } from '../chat/wire.ts'
 import { ChatError, hasCode, systemCode } from '../errors.ts'
-import { integerFrom } from '../integers.ts'
-import { limits } from '../limits.ts'
+import { limits } from '../limits/limits.ts'
+import { Turns } from '../limits/quota.ts'
+import type { RateLimit } from '../limits/rate-limit.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
-import { type RateLimit, Turns } from '../rate-limits.ts'
 import type { Identity } from './caller.ts'
 
 /** The application behind the callback answers from a session store: slower than this, it is down. */

@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Audit } from '../audit.ts'
-import { isLoopback } from '../config.ts'
+import { isLoopback } from '../config/config.ts'
 import { ChatError } from '../errors.ts'
-import { limits } from '../limits.ts'
-import { RateLimit } from '../rate-limits.ts'
+import { limits } from '../limits/limits.ts'
+import { RateLimit } from '../limits/rate-limit.ts'
 import { clientAddress } from './address.ts'
+import type { Audit } from './audit.ts'
 import { bearerToken } from './bearer.ts'
 
 /** What proxies say of whom they speak for, each according to its configuration; and browsers. */

@@ -8,10 +8,10 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose'
+import { integerFrom } from '../chat/integers.ts'
 import { profileFrom } from '../chat/wire.ts'
 import { ChatError, systemCode } from '../errors.ts'
-import { integerFrom } from '../integers.ts'
-import { limits } from '../limits.ts'
+import { limits } from '../limits/limits.ts'
 import type { Log } from '../log.ts'
 import type { Identity } from './caller.ts'
 import { PublishedKeys } from './jwks.ts'

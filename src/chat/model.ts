@@ -154,8 +154,6 @@ export interface ClosedConnection {
 export interface LeaseOwner {
   hostname: string
   pid: number
-  /** From processStartedAt: tells the process from a later one with the same pid. */
-  processStartedAt: string
   /** Where it listens: 'ws://127.0.0.1:8089'. */
   address: string
 }

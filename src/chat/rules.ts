@@ -1,5 +1,5 @@
 import { ChatError } from '../errors.ts'
-import { limits } from '../limits.ts'
+import { limits } from '../limits/limits.ts'
 import type { BlockState, Draft, Profile, User } from './model.ts'
 
 /** Events that mean something only at the moment they happen: never delivered late. */

@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { systemCode } from '../errors.ts'
 import { urlHost } from '../urls.ts'
 

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ChatError, systemCode } from '../errors.ts'
-import { isSameProcess, processStartedAt } from '../process-identity.ts'
+import { isSameProcess, processStartedAt } from '../sqlite/process-identity.ts'
 
 /** How long a service may take to get ready: longer than opening a locked database takes to fail. */
 const READY_MS = 15_000

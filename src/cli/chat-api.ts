@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { askApi, healthLine } from './ask-health.ts'
 import { openApi } from './open-api.ts'
 import { createProgram, run } from './program.ts'

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Chat } from '../chat/chat.ts'
 import { daemonStatus, lagSeconds } from '../chat/daemon-status.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { SqliteStore } from '../sqlite/store.ts'
 import { readPidFile, serviceFiles } from './background.ts'
 import { checkDatabase, checkWal } from './checks/database.ts'

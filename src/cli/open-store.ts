@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Chat } from '../chat/chat.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { walBytes } from '../sqlite/checkpoint.ts'

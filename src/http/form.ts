@@ -1,6 +1,6 @@
+import { integerFrom } from '../chat/integers.ts'
 import { ChatError } from '../errors.ts'
-import { integerFrom } from '../integers.ts'
-import { limits } from '../limits.ts'
+import { limits } from '../limits/limits.ts'
 import type { Upload } from '../media/uploads.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts'
+import { limits } from '../limits/limits.ts'
 import type { Form } from './form.ts'
 
 /** The documented page: 50 unless told otherwise. More than 100 asked for are 100. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ChatError, type ErrorCode } from '../errors.ts'
-import type { Share } from '../rate-limits.ts'
+import type { Share } from '../limits/quota.ts'
 import { UNHEALTHY_RETRY_SECONDS } from '../thresholds.ts'
 
 /** What an endpoint says, in the document's envelope. Success is HTTP 200, an error that it has an answer for 503. */

@@ -1,5 +1,5 @@
 import { ChatError } from '../errors.ts'
-import { limits } from '../limits.ts'
+import { limits } from '../limits/limits.ts'
 import { ByteStream, drained } from './byte-stream.ts'
 import { EXIF_NAME, orientationOf, tiffOf, UPRIGHT } from './exif.ts'
 

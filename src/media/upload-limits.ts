@@ -1,6 +1,7 @@
-import type { Config } from '../config.ts'
-import { limits } from '../limits.ts'
-import { Quota, RateLimit, Share } from '../rate-limits.ts'
+import type { Config } from '../config/config.ts'
+import { limits } from '../limits/limits.ts'
+import { Quota, Share } from '../limits/quota.ts'
+import { RateLimit } from '../limits/rate-limit.ts'
 
 /** How many files may come in, and how much of them. */
 export class UploadLimits {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileTypeFromFile } from 'file-type'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
 import { withoutMetadata } from './image-metadata.ts'
 

@@ -2,18 +2,25 @@ import type { Clock } from '../chat/clock.ts'
 import type { Daemon, DaemonReport, LeaseOwner } from '../chat/model.ts'
 import type { Daemons } from '../chat/store.ts'
 import { ChatError } from '../errors.ts'
-import { isSameProcess } from '../process-identity.ts'
 import { HEARTBEAT_STALE_MS } from '../thresholds.ts'
 import type { Database, Statement } from './database.ts'
+import { isSameProcess, processStartedAt } from './process-identity.ts'
 
 const NO_REPORT: DaemonReport = { position: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0 }
+
+/** Tells a process from a later one with the same pid. */
+interface StartOfProcess {
+  processStartedAt: string
+}
+
+type DaemonRow = Daemon & StartOfProcess
 
 /** The lease: the one row that says which daemon broadcasts this database's events. */
 export class SqliteDaemons implements Daemons {
   readonly #database: Database
   readonly #clock: Clock
-  readonly #select: Statement<[], Daemon>
-  readonly #insert: Statement<LeaseOwner & { now: string }>
+  readonly #select: Statement<[], DaemonRow>
+  readonly #insert: Statement<LeaseOwner & StartOfProcess & { now: string }>
   readonly #setLastSeen: Statement<[string]>
   readonly #deleteAll: Statement<[]>
   readonly #delete: Statement<[number]>
@@ -52,12 +59,13 @@ export class SqliteDaemons implements Daemons {
   }
 
   async acquire(owner: LeaseOwner): Promise<number> {
+    const start = { processStartedAt: processStartedAt(owner.pid) ?? '' }
     return this.#database.write(() => {
       const current = this.#select.get()
       this.#assertNotAlive(current, owner.hostname)
       this.#setLastSeen.run(current?.heartbeatAt ?? '')
       this.#deleteAll.run()
-      const parameters = { ...owner, now: this.#clock.stored() }
+      const parameters = { ...owner, ...start, now: this.#clock.stored() }
       return Number(this.#insert.run(parameters).lastInsertRowid)
     })
   }
@@ -89,7 +97,7 @@ export class SqliteDaemons implements Daemons {
     return daemon !== undefined && this.#isAlive(daemon, hostname) ? daemon : undefined
   }
 
-  #assertNotAlive(current: Daemon | undefined, hostname: string): void {
+  #assertNotAlive(current: DaemonRow | undefined, hostname: string): void {
     if (current === undefined || !this.#isAlive(current, hostname)) return
     const where = current.hostname === hostname ? '' : ` on ${current.hostname}`
     const advice = 'Stop it first: chat-websocket stop'
@@ -100,7 +108,7 @@ export class SqliteDaemons implements Daemons {
   }
 
   /** On one machine the process table knows; from another one only the heartbeat does. */
-  #isAlive(daemon: Daemon, hostname: string): boolean {
+  #isAlive(daemon: DaemonRow, hostname: string): boolean {
     if (daemon.hostname === hostname) return isSameProcess(daemon.pid, daemon.processStartedAt)
     const heartbeatAt = Date.parse(`${daemon.heartbeatAt.replace(' ', 'T')}Z`)
     return this.#clock.now().getTime() - heartbeatAt < HEARTBEAT_STALE_MS

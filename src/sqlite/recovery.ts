@@ -1,5 +1,5 @@
 import type { Message } from '../chat/model.ts'
-import { limits } from '../limits.ts'
+import { limits } from '../limits/limits.ts'
 import type { Database, Statement } from './database.ts'
 import { type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
 

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { limits } from '../limits.ts'
+import { limits } from '../limits/limits.ts'
 import { CLOSE, type Close, closeSocket } from './close-codes.ts'
 import { type Frame, PING_FRAME } from './frame.ts'
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../auth/caller.ts'
+import { integerFrom } from '../chat/integers.ts'
 import type { Profile } from '../chat/model.ts'
 import { profileFrom } from '../chat/wire.ts'
 import { ChatError } from '../errors.ts'
-import { integerFrom } from '../integers.ts'
 import { queryOf } from '../urls.ts'
 
 /** What a client says when it connects. */

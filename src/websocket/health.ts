@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isOperator, type Refusals, requireOperator } from '../auth/operator.ts'
 import type { Chat } from '../chat/chat.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { ChatError, hasCode } from '../errors.ts'
 import { POLL_STALE_MS, UNHEALTHY_RETRY_SECONDS } from '../thresholds.ts'
 import { setTransportSecurity } from '../tls.ts'

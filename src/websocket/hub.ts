@@ -1,4 +1,4 @@
-import { addressKey } from '../rate-limits.ts'
+import { addressKey } from '../limits/address-key.ts'
 import type { Close } from './close-codes.ts'
 import type { Connection } from './connection.ts'
 

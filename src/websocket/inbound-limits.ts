@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { limits } from '../limits.ts'
-import { RateLimit } from '../rate-limits.ts'
+import { limits } from '../limits/limits.ts'
+import { RateLimit } from '../limits/rate-limit.ts'
 import type { Connection } from './connection.ts'
 
 /** The answer to a ping. Chunks as short as that are not worth a count: their frames have one. */

@@ -4,7 +4,6 @@ import type { DaemonReport } from '../chat/model.ts'
 import { ChatError } from '../errors.ts'
 import { Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
-import { processStartedAt } from '../process-identity.ts'
 import { HEARTBEAT_MS } from '../thresholds.ts'
 
 export interface LeaseOptions {
@@ -49,7 +48,6 @@ export class Lease {
     this.#daemonId = await this.#options.daemons.acquire({
       hostname: hostname(),
       pid: process.pid,
-      processStartedAt: processStartedAt(process.pid) ?? '',
       address,
     })
   }

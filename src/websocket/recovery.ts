@@ -1,6 +1,6 @@
 import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/model.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'
 import { eventFrame } from './frame.ts'

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { peakBytesDuring, residentBytes } from '../support/memory.ts'
 import { startApi, temporaryFolder } from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { claimPidFile, readPidFile } from '../../src/cli/background.ts'
-import { processStartedAt } from '../../src/process-identity.ts'
+import { processStartedAt } from '../../src/sqlite/process-identity.ts'
 import { temporaryFolder } from '../support/processes.ts'
 
 const { pid, ppid } = process

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { daemonStatus } from '../../src/chat/daemon-status.ts'
-import { processStartedAt } from '../../src/process-identity.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { SqliteStore } from '../../src/sqlite/store.ts'
 import { POLL_STALE_MS, RECORDED_POLL_STALE_SECONDS } from '../../src/thresholds.ts'
@@ -79,9 +78,8 @@ test('a daemon is unhealthy 10 s after its last good poll, and not before', asyn
     echoesToSender: false,
     now: () => new Date(time.ms),
   })
-  const processStart = processStartedAt(process.pid) as string
-  const holder = { hostname: 'here', pid: process.pid, processStartedAt: processStart }
-  await chat.daemons.acquire({ ...holder, address: 'ws://127.0.0.1:8089' })
+  const address = 'ws://127.0.0.1:8089'
+  await chat.daemons.acquire({ hostname: 'here', pid: process.pid, address })
 
   time.ms += RECORDED_POLL_STALE_SECONDS * 1000
   expect((await daemonStatus(chat, 'here')).state).toBe('running')

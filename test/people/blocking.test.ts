@@ -1,6 +1,6 @@
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { connect, get, post, sendText } from '../support/clients.ts'
 import { insertUsers } from '../support/open-chat.ts'
 import { call, conversationOf, historyOf, setBlock, statusOf } from '../support/people.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { connect, post, sendText, type TestSocket } from '../support/clients.ts'
 import { call, setBlock } from '../support/people.ts'
 import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'

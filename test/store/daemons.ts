@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { OWNER, type Promises, TestTime } from './opened-store.ts'
 
 /** Beyond what any system gives out as a pid. */
-const DEAD = { ...OWNER, pid: 2 ** 30, processStartedAt: '' }
+const DEAD = { ...OWNER, pid: 2 ** 30 }
 const ELSEWHERE = { ...OWNER, hostname: 'elsewhere', pid: 1 }
 /** After so long without a heartbeat a daemon of another machine is dead. */
 const STALE_MS = 30_000

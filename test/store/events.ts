@@ -3,7 +3,7 @@ import type { Chat } from '../../src/chat/chat.ts'
 import type { QueuedEvent } from '../../src/chat/model.ts'
 import { EPHEMERAL_SECONDS } from '../../src/chat/rules.ts'
 import type { EventTail } from '../../src/chat/store.ts'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { dataOf, lease, type Promises, range, readAll, send } from './opened-store.ts'
 
 export const events: Promises = {

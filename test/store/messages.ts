@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Draft } from '../../src/chat/model.ts'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { idsOf, type Promises, range, readAll, send } from './opened-store.ts'
 
 const ALL = { limit: 100, offset: 0 }

@@ -7,7 +7,6 @@ import type {
   QueuedEvent,
 } from '../../src/chat/model.ts'
 import type { EventTail } from '../../src/chat/store.ts'
-import { processStartedAt } from '../../src/process-identity.ts'
 
 /** An empty store, opened as both programs do. */
 export interface OpenedStore {
@@ -33,7 +32,6 @@ export class TestTime {
 export const OWNER: LeaseOwner = {
   hostname: 'here',
   pid: process.pid,
-  processStartedAt: processStartedAt(process.pid) as string,
   address: 'ws://127.0.0.1:8089',
 }
 

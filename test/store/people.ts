@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { addUsers, idsOf, lease, type Promises, range, send } from './opened-store.ts'
 
 const PAGE = { limit: 10, offset: 0 }

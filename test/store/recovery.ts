@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { idsOf, type OpenStore, type Promises, range, send, TestTime } from './opened-store.ts'
 
 export const recovery: Promises = {

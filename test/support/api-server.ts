@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
 import { openApi } from '../../src/cli/open-api.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { createLog } from '../../src/log.ts'
 import { environment } from './running-program.ts'
 

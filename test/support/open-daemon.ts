@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import { type OpenedDaemon, openDaemon } from '../../src/cli/open-daemon.ts'
 import { openStore } from '../../src/cli/open-store.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { createLog } from '../../src/log.ts'
 import type { DaemonTimes } from '../../src/websocket/daemon.ts'
 import { temporaryFolder } from './processes.ts'

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { readPidFile } from '../../src/cli/background.ts'
-import { processStartedAt } from '../../src/process-identity.ts'
+import { processStartedAt } from '../../src/sqlite/process-identity.ts'
 import { runProgram } from './processes.ts'
 import type { Environment, Program } from './running-program.ts'
 

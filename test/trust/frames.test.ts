@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { connect, type TestSocket } from '../support/clients.ts'
 import { FLOODS, FrameFlood, textHeader } from '../support/frame-flood.ts'
 import { startDaemon, temporaryFolder } from '../support/processes.ts'

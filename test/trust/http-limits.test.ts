@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { get, type HttpAnswer, post, sendText } from '../support/clients.ts'
 import { jpeg, wavOf } from '../support/media.ts'
 import {

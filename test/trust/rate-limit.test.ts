@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
-import type { FixedLimit } from '../../src/limits.ts'
-import { addressKey, Quota, RateLimit, Turns } from '../../src/rate-limits.ts'
+import { addressKey } from '../../src/limits/address-key.ts'
+import type { FixedLimit } from '../../src/limits/limit.ts'
+import { Quota, Turns } from '../../src/limits/quota.ts'
+import { RateLimit } from '../../src/limits/rate-limit.ts'
 import { waitFor } from '../support/wait.ts'
 
 const ROW = { what: 'calls', beyond: '429', refusal: 'Slow down', reason: '' }

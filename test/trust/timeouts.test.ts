@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { TestSocket } from '../support/clients.ts'
 import { startChat, startDaemon, temporaryFolder } from '../support/processes.ts'

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { expect, test } from 'vitest'
-import { Audit } from '../../src/audit.ts'
+import { Audit } from '../../src/auth/audit.ts'
 import type { PendingEvent } from '../../src/chat/model.ts'
 import { DISCONNECT_EVENT } from '../../src/chat/rules.ts'
 import { createLog } from '../../src/log.ts'

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import { expect, test } from 'vitest'
-import { limits } from '../../src/limits.ts'
+import { limits } from '../../src/limits/limits.ts'
 import { CLOSE, closeSocket } from '../../src/websocket/close-codes.ts'
 import { Connection } from '../../src/websocket/connection.ts'
 import { eventFrame } from '../../src/websocket/frame.ts'

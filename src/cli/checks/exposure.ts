@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Config, isLoopback } from '../../config.ts'
+import { type Config, isLoopback } from '../../config/config.ts'
 import { LOOPBACK_SOCKETS_MAX, PRESENCE_SOCKETS_MAX } from '../../thresholds.ts'
 import { envFiles } from '../env-file.ts'
 import { type Finding, ok, warning } from './finding.ts'

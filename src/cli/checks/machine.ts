@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { accessSync, constants } from 'node:fs'
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import { ChatError, systemCode } from '../../errors.ts'
 import { CERTIFICATE_DAYS_MIN, FILES_BESIDE_SOCKETS } from '../../thresholds.ts'
 import { readCertificate } from '../../tls.ts'

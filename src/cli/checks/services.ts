@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { DaemonState, DaemonStatus } from '../../chat/daemon-status.ts'
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import { listenError } from '../../listener.ts'
 import { EVENT_WAIT_SECONDS_MAX } from '../../thresholds.ts'
 import { askApi, healthLine } from '../ask-health.ts'

@@ -1,6 +1,6 @@
 import type { Chat } from '../../chat/chat.ts'
 import { ChatError } from '../../errors.ts'
-import { limits } from '../../limits.ts'
+import { limits } from '../../limits/limits.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 

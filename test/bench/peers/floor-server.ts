@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { integerFrom } from '../../../src/integers.ts'
+import { integerFrom } from '../../../src/chat/integers.ts'
 import { greeting, MemoryChat } from './memory-chat.ts'
 
 /** The least that a chat on Node.js can do: node:http, ws and a Map of sockets. */

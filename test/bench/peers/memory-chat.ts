@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Clock } from '../../../src/chat/clock.ts'
-import { integerFrom } from '../../../src/integers.ts'
+import { integerFrom } from '../../../src/chat/integers.ts'
 import { MESSAGE_LENGTH_MAX } from './peer.ts'
 
 /** Sends an event to all sockets of a user; null: to everybody's. */

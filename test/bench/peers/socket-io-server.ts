@@ -1,5 +1,5 @@
 import { Server, type Socket } from 'socket.io'
-import { integerFrom } from '../../../src/integers.ts'
+import { integerFrom } from '../../../src/chat/integers.ts'
 import { greeting, MemoryChat } from './memory-chat.ts'
 
 /** The same chat with Socket.IO's sockets: a room for each user, as its documentation advises. */

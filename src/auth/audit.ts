@@ -1,6 +1,7 @@
-import { limits } from './limits.ts'
-import type { Log } from './log.ts'
-import { addressKey, RateLimit } from './rate-limits.ts'
+import { addressKey } from '../limits/address-key.ts'
+import { limits } from '../limits/limits.ts'
+import { RateLimit } from '../limits/rate-limit.ts'
+import type { Log } from '../log.ts'
 
 /** What an operator wants to read afterwards: who was refused what, and who shut out whom. */
 export type AuditedAct = 'login failed' | 'refused' | 'blocked' | 'unblocked' | 'disconnected'

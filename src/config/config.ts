@@ -1,26 +1,23 @@
 import { isIPv4 } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { ChatError } from './errors.ts'
-import type { LogFormat } from './log.ts'
-
-/**
- * One thing an operator can set: by the environment variable, by a line in a `.env` file, or by the flag of
- * the same name (CHAT_API_PORT → --api-port), which wins.
- */
-export interface Setting<Value> {
-  variable: string
-  /** As it would be written in the environment; '' = not set. */
-  fallback: string
-  meaning: string
-  /** Has no flag, and is never shown: the arguments of a process are everybody's to read. */
-  isSecret?: boolean
-  /** Returns the value, or throws with the words that follow "CHAT_… ". */
-  parse: (text: string) => Value
-}
+import { ChatError } from '../errors.ts'
+import type { LogFormat } from '../log.ts'
+import {
+  choice,
+  integer,
+  list,
+  path,
+  port,
+  type Setting,
+  secret,
+  text,
+  timezone,
+  toggle,
+  umask,
+  url,
+} from './setting.ts'
 
 /** Longer messages would not fit into pending_events.data, whatever characters they are made of. */
 const MESSAGE_LENGTH_SETTING_MAX = 100_000
-const PROJECT_ROOT = new URL('..', import.meta.url)
 
 /** Who hears when somebody comes online or goes: everybody, those who wrote with them, or nobody. */
 export type Presence = 'all' | 'contacts' | 'off'
@@ -168,11 +165,6 @@ export type Config = {
   [Key in keyof typeof settings]: ReturnType<(typeof settings)[Key]['parse']>
 }
 
-/** --api-port for CHAT_API_PORT. */
-export function flagOf(setting: Setting<unknown>): string {
-  return `--${setting.variable.replace('CHAT_', '').toLowerCase().replaceAll('_', '-')}`
-}
-
 /**
  * Reads every setting.
  *
@@ -250,123 +242,4 @@ function refuseContradictions(config: Config): void {
     ],
   ]
   for (const [isBroken, message] of rules) if (isBroken) throw new ChatError('setup', message)
-}
-
-/** A secret that can be guessed is none. */
-export const SECRET_LENGTH_MIN = 32
-
-function secret(variable: string, meaning: string): Setting<string> {
-  const parse = (value: string) => {
-    if (value === '' || value.length >= SECRET_LENGTH_MIN) return value
-    const way = 'openssl rand -hex 32 makes one'
-    throw new Error(`must be at least ${SECRET_LENGTH_MIN} characters long (${way})`)
-  }
-  return { ...setting(variable, '', meaning, parse), isSecret: true }
-}
-
-function setting<Value>(
-  variable: string,
-  fallback: string,
-  meaning: string,
-  parse: (text: string) => Value,
-): Setting<Value> {
-  return { variable, fallback, meaning, parse }
-}
-
-function text(variable: string, fallback: string, meaning: string): Setting<string> {
-  return setting(variable, fallback, meaning, (value) => value)
-}
-
-/** Given paths are relative to the current folder; the defaults to the project's, so that both
- * processes share one database from wherever they are started. */
-function path(variable: string, fallback: string, meaning: string): Setting<string> {
-  const fallbackPath = fileURLToPath(new URL(fallback, PROJECT_ROOT))
-  return setting(variable, fallback, meaning, (value) =>
-    value === fallback ? fallbackPath : value,
-  )
-}
-
-function integer(
-  variable: string,
-  fallback: string,
-  meaning: string,
-  min: number,
-  max = Number.MAX_SAFE_INTEGER,
-): Setting<number> {
-  return setting(variable, fallback, meaning, (value) => {
-    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
-    if (number >= min && number <= max) return number
-    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
-    throw new Error(`must be a whole number ${range}`)
-  })
-}
-
-function port(variable: string, fallback: string, meaning: string): Setting<number> {
-  return integer(variable, fallback, meaning, 0, 65_535)
-}
-
-function choice<Value extends string>(
-  variable: string,
-  fallback: Value,
-  meaning: string,
-  values: readonly Value[],
-): Setting<Value> {
-  return setting(variable, fallback, meaning, (value) => {
-    const chosen = values.find((one) => one === value)
-    if (chosen === undefined) throw new Error(`must be ${values.join(' or ')}`)
-    return chosen
-  })
-}
-
-function toggle(variable: string, fallback: 'on' | 'off', meaning: string): Setting<boolean> {
-  const { parse } = choice(variable, fallback, meaning, ['on', 'off'])
-  return setting(variable, fallback, meaning, (value) => parse(value) === 'on')
-}
-
-function list(variable: string, fallback: string, meaning: string): Setting<string[]> {
-  return setting(variable, fallback, meaning, (value) =>
-    value
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
-  )
-}
-
-function url(
-  variable: string,
-  fallback: string,
-  meaning: string,
-  schemes: readonly string[] = ['http', 'https'],
-): Setting<string> {
-  return setting(variable, fallback, meaning, (value) => {
-    if (value === '' && fallback === '') return value
-    const isTaken = schemes.some((scheme) => value.startsWith(`${scheme}://`))
-    if (!isTaken || !URL.canParse(value)) {
-      const starts = schemes.map((scheme) => `${scheme}://`).join(' or ')
-      throw new Error(`must be a URL that starts with ${starts}`)
-    }
-    const { username, password } = new URL(value)
-    if (username !== '' || password !== '') {
-      throw new Error('must be a URL without user and password: those end up in logs')
-    }
-    return value.replace(/\/+$/, '')
-  })
-}
-
-/** Nothing that the chat keeps is for everybody on the machine. */
-function umask(variable: string, fallback: string, meaning: string): Setting<number> {
-  return setting(variable, fallback, meaning, (value) => {
-    if (/^0?0[0-7]7$/.test(value)) return Number.parseInt(value, 8)
-    throw new Error('must be octal and leave nothing for others, such as 0077, 0027 or 0007')
-  })
-}
-
-function timezone(variable: string, fallback: string, meaning: string): Setting<string> {
-  return setting(variable, fallback, meaning, (value) => {
-    try {
-      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone
-    } catch {
-      throw new Error('must be the IANA name of a time zone, such as Asia/Riyadh')
-    }
-  })
 }

@@ -1,0 +1,63 @@
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { type FixedLimit, keyFor, type Limit, limitError } from './limit.ts'
+
+/**
+ * So many of something within the seconds of its limit, for each key (a user, an address). What is
+ * refused is not counted.
+ */
+export class RateLimit {
+  readonly #limiter: RateLimiterMemory | undefined
+  readonly #limit: Limit
+
+  constructor(limit: FixedLimit)
+  /** @param max where a setting gives it; 0 = no limit */
+  constructor(limit: Limit, max: number)
+  constructor(limit: Limit, max = Number(limit.max)) {
+    this.#limit = limit
+    this.#limiter =
+      max === 0
+        ? undefined
+        : new RateLimiterMemory({ points: max, duration: limit.seconds as number })
+  }
+
+  /** Counts `points`. @throws ChatError `too_many`, with when to try again, for one too many */
+  async count(key: number | string, points = 1): Promise<void> {
+    if (this.#limiter === undefined) return
+    await this.check(key)
+    try {
+      await this.#limiter.consume(keyFor(this.#limit, key), points)
+    } catch (refusal) {
+      await this.giveBack(key, points)
+      throw this.#tooMany(refusal)
+    }
+  }
+
+  /** As `count`, for where nobody is told: resolves with whether it was counted. */
+  async tryCount(key: number | string, points = 1): Promise<boolean> {
+    try {
+      await this.count(key, points)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Takes back what was counted, as if it had not been; nothing when its time has passed anyway. */
+  async giveBack(key: number | string, points = 1): Promise<void> {
+    const countedKey = keyFor(this.#limit, key)
+    const counted = (await this.#limiter?.get(countedKey))?.consumedPoints ?? 0
+    if (counted > 0) await this.#limiter?.reward(countedKey, Math.min(points, counted))
+  }
+
+  /** Refuses a key that has used up its share, without counting. @throws as `count` */
+  async check(key: number | string): Promise<void> {
+    const used = await this.#limiter?.get(keyFor(this.#limit, key))
+    if (used && used.remainingPoints <= 0) throw this.#tooMany(used)
+  }
+
+  #tooMany(refusal: unknown): unknown {
+    if (!(refusal instanceof RateLimiterRes)) return refusal
+    const retryAfterSeconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1000))
+    return limitError(this.#limit, retryAfterSeconds)
+  }
+}
