@@ -1,8 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { circles, violations } from './support/architecture.ts'
+import { circles, sourcesIn, violations } from './support/architecture.ts'
 import { temporaryFolder } from './support/processes.ts'
 
 /** A source tree of these files. */
@@ -23,6 +23,14 @@ test('no files of the server import each other in a circle', () => {
   const found = circles(fileURLToPath(new URL('../src', import.meta.url)))
   // The library's entry, chat-client.ts, also exports what is built on it.
   expect(found.filter((circle) => !circle.startsWith('client/'))).toEqual([])
+})
+
+test('the root of src/ has at most ten files, and no file of the server over 300 lines', () => {
+  const folder = fileURLToPath(new URL('../src', import.meta.url))
+  expect(readdirSync(folder).filter((name) => name.endsWith('.ts')).length).toBeLessThanOrEqual(10)
+  const server = sourcesIn(folder).filter((file) => !/^(client|pages)\//.test(file))
+  const lineCount = (file: string) => readFileSync(join(folder, file), 'utf8').split('\n').length
+  expect(server.filter((file) => lineCount(file) > 300)).toEqual([])
 })
 
 test('a circle is found, and what only meets again is none', () => {

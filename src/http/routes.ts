@@ -27,9 +27,6 @@ const ENDPOINTS = new Map<string, Endpoint>([
   ['/status.json', status],
 ])
 
-/** How long a browser may remember a preflight's answer: Chrome caps it at two hours. */
-const PREFLIGHT_MAX_AGE_SECONDS = 7_200
-
 /** The endpoint at this path; undefined where there may be a file. */
 export function endpointAt(path: string): Endpoint | undefined {
   return ENDPOINTS.get(path)
@@ -52,27 +49,12 @@ export function requireMethod(
 ): void {
   const method = request.method === 'HEAD' ? 'GET' : request.method
   if (method !== undefined && methods.includes(method)) return
-  response.setHeader('Allow', allowed(methods))
+  response.setHeader('Allow', allowedMethods(methods))
   throw new ChatError('method_not_allowed', `Use ${methods.join(' or ')} here`)
 }
 
-/** Answers a browser that asks beforehand what another site's page may do. */
-export function answerPreflight(
-  request: IncomingMessage,
-  response: ServerResponse,
-  methods: readonly string[],
-): void {
-  const headers = request.headers['access-control-request-headers']
-  response.writeHead(204, {
-    Allow: allowed(methods),
-    'Access-Control-Allow-Methods': allowed(methods),
-    'Access-Control-Allow-Headers': headers ?? 'Content-Type, Authorization',
-    'Access-Control-Max-Age': PREFLIGHT_MAX_AGE_SECONDS,
-  })
-  response.end()
-}
-
-function allowed(methods: readonly string[]): string {
+/** The value of `Allow` for these methods. */
+export function allowedMethods(methods: readonly string[]): string {
   const head = methods.includes('GET') ? ['HEAD'] : []
   return [...methods, ...head, 'OPTIONS'].join(', ')
 }

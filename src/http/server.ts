@@ -1,12 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { posix } from 'node:path'
 import { clientAddress } from '../auth/address.ts'
 import type { Audit } from '../auth/audit.ts'
-import type { Authenticate } from '../auth/authenticate.ts'
 import { Caller } from '../auth/caller.ts'
 import { type Refusals, requireOperator } from '../auth/operator.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
-import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config/config.ts'
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
@@ -20,17 +17,15 @@ import { type Certificate, setTransportSecurity } from '../tls.ts'
 import { pathOf, queryOf } from '../urls.ts'
 import type { ApiMetrics } from './api-metrics.ts'
 import { Availability } from './availability.ts'
-import { type BodyRules, readForm } from './body.ts'
-import type { ClientConfig, Endpoint, Limits } from './endpoint.ts'
+import { readForm } from './body.ts'
+import type { BodyRules } from './body-bytes.ts'
+import { allowOrigin, answerPreflight } from './cors.ts'
+import type { Endpoint, Limits } from './endpoint.ts'
+import { Files, type FilesOptions, type FilesParts, isMediaPath } from './files.ts'
 import type { Form } from './form.ts'
 import { encode, sendAnswer, sendError, statusOf } from './response.ts'
-import { answerPreflight, endpointAt, methodsOf, requireMethod } from './routes.ts'
-import { isPagePath, mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
-import { websocketUrl } from './websocket-url.ts'
-
-const UPLOADS_PREFIX = '/uploads/'
-/** The part of the uploads folder that CHAT_MEDIA_AUTH protects. Profile pictures are for everybody. */
-const PRIVATE_MEDIA = 'chat/'
+import { endpointAt, methodsOf, requireMethod } from './routes.ts'
+import { notFound } from './static.ts'
 
 /** A request in all: 20 MB over a poor mobile network. */
 const REQUEST_TIMEOUT_MS = 5 * 60_000
@@ -45,31 +40,25 @@ const FORM_OVERHEAD_BYTES = 8 * 1024
 /** How long a stopping server waits for a slow upload or download. */
 const STOP_GRACE_MS = 5_000
 
-export interface ApiParts {
-  chat: Chat
+export interface ApiParts extends FilesParts {
   uploads: Uploads
   log: Log
-  authenticate: Authenticate
   refusals: Refusals
   metrics: ApiMetrics
   audit: Audit
-  /** The folder of the pages. */
-  pagesDir: string
   /** Undefined for plain http. */
   certificate: Certificate | undefined
 }
 
-export type ApiOptions = ClientConfig &
+export type ApiOptions = FilesOptions &
   Pick<
     Config,
     | 'host'
     | 'apiPort'
-    | 'uploadsDir'
     | 'allowedOrigins'
     | 'trustProxy'
     | 'broadcastSecret'
     | 'metricsSecret'
-    | 'mediaAuth'
     | 'rateLimit'
     | 'requestRateLimit'
     | 'uploadRateLimit'
@@ -81,7 +70,7 @@ export class ApiServer {
   readonly #parts: ApiParts
   readonly #options: ApiOptions
   readonly #listener: Listener
-  readonly #media: ReturnType<typeof mediaFolder>
+  readonly #files: Files
   readonly #memoryOfAddress = new Quota(limits.bytesUnderWayPerAddress)
   readonly #memory = new Quota(limits.bytesUnderWay)
   readonly #errorLines = new RateLimit(limits.errorLines)
@@ -94,7 +83,7 @@ export class ApiServer {
     this.#options = options
     this.#availability = new Availability(parts.log)
     this.#limits = createLimits(options)
-    this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
+    this.#files = new Files(parts, options)
     this.#listener = new Listener(
       {
         certificate: parts.certificate,
@@ -129,7 +118,7 @@ export class ApiServer {
   async #listenerOnRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       setTransportSecurity(response)
-      this.#allowOrigin(request, response)
+      allowOrigin(request, response, this.#options.allowedOrigins)
       if (this.#isStopping) response.setHeader('Connection', 'close')
       await this.#route(request, response)
     } catch (error) {
@@ -145,19 +134,11 @@ export class ApiServer {
     const methods = methodsOf(endpoint)
     if (request.method === 'OPTIONS') return answerPreflight(request, response, methods)
     const isReading = request.method === 'GET' || request.method === 'HEAD'
-    const mayBeFile = isReading || path.startsWith(UPLOADS_PREFIX)
+    const mayBeFile = isReading || isMediaPath(path)
     if (endpoint === undefined && !mayBeFile) throw notFound()
     requireMethod(request, response, methods)
     if (endpoint !== undefined) return this.#answer(request, response, endpoint)
-    if (path.startsWith(UPLOADS_PREFIX)) {
-      const mediaPath = path.slice(UPLOADS_PREFIX.length)
-      await this.#requireMedia(request, mediaPath)
-      return sendFile(request, response, this.#media, `/${mediaPath}`)
-    }
-    const { pagesDir } = this.#parts
-    if (!isPagePath(path, pagesDir, this.#options.uploadsDir)) throw notFound()
-    const socketUrl = await websocketUrl(this.#parts.chat, request, this.#options)
-    return sendFile(request, response, pagesFolder(pagesDir, socketUrl), path)
+    return this.#files.answer(request, response, path)
   }
 
   async #answer(
@@ -231,30 +212,8 @@ export class ApiServer {
     return { textBytesMax, memory, uploads, beginFile: endpoint.takesFile ? beginFile : undefined }
   }
 
-  async #requireMedia(request: IncomingMessage, path: string): Promise<void> {
-    if (!this.#options.mediaAuth) return
-    const mediaPath = normalizedPath(path)
-    if (!mediaPath.toLowerCase().startsWith(PRIVATE_MEDIA)) return
-    const caller = await this.#parts.authenticate(request)
-    caller.mustBeOneOf(await this.#parts.chat.messages.peopleOfMedia(mediaPath))
-  }
-
   #addressOf(request: IncomingMessage): string {
     return clientAddress(request, this.#options.trustProxy)
-  }
-
-  #allowOrigin(request: IncomingMessage, response: ServerResponse): void {
-    const { allowedOrigins } = this.#options
-    const { origin } = request.headers
-    response.setHeader('Access-Control-Expose-Headers', 'Retry-After')
-    if (allowedOrigins.includes('*')) {
-      response.setHeader('Access-Control-Allow-Origin', '*')
-      return
-    }
-    response.setHeader('Vary', 'Origin')
-    if (origin === undefined || !allowedOrigins.includes(origin)) return
-    response.setHeader('Access-Control-Allow-Origin', origin)
-    response.setHeader('Access-Control-Allow-Credentials', 'true')
   }
 
   /** Refusals are the caller's business; a bug, or something that is down, is the operator's. */
@@ -292,13 +251,4 @@ function textBytesMaxFor(messageLengthMax: number): number {
 /** For the log. Without the query: that may carry a token. */
 function whatOf(request: IncomingMessage): string {
   return `${request.method} ${pathOf(request)}`
-}
-
-/** The one spelling of a path: what `send` would make of it too. */
-function normalizedPath(path: string): string {
-  try {
-    return posix.normalize(decodeURIComponent(path)).replace(/^\/+/, '')
-  } catch {
-    throw notFound()
-  }
 }

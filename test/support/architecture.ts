@@ -89,7 +89,7 @@ export function violations(folder: string): string[] {
   })
 }
 
-function sourcesIn(folder: string): string[] {
+export function sourcesIn(folder: string): string[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   return files.filter((file) => /\.tsx?$/.test(file)).sort()
 }
