@@ -40,6 +40,10 @@ export function hasCode(error: unknown, code: ErrorCode): error is ChatError {
   return error instanceof ChatError && error.code === code
 }
 
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** The code Node or SQLite gave an error ("EADDRINUSE", "SQLITE_BUSY"), or '' if it has none. */
 export function systemCode(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { createSecureContext } from 'node:tls'
 import type { Config } from './config/config.ts'
-import { ChatError, systemCode } from './errors.ts'
+import { ChatError, messageOf, systemCode } from './errors.ts'
 import type { Log } from './log.ts'
 
 export interface Certificate {
@@ -25,7 +25,7 @@ export function readCertificate({ tlsCert, tlsKey }: CertificateFiles): Certific
     createSecureContext(certificate)
     return certificate
   } catch (error) {
-    const reason = systemCode(error) || (error instanceof Error ? error.message : String(error))
+    const reason = systemCode(error) || messageOf(error)
     const files = `CHAT_TLS_CERT ${tlsCert} and CHAT_TLS_KEY ${tlsKey}`
     throw new ChatError('setup', `${files} cannot be used (${reason})`, { cause: error })
   }
@@ -43,7 +43,7 @@ export function renewCertificate(
     use(certificate)
     log.info('The TLS certificate was read again')
   } catch (error) {
-    log.warn(`${error instanceof Error ? error.message : error}; the old one stays in use`)
+    log.warn(`${messageOf(error)}; the old one stays in use`)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Config } from '../config/config.ts'
 import { hasCode } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
@@ -14,13 +15,7 @@ import { createTokenVerifier, type TokenOptions } from './tokens.ts'
 export type Authenticate = (request: IncomingMessage) => Promise<Caller>
 
 /** For jwt, the token options say with which key. */
-export interface AuthOptions extends TokenOptions {
-  auth: 'none' | 'jwt' | 'callback'
-  /** For callback. */
-  authCallbackUrl: string
-  /** Whether the client's address is taken from X-Forwarded-For. */
-  trustProxy: boolean
-}
+type AuthOptions = TokenOptions & Pick<Config, 'auth' | 'authCallbackUrl' | 'trustProxy'>
 
 /**
  * The one way in, for both doors. Besides, it refuses, with `too_many`, addresses that keep failing,

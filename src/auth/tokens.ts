@@ -10,6 +10,7 @@ import {
 } from 'jose'
 import { integerFrom } from '../chat/integers.ts'
 import { profileFrom } from '../chat/wire.ts'
+import type { Config } from '../config/config.ts'
 import { ChatError, systemCode } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
 import type { Log } from '../log.ts'
@@ -26,17 +27,11 @@ const CLOCK_TOLERANCE_SECONDS = 5
 /** What `typ` says of a token that lets its bearer in; one for something else is signed as well. */
 const TYPES = [undefined, 'jwt', 'at+jwt']
 
-export interface TokenOptions {
-  /** Exactly one of the three; '' = not set. */
-  jwtSecret: string
-  jwtPublicKeyFile: string
-  jwksUrl: string
-  /** What `aud` and `iss` must be; '' for anything. */
-  jwtAudience: string
-  jwtIssuer: string
-  /** Whether a token has to say when it ends. */
-  jwtRequireExp: boolean
-}
+/** Exactly one of the first three is set. */
+export type TokenOptions = Pick<
+  Config,
+  'jwtSecret' | 'jwtPublicKeyFile' | 'jwksUrl' | 'jwtAudience' | 'jwtIssuer' | 'jwtRequireExp'
+>
 
 /**
  * Returns a function that verifies a token and says whose it is: `sub` is the user id; `username`,

@@ -14,19 +14,13 @@ export interface DaemonStatus {
   pollAgeSeconds: number | undefined
 }
 
-export const STOPPED: DaemonStatus = {
-  state: 'stopped',
-  daemon: undefined,
-  pollAgeSeconds: undefined,
-}
-
 /** @param hostname of the machine that asks */
 export async function daemonStatus(
   { daemons, clock }: Pick<Chat, 'daemons' | 'clock'>,
   hostname: string,
 ): Promise<DaemonStatus> {
   const daemon = await daemons.find(hostname)
-  if (daemon === undefined) return STOPPED
+  if (daemon === undefined) return { state: 'stopped', daemon, pollAgeSeconds: undefined }
   const pollAgeSeconds = clock.secondsSince(daemon.polledAt)
   const state = pollAgeSeconds > RECORDED_POLL_STALE_SECONDS ? 'unhealthy' : 'running'
   return { state, daemon, pollAgeSeconds }

@@ -96,8 +96,6 @@ export interface Receipt {
   /** The newest of them. */
   messageId: number | null
   readAt: string | null
-  /** The reader's own copy of the event, for the reader's other devices. */
-  readerEventId: number | null
 }
 
 /** A row of pending_events: for one user's sockets, or (userId null) for everybody's. */

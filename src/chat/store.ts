@@ -13,7 +13,6 @@ import type {
   Page,
   Participants,
   Position,
-  Profile,
   QueuedEvent,
   ReadMark,
   Receipt,
@@ -45,11 +44,6 @@ export interface Users {
   find(userId: number): Promise<User | undefined>
   /** When the user was last online, as stored; undefined when that never was. */
   lastSeenAt(userId: number): Promise<string | undefined>
-  /**
-   * Makes sure that the user has a row, and keeps the parts of the profile that are given, as far
-   * as they can be shown. Writes only when something is new.
-   */
-  saveProfile(userId: number, profile: Partial<Profile>): Promise<void>
 }
 
 /** Who does not want to hear from whom. A block hides both from each other. */
@@ -207,8 +201,6 @@ export interface Connections {
   /** How many sockets, of how many users. */
   count(): Promise<{ connections: number; users: number }>
   isOnline(userId: number): Promise<boolean>
-  /** How many users are online. */
-  countUsers(): Promise<number>
 }
 
 /** The lease: which daemon delivers this store's events. */

@@ -69,7 +69,7 @@ async function describeDaemon(chat: Chat): Promise<Record<string, string | numbe
   return {
     health: healthLine(await askHealth(daemon.address)),
     address: daemon.address,
-    connections: (await chat.connections.list()).length,
+    connections: (await chat.connections.count()).connections,
     started_at: daemon.startedAt,
     heartbeat_at: daemon.heartbeatAt,
     polled_at: daemon.polledAt,

@@ -2,7 +2,7 @@ import { Audit } from '../auth/audit.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import { Refusals } from '../auth/operator.ts'
 import type { Config } from '../config/config.ts'
-import { ChatError } from '../errors.ts'
+import { hasCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
 import { openError } from '../sqlite/errors.ts'
@@ -72,8 +72,7 @@ async function start(daemon: Daemon, config: Config): Promise<number> {
     return await daemon.start()
   } catch (error) {
     await daemon.stop()
-    const isLocked = error instanceof ChatError && error.code === 'unavailable'
-    throw isLocked ? openError(config.database, error) : error
+    throw hasCode(error, 'unavailable') ? openError(config.database, error) : error
   }
 }
 

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net'
-import { ChatError } from '../errors.ts'
+import { ChatError, messageOf } from '../errors.ts'
 import type { LogFormat } from '../log.ts'
 import {
   choice,
@@ -192,9 +192,8 @@ function parseSetting(setting: Setting<unknown>, given: string | undefined): unk
   try {
     return setting.parse(given ?? setting.fallback)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
     const shown = setting.isSecret || mayHoldPassword(given) ? '' : `, not "${given}"`
-    throw new ChatError('setup', `${setting.variable} ${reason}${shown}`)
+    throw new ChatError('setup', `${setting.variable} ${messageOf(error)}${shown}`)
   }
 }
 

@@ -3,9 +3,26 @@ import type { BlockState, Candidates } from '../chat/model.ts'
 import { assertBlockListHasRoom, assertDifferent, noSuchUser } from '../chat/rules.ts'
 import type { Blocks } from '../chat/store.ts'
 import { limits } from '../limits/limits.ts'
-import { amongCandidates } from './candidates.ts'
+import { prepareAmong } from './candidates.ts'
 import type { Database, Statement } from './database.ts'
 import type { SqliteUsers } from './users.ts'
+
+/**
+ * SQL that is true while a block, of either's making, stands between two users.
+ *
+ * @param condition beginning with AND, on the row of user_blocks
+ */
+export function blockBetween(userId: string, otherUserId: string, condition = ''): string {
+  return `(
+    EXISTS (
+      SELECT 1 FROM user_blocks
+      WHERE user_id = ${userId} AND blocked_user_id = ${otherUserId} ${condition}
+    ) OR EXISTS (
+      SELECT 1 FROM user_blocks
+      WHERE user_id = ${otherUserId} AND blocked_user_id = ${userId} ${condition}
+    )
+  )`
+}
 
 export class SqliteBlocks implements Blocks {
   readonly #database: Database
@@ -13,8 +30,7 @@ export class SqliteBlocks implements Blocks {
   readonly #clock: Clock
   readonly #select: Statement<[number, number], 1>
   readonly #count: Statement<[userId: number, limit: number], number>
-  readonly #selectOthers: Statement<{ userId: number; limit: number }, number>
-  readonly #selectAmong: Statement<{ userId: number; ids: string }, number>
+  readonly #hiddenAmong: ReturnType<typeof prepareAmong>
   readonly #insert: Statement<[number, number, string]>
   readonly #delete: Statement<[number, number]>
 
@@ -22,35 +38,24 @@ export class SqliteBlocks implements Blocks {
     this.#database = database
     this.#users = users
     this.#clock = clock
-    this.#select = database
-      .prepare<[number, number], 1>(`
-        SELECT 1 FROM user_blocks WHERE user_id = ? AND blocked_user_id = ?
-      `)
-      .pluck()
-    this.#count = database
-      .prepare<[userId: number, limit: number], number>(`
-        SELECT count(*) FROM (SELECT 1 FROM user_blocks WHERE user_id = ? LIMIT ?)
-      `)
-      .pluck()
-    this.#selectOthers = database
-      .prepare<{ userId: number; limit: number }, number>(`
+    this.#select = database.prepareValue(`
+      SELECT 1 FROM user_blocks WHERE user_id = ? AND blocked_user_id = ?
+    `)
+    this.#count = database.prepareValue(`
+      SELECT count(*) FROM (SELECT 1 FROM user_blocks WHERE user_id = ? LIMIT ?)
+    `)
+    this.#hiddenAmong = prepareAmong(database, {
+      others: `
         SELECT blocked_user_id FROM user_blocks WHERE user_id = @userId
         UNION ALL
         SELECT user_id FROM user_blocks WHERE blocked_user_id = @userId
-        LIMIT @limit
-      `)
-      .pluck()
-    this.#selectAmong = database
-      .prepare<{ userId: number; ids: string }, number>(`
+      `,
+      among: `
         SELECT value
         FROM json_each(@ids)
-        WHERE EXISTS (
-          SELECT 1 FROM user_blocks WHERE user_id = @userId AND blocked_user_id = value
-        ) OR EXISTS (
-          SELECT 1 FROM user_blocks WHERE user_id = value AND blocked_user_id = @userId
-        )
-      `)
-      .pluck()
+        WHERE ${blockBetween('@userId', 'value')}
+      `,
+    })
     this.#insert = database.prepare(`
       INSERT INTO user_blocks (user_id, blocked_user_id, created_at) VALUES (?, ?, ?)
     `)
@@ -81,7 +86,7 @@ export class SqliteBlocks implements Blocks {
   }
 
   async hiddenFrom(userId: number, candidates: Candidates): Promise<Set<number>> {
-    return new Set(amongCandidates(userId, candidates, this.#selectOthers, this.#selectAmong))
+    return new Set(this.#hiddenAmong(userId, candidates))
   }
 
   state(userId: number, otherUserId: number): BlockState {

@@ -1,21 +1,26 @@
 import type { Candidates } from '../chat/model.ts'
-import type { Statement } from './database.ts'
+import type { Database, Statement } from './database.ts'
 
 /**
- * Which of the candidates a user shares something with. Strangers can make the list in the database
- * long, so whichever of the two is shorter is gone through: it never costs more than the candidates.
+ * Returns a function that finds out which of the candidates a user shares something with. Strangers can
+ * make the list in the database long, so whichever of the two is shorter is gone through: it never
+ * costs more than the candidates.
  *
- * @param selectOthers the first `limit` of those with whom the user shares it
- * @param selectAmong those of `ids`, a JSON array, with whom the user shares it
+ * @param sql `others` selects all those with whom @userId shares it; `among` those of @ids, a JSON array
  */
-export function amongCandidates(
-  userId: number,
-  candidates: Candidates,
-  selectOthers: Statement<{ userId: number; limit: number }, number>,
-  selectAmong: Statement<{ userId: number; ids: string }, number>,
-): number[] {
-  const limit = candidates.size + 1
-  const others = selectOthers.all({ userId, limit })
-  if (others.length < limit) return others.filter((otherId) => candidates.has(otherId))
-  return selectAmong.all({ userId, ids: JSON.stringify([...candidates.keys()]) })
+export function prepareAmong(
+  database: Database,
+  { others, among }: { others: string; among: string },
+): (userId: number, candidates: Candidates) => number[] {
+  const selectOthers: Statement<{ userId: number; limit: number }, number> = database.prepareValue(
+    `${others} LIMIT @limit`,
+  )
+  const selectAmong: Statement<{ userId: number; ids: string }, number> =
+    database.prepareValue(among)
+  return (userId, candidates) => {
+    const limit = candidates.size + 1
+    const found = selectOthers.all({ userId, limit })
+    if (found.length < limit) return found.filter((otherId) => candidates.has(otherId))
+    return selectAmong.all({ userId, ids: JSON.stringify([...candidates.keys()]) })
+  }
 }

@@ -3,6 +3,7 @@
  * went wrong. See checkpoint() in checkpoint.ts for why it is a thread.
  */
 import { parentPort } from 'node:worker_threads'
+import { messageOf } from '../errors.ts'
 import { checkpoint } from './checkpoint.ts'
 
 parentPort?.on('message', ({ path, identity }: { path: string; identity?: string }) => {
@@ -10,6 +11,6 @@ parentPort?.on('message', ({ path, identity }: { path: string; identity?: string
     checkpoint(path, identity)
     parentPort?.postMessage(null)
   } catch (error) {
-    parentPort?.postMessage(error instanceof Error ? error.message : String(error))
+    parentPort?.postMessage(messageOf(error))
   }
 })

@@ -21,7 +21,6 @@ export class SqliteConnections implements Connections {
   readonly #setLastSeen: Statement<[string, number]>
   readonly #selectAll: Statement<[], ConnectionRow>
   readonly #isOnline: Statement<[number], 1>
-  readonly #countUsers: Statement<[], number>
   readonly #count: Statement<[], { connections: number; users: number }>
 
   constructor(parts: ConnectionsParts) {
@@ -41,12 +40,7 @@ export class SqliteConnections implements Connections {
       JOIN users USING (user_id)
       ORDER BY connections.connection_id
     `)
-    this.#isOnline = database
-      .prepare<[number], 1>('SELECT 1 FROM connections WHERE user_id = ? LIMIT 1')
-      .pluck()
-    this.#countUsers = database
-      .prepare<[], number>('SELECT count(DISTINCT user_id) FROM connections')
-      .pluck()
+    this.#isOnline = database.prepareValue('SELECT 1 FROM connections WHERE user_id = ? LIMIT 1')
     this.#count = database.prepare(`
       SELECT count(*) AS connections, count(DISTINCT user_id) AS users FROM connections
     `)
@@ -91,10 +85,6 @@ export class SqliteConnections implements Connections {
 
   async isOnline(userId: number): Promise<boolean> {
     return this.#hasAny(userId)
-  }
-
-  async countUsers(): Promise<number> {
-    return this.#countUsers.get() ?? 0
   }
 
   #hasAny(userId: number): boolean {

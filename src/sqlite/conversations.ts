@@ -1,6 +1,7 @@
 import type { Candidates, Conversation, MessageType, Participants } from '../chat/model.ts'
 import type { Conversations } from '../chat/store.ts'
-import { amongCandidates } from './candidates.ts'
+import { blockBetween } from './blocks.ts'
+import { prepareAmong } from './candidates.ts'
 import type { Database, Statement } from './database.ts'
 
 export class SqliteConversations implements Conversations {
@@ -12,23 +13,18 @@ export class SqliteConversations implements Conversations {
   >
   readonly #selectUnreadCount: Statement<{ conversationId: number; readerId: number }, number>
   readonly #recordRead: Statement<{ conversationId: number; readerId: number; count: number }>
-  readonly #selectContacts: Statement<{ userId: number; limit: number }, number>
-  readonly #selectContactsAmong: Statement<{ userId: number; ids: string }, number>
+  readonly #contactsAmong: ReturnType<typeof prepareAmong>
   readonly #list: Statement<{ userId: number; limit: number; offset: number }, ConversationRow>
 
   constructor(database: Database) {
-    this.#selectBetween = database
-      .prepare<[number, number], number>(`
-        SELECT conversation_id FROM conversations WHERE lower_user_id = ? AND higher_user_id = ?
-      `)
-      .pluck()
-    this.#insert = database
-      .prepare<Participants, number>(`
-        INSERT INTO conversations (lower_user_id, higher_user_id)
-        VALUES (@lowerUserId, @higherUserId)
-        RETURNING conversation_id
-      `)
-      .pluck()
+    this.#selectBetween = database.prepareValue(`
+      SELECT conversation_id FROM conversations WHERE lower_user_id = ? AND higher_user_id = ?
+    `)
+    this.#insert = database.prepareValue(`
+      INSERT INTO conversations (lower_user_id, higher_user_id)
+      VALUES (@lowerUserId, @higherUserId)
+      RETURNING conversation_id
+    `)
     this.#selectParticipants = database.prepare(`
       SELECT lower_user_id AS lowerUserId, higher_user_id AS higherUserId
       FROM conversations
@@ -41,35 +37,30 @@ export class SqliteConversations implements Conversations {
         higher_unread_count = higher_unread_count + (higher_user_id = ?)
       WHERE conversation_id = ?
     `)
-    this.#selectUnreadCount = database
-      .prepare<{ conversationId: number; readerId: number }, number>(`
-        SELECT iif(lower_user_id = @readerId, lower_unread_count, higher_unread_count)
-        FROM conversations
-        WHERE conversation_id = @conversationId
-      `)
-      .pluck()
+    this.#selectUnreadCount = database.prepareValue(`
+      SELECT iif(lower_user_id = @readerId, lower_unread_count, higher_unread_count)
+      FROM conversations
+      WHERE conversation_id = @conversationId
+    `)
     this.#recordRead = database.prepare(`
       UPDATE conversations SET
         lower_unread_count = lower_unread_count - (lower_user_id = @readerId) * @count,
         higher_unread_count = higher_unread_count - (higher_user_id = @readerId) * @count
       WHERE conversation_id = @conversationId
     `)
-    this.#selectContacts = database
-      .prepare<{ userId: number; limit: number }, number>(`
+    this.#contactsAmong = prepareAmong(database, {
+      others: `
         SELECT higher_user_id FROM conversations WHERE lower_user_id = @userId
         UNION ALL
         SELECT lower_user_id FROM conversations WHERE higher_user_id = @userId
-        LIMIT @limit
-      `)
-      .pluck()
-    this.#selectContactsAmong = database
-      .prepare<{ userId: number; ids: string }, number>(`
+      `,
+      among: `
         SELECT value
         FROM json_each(@ids)
         JOIN conversations
           ON lower_user_id = min(value, @userId) AND higher_user_id = max(value, @userId)
-      `)
-      .pluck()
+      `,
+    })
     this.#list = database.prepare(LIST)
   }
 
@@ -82,7 +73,7 @@ export class SqliteConversations implements Conversations {
   }
 
   async contactsOf(userId: number, candidates: Candidates): Promise<number[]> {
-    return amongCandidates(userId, candidates, this.#selectContacts, this.#selectContactsAmong)
+    return this.#contactsAmong(userId, candidates)
   }
 
   async between(userId: number, otherUserId: number): Promise<number | undefined> {
@@ -149,12 +140,7 @@ const LIST = `
     other.name AS name,
     other.profile_url AS profileUrl,
     EXISTS (SELECT 1 FROM connections WHERE connections.user_id = other.user_id)
-      AND NOT EXISTS (
-        SELECT 1 FROM user_blocks WHERE user_id = @userId AND blocked_user_id = other.user_id
-      )
-      AND NOT EXISTS (
-        SELECT 1 FROM user_blocks WHERE user_id = other.user_id AND blocked_user_id = @userId
-      ) AS isOnline,
+      AND NOT ${blockBetween('@userId', 'other.user_id')} AS isOnline,
     messages.message_id AS messageId,
     messages.sender_id AS senderId,
     messages.message AS message,

@@ -110,7 +110,6 @@ export class SqliteDaemons implements Daemons {
   /** On one machine the process table knows; from another one only the heartbeat does. */
   #isAlive(daemon: DaemonRow, hostname: string): boolean {
     if (daemon.hostname === hostname) return isSameProcess(daemon.pid, daemon.processStartedAt)
-    const heartbeatAt = Date.parse(`${daemon.heartbeatAt.replace(' ', 'T')}Z`)
-    return this.#clock.now().getTime() - heartbeatAt < HEARTBEAT_STALE_MS
+    return this.#clock.secondsSince(daemon.heartbeatAt) * 1000 < HEARTBEAT_STALE_MS
   }
 }

@@ -48,7 +48,7 @@ export class Database {
     this.path = path
     this.#sqlite = sqlite
     this.#files = new OpenedFiles(path)
-    this.#dataVersion = this.prepare<[], number>('PRAGMA data_version').pluck()
+    this.#dataVersion = this.prepareValue('PRAGMA data_version')
     this.#runTogether = sqlite.transaction((batch) => batch.map(answerTo))
     this.#runApart = sqlite.transaction((batch) => batch.map((write) => this.#settle(write)))
     // better-sqlite3 turns a transaction inside a transaction into a savepoint: a write that throws
@@ -60,6 +60,15 @@ export class Database {
     sql: string,
   ): Statement<Parameters, Row> {
     return this.#sqlite.prepare(sql) as unknown as Statement<Parameters, Row>
+  }
+
+  /** As `prepare`, for rows that are the value of their one column. */
+  prepareValue<Parameters extends unknown[] | object, Value = unknown>(
+    sql: string,
+  ): Statement<Parameters, Value> {
+    const statement = this.prepare<Parameters, Value>(sql)
+    statement.pluck()
+    return statement
   }
 
   /**

@@ -1,4 +1,4 @@
-import { ChatError, systemCode } from '../errors.ts'
+import { ChatError, hasCode, messageOf, systemCode } from '../errors.ts'
 import { SCHEMA_VERSION } from './migrations.ts'
 
 export function isBusy(error: unknown): boolean {
@@ -49,7 +49,7 @@ export function openError(path: string, error: unknown): ChatError {
 
 function setupError(error: unknown): { message: string } {
   const code = systemCode(error)
-  if (isBusy(error) || (error instanceof ChatError && error.code === 'unavailable')) {
+  if (isBusy(error) || hasCode(error, 'unavailable')) {
     return {
       message: 'is locked by another program. Find it with: fuser FILE; close it and start again.',
     }
@@ -59,6 +59,6 @@ function setupError(error: unknown): { message: string } {
     return { message: 'is not an SQLite database. Move that file away or change CHAT_DATABASE.' }
   }
   if (code.startsWith('SQLITE_CORRUPT')) return corruptError(error)
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = messageOf(error)
   return { message: `cannot be opened for writing (${reason}). Check that its folder is writable.` }
 }

@@ -3,6 +3,7 @@ import type { Position } from '../chat/model.ts'
 import { assertBroadcast, EPHEMERAL_EVENTS, EPHEMERAL_SECONDS } from '../chat/rules.ts'
 import type { Events } from '../chat/store.ts'
 import type { Wire } from '../chat/wire.ts'
+import { blockBetween } from './blocks.ts'
 import type { Database, Statement } from './database.ts'
 import { SqliteEventTail } from './event-tail.ts'
 
@@ -32,32 +33,22 @@ export class SqliteEvents implements Events {
       INSERT INTO pending_events (event, user_id, data, message_id, subject_user_id)
       VALUES (?, ?, ?, ?, ?)
     `)
-    this.#selectMayType = database
-      .prepare<{ senderId: number; receiverId: number }, 1>(`
-        SELECT 1
-        FROM connections
-        WHERE user_id = @receiverId
-          AND NOT EXISTS (
-            SELECT 1 FROM user_blocks WHERE user_id = @senderId AND blocked_user_id = @receiverId
-          )
-          AND NOT EXISTS (
-            SELECT 1 FROM user_blocks WHERE user_id = @receiverId AND blocked_user_id = @senderId
-          )
-        LIMIT 1
-      `)
-      .pluck()
+    this.#selectMayType = database.prepareValue(`
+      SELECT 1
+      FROM connections
+      WHERE user_id = @receiverId AND NOT ${blockBetween('@senderId', '@receiverId')}
+      LIMIT 1
+    `)
     this.#deleteStale = database.prepare(`
       DELETE FROM pending_events
       WHERE created_at < ? AND event IN (SELECT value FROM json_each(?))
     `)
-    this.#lastId = database
-      .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'pending_events'")
-      .pluck()
-    this.#queuedAt = database
-      .prepare<[number], string>(`
-        SELECT created_at FROM pending_events WHERE event_id > ? ORDER BY event_id LIMIT 1
-      `)
-      .pluck()
+    this.#lastId = database.prepareValue(
+      "SELECT seq FROM sqlite_sequence WHERE name = 'pending_events'",
+    )
+    this.#queuedAt = database.prepareValue(`
+      SELECT created_at FROM pending_events WHERE event_id > ? ORDER BY event_id LIMIT 1
+    `)
   }
 
   /** The event is committed with what it tells of, or not at all; returns its event_id. */

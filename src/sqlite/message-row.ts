@@ -1,4 +1,5 @@
 import type { Message } from '../chat/model.ts'
+import { blockBetween } from './blocks.ts'
 
 /**
  * What the viewer may know of when a message was read: the receiver all of it, anybody else nothing
@@ -8,15 +9,11 @@ import type { Message } from '../chat/model.ts'
 const VISIBLE_READ_AT = `
   CASE
     WHEN messages.read_at IS NULL OR messages.receiver_id = @viewerId THEN messages.read_at
-    WHEN EXISTS (
-      SELECT 1 FROM user_blocks
-      WHERE user_id = messages.sender_id AND blocked_user_id = messages.receiver_id
-        AND created_at <= messages.read_at
-    ) OR EXISTS (
-      SELECT 1 FROM user_blocks
-      WHERE user_id = messages.receiver_id AND blocked_user_id = messages.sender_id
-        AND created_at <= messages.read_at
-    ) THEN NULL
+    WHEN ${blockBetween(
+      'messages.sender_id',
+      'messages.receiver_id',
+      'AND created_at <= messages.read_at',
+    )} THEN NULL
     ELSE messages.read_at
   END
 `

@@ -36,11 +36,9 @@ export class SqliteMessages implements Messages {
         media_path, media_duration, file_size, client_message_id, created_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     `)
-    this.#selectIdByClientId = database
-      .prepare<[number, string], number>(`
-        SELECT message_id FROM messages WHERE sender_id = ? AND client_message_id = ?
-      `)
-      .pluck()
+    this.#selectIdByClientId = database.prepareValue(`
+      SELECT message_id FROM messages WHERE sender_id = ? AND client_message_id = ?
+    `)
     this.#select = database.prepare(`
       ${SELECT_MESSAGE}
       WHERE messages.message_id = @messageId
@@ -53,9 +51,9 @@ export class SqliteMessages implements Messages {
     this.#selectMediaPeople = database.prepare(`
       SELECT sender_id AS senderId, receiver_id AS receiverId FROM messages WHERE media_path = ?
     `)
-    this.#selectLastId = database
-      .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
-      .pluck()
+    this.#selectLastId = database.prepareValue(
+      "SELECT seq FROM sqlite_sequence WHERE name = 'messages'",
+    )
   }
 
   async post(draft: Draft): Promise<{ message: Message; isNew: boolean }> {

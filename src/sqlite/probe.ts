@@ -58,7 +58,7 @@ export class DatabaseProbe {
   }
 
   #first(sql: string): unknown {
-    return this.database.prepare<[], unknown>(sql).pluck().get()
+    return this.database.prepareValue<[]>(sql).get()
   }
 
   #run(sql: string): void {

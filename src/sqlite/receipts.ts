@@ -26,9 +26,9 @@ export class Receipts {
   constructor(parts: ReceiptsParts) {
     this.#parts = parts
     const { database } = parts
-    this.#selectConversation = database
-      .prepare<[number], number>('SELECT conversation_id FROM messages WHERE message_id = ?')
-      .pluck()
+    this.#selectConversation = database.prepareValue(
+      'SELECT conversation_id FROM messages WHERE message_id = ?',
+    )
     this.#selectUnread = database.prepare(`
       SELECT count(*) AS count, max(message_id) AS lastMessageId
       ${UNREAD}
@@ -58,8 +58,8 @@ export class Receipts {
       const event = this.#parts.wire.read({ messageId, readerId, conversationId, readAt })
       const { isBlocked, isBlockedByOther } = blocks.state(readerId, otherUserId)
       if (!isBlocked && !isBlockedByOther) events.append('chat:read', otherUserId, event)
-      const readerEventId = events.append('chat:read', readerId, event)
-      return { conversationId, readCount: unread.count, messageId, readAt, readerEventId }
+      events.append('chat:read', readerId, event)
+      return { conversationId, readCount: unread.count, messageId, readAt }
     })
   }
 
@@ -85,7 +85,6 @@ const NOTHING_READ: Receipt = {
   readCount: 0,
   messageId: null,
   readAt: null,
-  readerEventId: null,
 }
 
 /**

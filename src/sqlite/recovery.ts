@@ -15,16 +15,12 @@ export class Recovery {
   /** @param withOwn whether what the user sent from another device counts too (CHAT_ECHO_TO_SENDER) */
   constructor(database: Database, withOwn: boolean) {
     const since = messagesSince(withOwn ? 'IN (@userId, changed.other_user_id)' : '= @userId')
-    this.#countChanged = database
-      .prepare<SinceParameters, number>(`
-        WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 FROM changed LIMIT @limit)
-      `)
-      .pluck()
-    this.#count = database
-      .prepare<SinceParameters, number>(`
-        WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 ${since} LIMIT @limit)
-      `)
-      .pluck()
+    this.#countChanged = database.prepareValue(`
+      WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 FROM changed LIMIT @limit)
+    `)
+    this.#count = database.prepareValue(`
+      WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 ${since} LIMIT @limit)
+    `)
     this.#select = database.prepare(`
       ${SELECT_MESSAGE}
       WHERE messages.message_id IN (

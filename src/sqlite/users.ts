@@ -4,7 +4,6 @@ import type { Users } from '../chat/store.ts'
 import type { Database, Statement } from './database.ts'
 
 export class SqliteUsers implements Users {
-  readonly #database: Database
   readonly #selectUser: Statement<[number], User>
   readonly #selectLastSeen: Statement<[number], string | null>
   readonly #selectExists: Statement<[number], 1>
@@ -12,18 +11,13 @@ export class SqliteUsers implements Users {
   readonly #updateProfile: Statement<User>
 
   constructor(database: Database) {
-    this.#database = database
     this.#selectUser = database.prepare(`
       SELECT user_id AS userId, username, name, profile_url AS profileUrl
       FROM users
       WHERE user_id = ?
     `)
-    this.#selectLastSeen = database
-      .prepare<[number], string | null>('SELECT last_seen_at FROM users WHERE user_id = ?')
-      .pluck()
-    this.#selectExists = database
-      .prepare<[number], 1>('SELECT 1 FROM users WHERE user_id = ?')
-      .pluck()
+    this.#selectLastSeen = database.prepareValue('SELECT last_seen_at FROM users WHERE user_id = ?')
+    this.#selectExists = database.prepareValue('SELECT 1 FROM users WHERE user_id = ?')
     this.#insertUser = database.prepare(`
       INSERT INTO users (user_id) VALUES (?)
       ON CONFLICT DO NOTHING
@@ -42,14 +36,6 @@ export class SqliteUsers implements Users {
 
   async lastSeenAt(userId: number): Promise<string | undefined> {
     return this.#selectLastSeen.get(userId) ?? undefined
-  }
-
-  /** Writes only when something is new: most connects change nothing. */
-  async saveProfile(userId: number, profile: Partial<Profile>): Promise<void> {
-    const stored = this.#selectUser.get(userId)
-    if (stored !== undefined && isSameProfile(stored, { ...stored, ...presentable(profile) }))
-      return
-    await this.#database.write(() => this.save(userId, profile))
   }
 
   /** Keeps what is new in the profile, of a user who has a row or not. */

@@ -7,7 +7,7 @@ import type { Authenticate } from '../auth/authenticate.ts'
 import { TOKEN_PROTOCOL } from '../auth/bearer.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
 import type { Config } from '../config/config.ts'
-import { ChatError, systemCode } from '../errors.ts'
+import { ChatError, hasCode, systemCode } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
 import { Listener } from '../listener.ts'
@@ -182,7 +182,7 @@ export class UpgradeServer {
 
   /** Costs less than a WebSocket: for floods, and for bugs. */
   #answerInHttp(stream: Duplex, error: unknown): void {
-    if (error instanceof ChatError && error.code === 'too_many') {
+    if (hasCode(error, 'too_many')) {
       this.#parts.metrics.refused(429)
       const retryAfter = `Retry-After: ${error.retryAfterSeconds ?? 1}`
       const head = `HTTP/1.1 429 Too Many Requests\r\n${retryAfter}\r\nConnection: close`

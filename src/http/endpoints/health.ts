@@ -39,7 +39,7 @@ async function read(
   isForOperator: boolean,
 ): Promise<DaemonStatus & { userCount: number | undefined }> {
   try {
-    const userCount = isForOperator ? await chat.connections.countUsers() : undefined
+    const userCount = isForOperator ? (await chat.connections.count()).users : undefined
     return { ...(await daemonStatus(chat, hostname())), userCount }
   } catch (cause) {
     const message = 'The database cannot be read'
