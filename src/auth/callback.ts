@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { integerFrom } from '../chat/integers.ts'
+import { parseObject } from '../chat/json.ts'
 import { profileFrom } from '../chat/wire.ts'
 import { ChatError, hasCode, systemCode } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
@@ -243,22 +244,13 @@ async function readBody(response: Response): Promise<string> {
 }
 
 function identityFrom(body: string): Identity {
-  const answer = parsed(body)
+  const answer = parseObject(body)
+  // Without the text: that would show what was answered.
+  if (answer === undefined) throw unreachable('did not answer with a JSON object')
   if (NOBODY.includes(answer.user_id)) throw stranger()
   const userId = integerFrom(answer.user_id)
   if (userId === undefined || userId === 0) throw unreachable('named no user_id')
   return { userId, profile: profileFrom(answer) }
-}
-
-function parsed(body: string): Record<string, unknown> {
-  try {
-    const answer: unknown = JSON.parse(body)
-    if (typeof answer === 'object' && answer !== null) return answer as Record<string, unknown>
-  } catch {
-    // Without the cause: that would show what was answered.
-    throw unreachable('did not answer in JSON')
-  }
-  throw unreachable('did not answer with an object')
 }
 
 function stranger(): ChatError {

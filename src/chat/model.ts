@@ -166,9 +166,11 @@ export interface DaemonReport {
   lagSeconds: number
   /** The slowest poll since the last heartbeat. */
   pollMs: number
+  /** When its last good poll was. */
+  polledAt: Date
 }
 
-export interface Daemon extends LeaseOwner, DaemonReport {
+export interface Daemon extends LeaseOwner, Omit<DaemonReport, 'polledAt'> {
   daemonId: number
   startedAt: string
   heartbeatAt: string

@@ -216,7 +216,7 @@ export interface Daemons {
   /** @throws ChatError `setup`, naming the owner's pid, while another daemon lives */
   assertFree(hostname: string): Promise<void>
   /** Says that the daemon lives; resolves with false when the lease is not its own any more. */
-  heartbeat(daemonId: number, polledAt: Date, report?: DaemonReport): Promise<boolean>
+  heartbeat(daemonId: number, report: DaemonReport): Promise<boolean>
   /** Gives the lease back; everybody who was connected was last seen just now. */
   release(daemonId: number): Promise<void>
   /** The daemon that serves this store, as seen from `hostname`; undefined when none lives. */

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
+import { isObject, parseObject } from '../chat/json.ts'
 import type { Config } from '../config/config.ts'
 import { systemCode } from '../errors.ts'
 import { urlHost } from '../urls.ts'
@@ -82,10 +83,8 @@ async function readBody(response: IncomingMessage): Promise<string> {
 }
 
 function readAnswer(body: string): Pick<HealthAnswer, 'message' | 'data'> {
-  try {
-    const { message, data } = JSON.parse(body)
-    return { message: String(message), data: data ?? {} }
-  } catch {
-    return { message: 'no JSON', data: {} }
-  }
+  const answer = parseObject(body)
+  if (answer === undefined) return { message: 'no JSON', data: {} }
+  const { message, data } = answer
+  return { message: String(message), data: isObject(data) ? data : {} }
 }

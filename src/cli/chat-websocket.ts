@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { mintToken } from '../auth/tokens.ts'
 import type { Chat } from '../chat/chat.ts'
 import { integerFrom } from '../chat/integers.ts'
+import { parseObject } from '../chat/json.ts'
 import type { ConnectionRow } from '../chat/model.ts'
 import { DISCONNECT_EVENT } from '../chat/rules.ts'
 import type { Config } from '../config/config.ts'
@@ -130,12 +131,8 @@ function positiveInteger(text: string, name: string): number {
 }
 
 function parseData(json: string): object {
-  try {
-    const data = JSON.parse(json)
-    if (typeof data === 'object' && data !== null && !Array.isArray(data)) return data
-  } catch {
-    // Said below.
-  }
+  const data = parseObject(json)
+  if (data !== undefined) return data
   throw new ChatError('setup', `data must be a JSON object, such as '{"text":"Hello"}'`)
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isObject } from '../chat/json.ts'
 import { ChatError } from '../errors.ts'
 import { type BodyRules, readBytes } from './body-bytes.ts'
 import { Form } from './form.ts'
@@ -65,9 +66,7 @@ async function readBody(request: IncomingMessage, form: Form, rules: BodyRules):
 
 async function readJson(request: IncomingMessage, form: Form, rules: BodyRules): Promise<void> {
   const body = parseJson(await readText(request, rules))
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new ChatError('invalid', 'The body must be a JSON object')
-  }
+  if (!isObject(body)) throw new ChatError('invalid', 'The body must be a JSON object')
   for (const [name, value] of Object.entries(body)) form.set(name, value)
 }
 

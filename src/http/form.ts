@@ -1,4 +1,5 @@
 import { integerFrom } from '../chat/integers.ts'
+import { isObject, parseObject } from '../chat/json.ts'
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
 import type { Upload } from '../media/uploads.ts'
@@ -84,7 +85,7 @@ export class Form {
   /** A JSON object, or the text of one (all that an urlencoded body can carry). */
   object(name: string): object {
     const value = this.#given(name)
-    const object = typeof value === 'string' ? parsed(value) : value
+    const object = typeof value === 'string' ? parseObject(value) : value
     if (isObject(object)) return object
     throw new ChatError('invalid', `${name} must be a JSON object`)
   }
@@ -125,16 +126,4 @@ export function tooLarge(what: string, limit: string): ChatError {
 /** Whether 7 in one place and "7" in another are the same. */
 function isSameScalar(a: unknown, b: unknown): boolean {
   return typeof a !== 'object' && typeof b !== 'object' && String(a) === String(b)
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

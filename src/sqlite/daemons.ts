@@ -6,14 +6,13 @@ import { HEARTBEAT_STALE_MS } from '../thresholds.ts'
 import type { Database, Statement } from './database.ts'
 import { isSameProcess, processStartedAt } from './process-identity.ts'
 
-const NO_REPORT: DaemonReport = { position: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0 }
-
 /** Tells a process from a later one with the same pid. */
 interface StartOfProcess {
   processStartedAt: string
 }
 
 type DaemonRow = Daemon & StartOfProcess
+type Heartbeat = Pick<DaemonRow, keyof DaemonReport | 'daemonId'> & { now: string }
 
 /** The lease: the one row that says which daemon broadcasts this database's events. */
 export class SqliteDaemons implements Daemons {
@@ -24,7 +23,7 @@ export class SqliteDaemons implements Daemons {
   readonly #setLastSeen: Statement<[string]>
   readonly #deleteAll: Statement<[]>
   readonly #delete: Statement<[number]>
-  readonly #heartbeat: Statement<DaemonReport & { daemonId: number; now: string; polledAt: string }>
+  readonly #heartbeat: Statement<Heartbeat>
 
   constructor(database: Database, clock: Clock) {
     this.#database = database
@@ -74,12 +73,12 @@ export class SqliteDaemons implements Daemons {
     this.#assertNotAlive(this.#select.get(), hostname)
   }
 
-  async heartbeat(daemonId: number, polledAt: Date, report = NO_REPORT): Promise<boolean> {
+  async heartbeat(daemonId: number, report: DaemonReport): Promise<boolean> {
     const parameters = {
       ...report,
       daemonId,
       now: this.#clock.stored(),
-      polledAt: this.#clock.storedFrom(polledAt),
+      polledAt: this.#clock.storedFrom(report.polledAt),
     }
     const write = () => this.#heartbeat.run(parameters)
     return (await this.#database.write(write)).changes === 1

@@ -173,7 +173,7 @@ export class Daemon {
     this.#worst.pollMs = Math.max(this.#worst.pollMs, seconds * 1000)
   }
 
-  #report(): DaemonReport & { polledAt: Date } {
+  #report(): DaemonReport {
     const { chat, metrics } = this.#parts
     const polledAt = new Date(chat.clock.now().getTime() - this.#poller.pollAgeMs)
     const { position } = this.#tail

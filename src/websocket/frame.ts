@@ -1,3 +1,5 @@
+import { isObject, parseObject } from '../chat/json.ts'
+
 /** A complete WebSocket frame, header and all: made once and written to every socket it is for. */
 export type Frame = Buffer
 
@@ -52,11 +54,6 @@ export interface ClientFrame {
 
 /** Undefined for what is not `{"event": "…"}` with, if any, an object as `data`. */
 export function parseClientFrame(text: string): ClientFrame | undefined {
-  try {
-    const { event, data = {} } = JSON.parse(text)
-    const isFrame = typeof event === 'string' && typeof data === 'object' && data !== null
-    return isFrame && !Array.isArray(data) ? { event, data } : undefined
-  } catch {
-    return undefined
-  }
+  const { event, data = {} } = parseObject(text) ?? {}
+  return typeof event === 'string' && isObject(data) ? { event, data } : undefined
 }

@@ -9,8 +9,8 @@ import { HEARTBEAT_MS } from '../thresholds.ts'
 export interface LeaseOptions {
   daemons: Chat['daemons']
   log: Log
-  /** What the daemon reports of itself with each heartbeat, and when its last good poll was. */
-  report: () => DaemonReport & { polledAt: Date }
+  /** What the daemon reports of itself with each heartbeat. */
+  report: () => DaemonReport
   /** Called when another daemon has taken the lease over. */
   onLost: () => void
 }
@@ -79,8 +79,7 @@ export class Lease {
   async #renew(): Promise<void> {
     if (this.#daemonId === undefined) return
     const { daemons, report, log, onLost } = this.#options
-    const { polledAt, ...reported } = report()
-    if (await daemons.heartbeat(this.#daemonId, polledAt, reported)) return
+    if (await daemons.heartbeat(this.#daemonId, report())) return
     log.error('Another chat-websocket has taken over this database')
     this.#daemonId = undefined
     onLost()

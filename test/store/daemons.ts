@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { DaemonReport } from '../../src/chat/model.ts'
 import { OWNER, type Promises, TestTime } from './opened-store.ts'
 
 /** Beyond what any system gives out as a pid. */
@@ -6,6 +7,10 @@ const DEAD = { ...OWNER, pid: 2 ** 30 }
 const ELSEWHERE = { ...OWNER, hostname: 'elsewhere', pid: 1 }
 /** After so long without a heartbeat a daemon of another machine is dead. */
 const STALE_MS = 30_000
+
+function reportOf(polledAt: Date): DaemonReport {
+  return { position: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0, polledAt }
+}
 
 export const daemons: Promises = {
   'the lease is refused while its owner lives, and says whose it is': async (open) => {
@@ -17,7 +22,7 @@ export const daemons: Promises = {
     await expect(api.daemons.acquire(OWNER)).rejects.toMatchObject(refused)
     await expect(api.daemons.assertFree(OWNER.hostname)).rejects.toMatchObject(refused)
     expect(await api.daemons.find(OWNER.hostname)).toMatchObject({ ...OWNER, daemonId })
-    expect(await daemon.daemons.heartbeat(daemonId, time.now())).toBe(true)
+    expect(await daemon.daemons.heartbeat(daemonId, reportOf(time.now()))).toBe(true)
   },
 
   'an owner on another machine lives for a while after its heartbeat, no longer': async (open) => {
@@ -25,7 +30,7 @@ export const daemons: Promises = {
     const { api, daemon } = await open({ now: time.now })
     const daemonId = await daemon.daemons.acquire(ELSEWHERE)
     time.ms += 10_000
-    expect(await daemon.daemons.heartbeat(daemonId, time.now())).toBe(true)
+    expect(await daemon.daemons.heartbeat(daemonId, reportOf(time.now()))).toBe(true)
 
     time.ms += STALE_MS - 1
     await expect(api.daemons.acquire(OWNER)).rejects.toThrow('(pid 1 on elsewhere)')
@@ -36,7 +41,7 @@ export const daemons: Promises = {
     expect(await api.daemons.find('here')).toBeUndefined()
     await api.daemons.assertFree('here')
     await api.daemons.acquire(OWNER)
-    expect(await daemon.daemons.heartbeat(daemonId, time.now())).toBe(false)
+    expect(await daemon.daemons.heartbeat(daemonId, reportOf(time.now()))).toBe(false)
   },
 
   'a lease that was given back is free, and given back again takes no other’s': async (open) => {
@@ -57,7 +62,7 @@ export const daemons: Promises = {
     time.ms += 5_000
     const { position } = daemon.events.tail()
     const report = { position, deliveredCount: 3, lagSeconds: 2, pollMs: 1.5 }
-    await daemon.daemons.heartbeat(daemonId, new Date(time.ms - 1_000), report)
+    await daemon.daemons.heartbeat(daemonId, { ...report, polledAt: new Date(time.ms - 1_000) })
     expect(await api.daemons.find('here')).toMatchObject({
       ...report,
       startedAt: '2026-01-23 20:30:45',
@@ -91,7 +96,7 @@ export const daemons: Promises = {
       await connectAt('20:30:01', 1)
       await connectAt('20:30:02', 2)
       time.ms = Date.parse('2026-01-23T20:30:05Z')
-      await daemon.daemons.heartbeat(daemonId, new Date(0))
+      await daemon.daemons.heartbeat(daemonId, reportOf(new Date(0)))
       await connectAt('20:30:07', 2)
       await connectAt('20:30:08', 3)
       time.ms = Date.parse('2026-01-23T20:59:59Z')
