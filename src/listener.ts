@@ -30,7 +30,7 @@ export interface ListenerOptions {
   requestTimeoutMs: number
 }
 
-export interface ListenerHandlers {
+interface ListenerHandlers {
   onRequest: (request: IncomingMessage, response: ServerResponse) => void
   /** Without it requests to upgrade are requests like any other. */
   onUpgrade?: (request: IncomingMessage, stream: Duplex, head: Buffer) => void

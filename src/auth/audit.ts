@@ -4,7 +4,7 @@ import { RateLimit } from '../limits/rate-limit.ts'
 import type { Log } from '../log.ts'
 
 /** What an operator wants to read afterwards: who was refused what, and who shut out whom. */
-export type AuditedAct = 'login failed' | 'refused' | 'blocked' | 'unblocked' | 'disconnected'
+type AuditedAct = 'login failed' | 'refused' | 'blocked' | 'unblocked' | 'disconnected'
 
 /** The audit trail: a line in the log, once for each act, address and minute. */
 export class Audit {

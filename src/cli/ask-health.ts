@@ -10,7 +10,7 @@ const TIMEOUT_MS = 3_000
 const ANSWER_BYTES_MAX = 64 * 1024
 
 /** What came of asking one of the two servers for its health. */
-export interface HealthAnswer {
+interface HealthAnswer {
   /** Undefined when there was no answer. */
   status: number | undefined
   message: string
@@ -37,7 +37,7 @@ export async function askHealth(serverUrl: string, metricsSecret = ''): Promise<
   }
 }
 
-export interface ApiAnswer extends HealthAnswer {
+interface ApiAnswer extends HealthAnswer {
   url: string
 }
 

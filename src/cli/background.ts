@@ -22,7 +22,7 @@ const STOP_POLL_MS = 20
 const APPENDED = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND
 
 /** The files by which the commands of one service find its process. */
-export interface ServiceFiles {
+interface ServiceFiles {
   pidFile: string
   logFile: string
 }

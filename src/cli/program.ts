@@ -27,7 +27,7 @@ const FORCED_EXIT_MS = 10_000
 const LOG_LINES = 100
 
 /** A program that can be started, in the foreground or the background, and stopped. */
-export interface Service {
+interface Service {
   name: 'chat-api' | 'chat-websocket'
   description: string
   /** Starts everything; rejects with a ChatError `setup` that tells the operator what to do. */

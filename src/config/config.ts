@@ -23,7 +23,7 @@ const MESSAGE_LENGTH_SETTING_MAX = 100_000
 export type Presence = 'all' | 'contacts' | 'off'
 
 /** How callers prove who they are. */
-export type AuthMode = 'none' | 'jwt' | 'callback'
+type AuthMode = 'none' | 'jwt' | 'callback'
 
 export const settings = {
   database: path('CHAT_DATABASE', 'data/chat.db', 'the database file'),

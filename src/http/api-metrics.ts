@@ -3,7 +3,7 @@ import type { Metrics } from '../metrics.ts'
 /** Upper bounds in seconds: a commit takes a few ms, and 5 s is when a locked database gives up. */
 const SEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-export interface ApiGauges {
+interface ApiGauges {
   walBytes: () => number
   retriedCount: () => number
   lagSeconds: () => Promise<number>

@@ -2,7 +2,7 @@ import { limits } from '../limits/limits.ts'
 import type { Form } from './form.ts'
 
 /** The documented page: 50 unless told otherwise. More than 100 asked for are 100. */
-export const PAGE_LIMIT_DEFAULT = 50
+const PAGE_LIMIT_DEFAULT = 50
 
 export function readPage(form: Form): { limit: number; offset: number } {
   return {

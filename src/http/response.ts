@@ -51,7 +51,7 @@ export function success(message: string, data: object): Answer {
 }
 
 /** An answer as it goes out: as text, which Node sends in one piece with the head, or as long bytes. */
-export interface EncodedAnswer {
+interface EncodedAnswer {
   status: number
   contentType: string
   content: string | Buffer

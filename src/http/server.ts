@@ -40,7 +40,7 @@ const FORM_OVERHEAD_BYTES = 8 * 1024
 /** How long a stopping server waits for a slow upload or download. */
 const STOP_GRACE_MS = 5_000
 
-export interface ApiParts extends FilesParts {
+interface ApiParts extends FilesParts {
   uploads: Uploads
   log: Log
   refusals: Refusals

@@ -21,7 +21,7 @@ const CHECKED_BYTES_MAX = 64 * 1024 * 1024
 /** SQLite's own checkpoint, in pages of 4 KB: a net for when checkpoint() is not called. */
 const AUTOCHECKPOINT_PAGES = 16_384
 
-export interface OpenOptions {
+interface OpenOptions {
   /**
    * true: a commit returns when it is on the disk (synchronous=FULL), what an acknowledged message
    * needs. false: a power cut may undo the last moments (synchronous=NORMAL), which is all the

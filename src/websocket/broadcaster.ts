@@ -19,7 +19,7 @@ type Audience = { only: Iterable<number> } | { except: ReadonlySet<number> }
 
 const EVERYBODY: Audience = { except: new Set() }
 
-export interface BroadcasterOptions {
+interface BroadcasterOptions {
   hub: Hub
   chat: Pick<Chat, 'blocks' | 'conversations'>
   undelivered: Undelivered

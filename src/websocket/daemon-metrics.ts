@@ -9,7 +9,7 @@ const POLLS_TAKEN_TOGETHER = 100
 /** Close codes below are the protocol's own: a peer that left, a daemon that stops. */
 const REFUSING_CODE_MIN = 4400
 
-export interface DaemonGauges {
+interface DaemonGauges {
   hub: Hub
   lagSeconds: () => Promise<number>
   pollAgeMs: () => number

@@ -28,7 +28,7 @@ const UPKEEP_INTERVAL_MS = 1_000
 /** How long closing sockets may take before they are cut. */
 const CLOSE_ALL_MS = 3_000
 
-export interface DaemonParts {
+interface DaemonParts {
   chat: Chat
   log: Log
   audit: Audit

@@ -8,7 +8,7 @@ import { setTransportSecurity } from '../tls.ts'
 import { pathOf } from '../urls.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 
-export interface HealthParts extends Pick<Config, 'metricsSecret'> {
+interface HealthParts extends Pick<Config, 'metricsSecret'> {
   chat: Pick<Chat, 'problem'>
   metrics: DaemonMetrics
   refusals: Refusals

@@ -6,7 +6,7 @@ import { Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import { HEARTBEAT_MS } from '../thresholds.ts'
 
-export interface LeaseOptions {
+interface LeaseOptions {
   daemons: Chat['daemons']
   log: Log
   /** What the daemon reports of itself with each heartbeat. */

@@ -16,7 +16,7 @@ export interface Doorbell {
   stop(): void
 }
 
-export interface PollerOptions {
+interface PollerOptions {
   tail: EventTail
   /** Called with the events of a poll, in order, in portions. When it rejects they are read again. */
   broadcast: (events: PendingEvent[]) => Promise<void>

@@ -16,7 +16,7 @@ interface Leaving {
   timer: NodeJS.Timeout
 }
 
-export interface PresenceOptions extends Pick<Config, 'presence' | 'offlineDelayMs'> {
+interface PresenceOptions extends Pick<Config, 'presence' | 'offlineDelayMs'> {
   connections: Chat['connections']
   log: Log
 }

@@ -8,7 +8,7 @@ import { eventFrame } from './frame.ts'
 /** Messages read at once, so that a long absence does not keep the other sockets waiting. */
 const PAGE_MESSAGES_MAX = 100
 
-export interface RecoveryContext extends Pick<Config, 'replayedMessagesMax'> {
+interface RecoveryContext extends Pick<Config, 'replayedMessagesMax'> {
   chat: Pick<Chat, 'messages' | 'wire'>
   log: Log
   /** Users online, as chat:connected says. */

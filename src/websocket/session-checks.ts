@@ -10,7 +10,7 @@ const QUESTIONS_AT_ONCE_MAX = 4
 
 export type VerifyAgain = () => Promise<Identity>
 
-export interface SessionChecksOptions {
+interface SessionChecksOptions {
   log: Log
   /** How long an answer is believed, in ms. */
   intervalMs: number

@@ -59,7 +59,7 @@ export interface Accepted extends Handshake {
 
 type Peer = Pick<Accepted, 'socket' | 'stream' | 'address'>
 
-export interface UpgradeParts {
+interface UpgradeParts {
   log: Log
   audit: Audit
   authenticate: Authenticate
@@ -73,7 +73,7 @@ export interface UpgradeParts {
   onRequest: RequestListener
 }
 
-export type UpgradeOptions = Pick<
+type UpgradeOptions = Pick<
   Config,
   'host' | 'wsPort' | 'allowedOrigins' | 'trustProxy' | 'connectionsMax' | 'connectRateLimit'
 >

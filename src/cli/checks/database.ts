@@ -5,7 +5,7 @@ import { DatabaseProbe } from '../../sqlite/probe.ts'
 import { WAL_WARNED_BYTES_MIN } from '../../thresholds.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
-export interface DatabaseCheck {
+interface DatabaseCheck {
   finding: Finding
   /** To be closed; undefined when there was nothing to open. */
   probe?: DatabaseProbe | undefined
