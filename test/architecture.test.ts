@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { circles, sourcesIn, violations } from './support/architecture.ts'
-import { temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
 
 /** A source tree of these files. */
 function tree(files: Record<string, string>): string {

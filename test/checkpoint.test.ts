@@ -5,7 +5,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createLog } from '../src/log.ts'
 import { Checkpointer } from '../src/sqlite/checkpointer.ts'
 import { sendText } from './support/clients.ts'
-import { startApi, temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
+import * as processes from './support/processes.ts'
 import { waitFor } from './support/wait.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -60,7 +61,7 @@ test('a WAL that grows past 256 MB is warned of, once until it has shrunk', asyn
 
 test('the running API copies a WAL past 4 MB back, while it answers', async () => {
   const folder = temporaryFolder()
-  const { url, program } = await startApi(folder)
+  const { url, program } = await processes.startApi(folder)
   const path = join(folder, 'chat.db')
   const writer = new Sqlite(path, { timeout: 10_000 })
   onTestFinished(() => {

@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { connect, get } from './support/clients.ts'
 import { withDatabase } from './support/doctor.ts'
-import { startApi, startChat, temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
+import { startApi, startChat } from './support/in-process.ts'
 import { environment } from './support/running-program.ts'
 
 async function clientConfig(apiUrl: string) {

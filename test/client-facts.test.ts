@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { connect, type HttpAnswer, post, sendText } from './support/clients.ts'
-import { JPEG, MP3 } from './support/document-media.ts'
-import { multipart, type Parameters, urlencoded } from './support/encodings.ts'
-import { startApi, startChat, temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
+import { multipart, type Parameters, urlencoded } from './support/forms.ts'
+import { startApi, startChat } from './support/in-process.ts'
+import { JPEG, MP3 } from './support/media.ts'
 
 const ANNA = 11
 const BILAL = 22

@@ -17,7 +17,8 @@ import { SCHEMA_VERSION } from '../src/sqlite/migrations.ts'
 import { openDatabase } from '../src/sqlite/open-database.ts'
 import { SqliteStore } from '../src/sqlite/store.ts'
 import { sendText } from './support/clients.ts'
-import { startApi, startDaemon, temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
+import { startApi, startDaemon } from './support/in-process.ts'
 import { waitFor } from './support/wait.ts'
 import { commitsInWal } from './support/wal.ts'
 
@@ -195,31 +196,6 @@ test('a path that no file can have is refused with the reason', async () => {
     /^Database .+ cannot be opened for writing \(E.+\)\. Check that its folder is writable\.$/,
   )
   expect(await refusal(join(folder, 'folder'))).toContain('cannot be opened for writing')
-})
-
-test('a lock that is not given up is told of after some seconds, to starters and senders', async () => {
-  const fresh = join(temporaryFolder(), 'chat.db')
-  openBeside(fresh).exec('BEGIN EXCLUSIVE')
-  const database = await open()
-  const beside = openBeside(database.path)
-  beside.exec('BEGIN EXCLUSIVE')
-
-  const [told, failed] = await Promise.all([
-    refusal(fresh),
-    Promise.allSettled([1, 2].map((id) => database.write(() => insertUser(database, id)))),
-  ])
-
-  const advice = `is locked by another program. Find it with: fuser ${fresh}`
-  expect(told).toBe(`Database ${fresh} ${advice}; close it and start again.`)
-  const message = 'The database is busy. Please try again in a moment.'
-  const reason = { code: 'unavailable', message, retryAfterSeconds: 1 }
-  expect(failed).toMatchObject([
-    { status: 'rejected', reason },
-    { status: 'rejected', reason },
-  ])
-  beside.exec('ROLLBACK')
-  await database.write(() => insertUser(database, 3))
-  expect(userIds(beside)).toEqual([3])
 })
 
 test('a lock that is given up in time only delays opening and writing', async () => {
@@ -616,3 +592,28 @@ function queryPlan(sqlite: Sqlite.Database, sql: string): string[] {
   const rows = names.length > 0 ? explain.all(Object.fromEntries(names)) : explain.all(...values)
   return rows.map((row) => row.detail)
 }
+
+test('a lock that is not given up is told of after some seconds, to starters and senders', async () => {
+  const fresh = join(temporaryFolder(), 'chat.db')
+  openBeside(fresh).exec('BEGIN EXCLUSIVE')
+  const database = await open()
+  const beside = openBeside(database.path)
+  beside.exec('BEGIN EXCLUSIVE')
+
+  const [told, failed] = await Promise.all([
+    refusal(fresh),
+    Promise.allSettled([1, 2].map((id) => database.write(() => insertUser(database, id)))),
+  ])
+
+  const advice = `is locked by another program. Find it with: fuser ${fresh}`
+  expect(told).toBe(`Database ${fresh} ${advice}; close it and start again.`)
+  const message = 'The database is busy. Please try again in a moment.'
+  const reason = { code: 'unavailable', message, retryAfterSeconds: 1 }
+  expect(failed).toMatchObject([
+    { status: 'rejected', reason },
+    { status: 'rejected', reason },
+  ])
+  beside.exec('ROLLBACK')
+  await database.write(() => insertUser(database, 3))
+  expect(userIds(beside)).toEqual([3])
+})

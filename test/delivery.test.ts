@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { connect, sendText, type TestSocket } from './support/clients.ts'
-import { startChat } from './support/processes.ts'
+import { connect, sendText } from './support/clients.ts'
+import { startChat } from './support/in-process.ts'
 import { environment } from './support/running-program.ts'
 import { waitFor } from './support/wait.ts'
 
@@ -18,72 +18,6 @@ test('a message reaches every socket of its receiver, and nobody else', async ()
   expect(await laptop.event('chat:message')).toEqual(sent)
   await stranger.settled()
   expect(stranger.all('chat:message')).toEqual([])
-})
-
-test('2,000 messages of 64 concurrent senders among 100 users arrive exactly once, in order', async () => {
-  const users = 100
-  const senders = 64
-  const messages = 2_000
-  const { api, daemon } = await startChat()
-  const sockets = new Map<number, TestSocket>()
-  for (let userId = 1; userId <= users; userId += 1) {
-    sockets.set(userId, await connect(daemon.url, userId))
-  }
-
-  const acknowledged = new Map<number, number[]>()
-  let next = 0
-  const send = async () => {
-    while (next < messages) {
-      const turn = next++
-      const from = 1 + (turn % users)
-      const to = 1 + ((turn * 7 + 3) % users)
-      const { message_id, receiver_id } = await sendText(
-        api.url,
-        from,
-        to === from ? 1 + (to % users) : to,
-        `message ${turn}`,
-      )
-      acknowledged.set(receiver_id, [...(acknowledged.get(receiver_id) ?? []), message_id])
-    }
-  }
-  await Promise.all(Array.from({ length: senders }, send))
-
-  const idsOf = (userId: number) =>
-    sockets
-      .get(userId)
-      ?.all('chat:message')
-      .map((message) => message.message_id)
-  const count = () => [...sockets.keys()].reduce((sum, id) => sum + (idsOf(id)?.length ?? 0), 0)
-  await waitFor(() => count() >= messages, `${messages} messages`)
-  for (const [userId, socket] of sockets) {
-    await socket.settled()
-    const expected = (acknowledged.get(userId) ?? []).sort((a, b) => a - b)
-    expect(idsOf(userId)).toEqual(expected)
-  }
-}, 90_000)
-
-test('a row inserted by any other program is an event, forwarded word for word', async () => {
-  const { folder, daemon } = await startChat({ CHAT_PRESENCE: 'off' })
-  const ada = await connect(daemon.url, 1)
-  const bob = await connect(daemon.url, 2)
-  const frames: string[] = []
-  ada.socket.on('message', (data) => frames.push(String(data)))
-  const database = new Sqlite(environment(folder).CHAT_DATABASE)
-  const insert = database.prepare(
-    'INSERT INTO pending_events (event, user_id, data) VALUES (?, ?, ?)',
-  )
-
-  insert.run('order:shipped', 1, '{ "b":1,\n "a" : [ 1.0, "\\u00e9" ] }')
-  insert.run('odd "name" \\ é', null, '{}')
-  database.close()
-
-  await ada.event('odd "name" \\ é')
-  await bob.event('odd "name" \\ é')
-  expect(frames).toEqual([
-    '{"event":"order:shipped","data":{ "b":1,\n "a" : [ 1.0, "\\u00e9" ] }}',
-    '{"event":"odd \\"name\\" \\\\ é","data":{}}',
-  ])
-  expect(bob.all('order:shipped')).toEqual([])
 })
 
 test('the statement that schema.sql shows to other programs does what it says', async () => {
@@ -152,4 +86,28 @@ test('delivered events leave the table, and ids are not used twice', async () =>
 
   expect(last.get()).toBe(2)
   database.close()
+})
+
+test('a row inserted by any other program is an event, forwarded word for word', async () => {
+  const { folder, daemon } = await startChat({ CHAT_PRESENCE: 'off' })
+  const ada = await connect(daemon.url, 1)
+  const bob = await connect(daemon.url, 2)
+  const frames: string[] = []
+  ada.socket.on('message', (data) => frames.push(String(data)))
+  const database = new Sqlite(environment(folder).CHAT_DATABASE)
+  const insert = database.prepare(
+    'INSERT INTO pending_events (event, user_id, data) VALUES (?, ?, ?)',
+  )
+
+  insert.run('order:shipped', 1, '{ "b":1,\n "a" : [ 1.0, "\\u00e9" ] }')
+  insert.run('odd "name" \\ é', null, '{}')
+  database.close()
+
+  await ada.event('odd "name" \\ é')
+  await bob.event('odd "name" \\ é')
+  expect(frames).toEqual([
+    '{"event":"order:shipped","data":{ "b":1,\n "a" : [ 1.0, "\\u00e9" ] }}',
+    '{"event":"odd \\"name\\" \\\\ é","data":{}}',
+  ])
+  expect(bob.all('order:shipped')).toEqual([])
 })

@@ -3,9 +3,10 @@ import { WebSocket } from 'ws'
 import { readConfig } from '../src/config/config.ts'
 import { connect, get, post, sendText, TestSocket } from './support/clients.ts'
 import { codeBelow, listBelow, onlyCodeBelow, parseExample, shapeOf } from './support/document.ts'
-import { JPEG, MP3, OGG } from './support/document-media.ts'
-import { multipart, urlencoded } from './support/encodings.ts'
-import { startApi, startChat, startDaemon, temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
+import { multipart, urlencoded } from './support/forms.ts'
+import { startApi, startChat, startDaemon } from './support/in-process.ts'
+import { JPEG, MP3, OGG } from './support/media.ts'
 import { waitFor } from './support/wait.ts'
 
 // The people of the document's examples.

@@ -6,7 +6,7 @@ import { limits } from '../src/limits/limits.ts'
 import { Listener, type ListenerOptions } from '../src/listener.ts'
 import { readCertificate } from '../src/tls.ts'
 import { makeCertificate } from './support/certificate.ts'
-import { temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
 import { waitFor } from './support/wait.ts'
 
 type OnRequest = (request: IncomingMessage, response: ServerResponse) => void

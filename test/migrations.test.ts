@@ -6,7 +6,9 @@ import { migrationsFrom, SCHEMA_VERSION } from '../src/sqlite/migrations.ts'
 import { APPLICATION_ID, openDatabase } from '../src/sqlite/open-database.ts'
 import { get } from './support/clients.ts'
 import { runDoctor } from './support/doctor.ts'
-import { runProgram, startApi, startDaemon, temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
+import { startApi, startDaemon } from './support/in-process.ts'
+import { runProgram } from './support/processes.ts'
 import { waitFor } from './support/wait.ts'
 
 /** The tables as programs of older versions made them. */

@@ -4,7 +4,7 @@ import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { isSameProcess, processStartedAt } from '../src/sqlite/process-identity.ts'
-import { temporaryFolder } from './support/processes.ts'
+import { temporaryFolder } from './support/folders.ts'
 import { waitFor } from './support/wait.ts'
 
 function run(command: string, args: string[]) {

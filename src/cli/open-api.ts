@@ -21,7 +21,7 @@ const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
 const SWEEP_SCHEDULE = '*/10 * * * *'
 
 /** A running API, and the chat behind it. */
-interface OpenedApi extends RunningService {
+export interface OpenedApi extends RunningService {
   port: number
   chat: OpenedStore['chat']
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { RunningProcess } from '../support/running-process.ts'
+import { RunningProcess } from '../support/running-program.ts'
 import type { Order, Report } from './attackers.ts'
 
 const ATTACKERS = fileURLToPath(new URL('attackers.ts', import.meta.url))

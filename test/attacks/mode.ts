@@ -1,5 +1,3 @@
-import { makeCertificate } from '../support/certificate.ts'
-import type { Environment } from '../support/running-program.ts'
 import {
   claimsOf,
   inSeconds,
@@ -7,8 +5,10 @@ import {
   keySet,
   signedWithKey,
   signedWithSecret,
-} from '../support/tokens.ts'
-import { openWebServer, type WebServer } from '../support/web-server.ts'
+} from '../support/auth.ts'
+import { makeCertificate } from '../support/certificate.ts'
+import { openWebServer, type WebServer } from '../support/network.ts'
+import type { Environment } from '../support/running-program.ts'
 
 /** Longer than any run. */
 const TOKEN_SECONDS = 24 * 60 * 60

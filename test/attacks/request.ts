@@ -1,5 +1,5 @@
-import { frameBytes } from '../support/attacks.ts'
-import { UPGRADE_HEADERS } from '../support/upgrade.ts'
+import { frameBytes } from '../support/frames.ts'
+import { UPGRADE_HEADERS } from '../support/raw-http.ts'
 import type { Headers } from './mode.ts'
 
 const BOUNDARY = 'boundary'

@@ -4,17 +4,20 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect, sendText } from '../support/clients.ts'
+import { temporaryFolder } from '../support/folders.ts'
 import {
+  apiLines,
+  BackgroundService,
+  daemonLines,
+  isAlive,
+  linesOf,
   runProgram,
   startApi,
   startChat,
   startDaemon,
   TestProgram,
-  temporaryFolder,
 } from '../support/processes.ts'
 import { executable, processEnvironment } from '../support/running-program.ts'
-import { BackgroundService, isAlive } from '../support/services.ts'
-import { apiLines, daemonLines, linesOf } from '../support/start-up-lines.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** A shell that finds the commands the way npm links them: as symbolic links in another folder. */

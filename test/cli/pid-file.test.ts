@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { claimPidFile, readPidFile } from '../../src/cli/background.ts'
 import { processStartedAt } from '../../src/sqlite/process-identity.ts'
-import { temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
 
 const { pid, ppid } = process
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { connect } from '../support/clients.ts'
 import { runDoctor, withDatabase } from '../support/doctor.ts'
-import { runProgram, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { linesOf, runProgram, startDaemon } from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
-import { linesOf } from '../support/start-up-lines.ts'
 
 /** Clears the screen, sets the title, writes backwards, and forges a line. */
 const NASTY = 'An\x1b[2J\x1b]0;pwned\x07na\u202e\u2066\x9b31m\r\nUSER'

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { Inbox, Thread } from '../../src/client/chat-client.ts'
-import { createClient, listen, online } from '../support/chat-clients.ts'
-import { connect, sendText } from '../support/clients.ts'
-import { startChat } from '../support/processes.ts'
+import { connect, createClient, listen, online, sendText } from '../support/clients.ts'
+import { startChat } from '../support/in-process.ts'
 import { waitFor } from '../support/wait.ts'
 
 test('the inbox counts each unread message once, wherever it heard of it first', async () => {
@@ -167,7 +166,9 @@ test('who missed more than a page has no gap in the middle of a thread', async (
 test('a thread knows who types, who is there, and who has blocked whom', async () => {
   const chat = await startChat({ CHAT_OFFLINE_DELAY_MS: '0' })
   const client = await online(createClient(1, chat, { name: 'Omar' }))
+  const seen = listen(client, 'presence')
   const other = await online(createClient(2, chat, { name: 'ليلى' }))
+  await waitFor(() => seen.length === 1, 'them to be announced')
   const thread = new Thread(client, 2)
   await thread.load()
   expect(thread.other).toMatchObject({ user_id: 2, name: 'ليلى' })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { type ChatClient, MemoryStorage } from '../../src/client/chat-client.ts'
-import { createClient, listen, online } from '../support/chat-clients.ts'
-import { connect, get } from '../support/clients.ts'
-import { startApi, startChat } from '../support/processes.ts'
+import { connect, createClient, get, listen, online } from '../support/clients.ts'
+import { startChat } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** The smallest thing that is a PNG to those who look at its first bytes. */
@@ -44,7 +44,7 @@ test('a text is queued, sent, acknowledged, and gone from the outbox', async () 
 })
 
 test('what is written while the API is dead goes out in order when it is back, each once', async () => {
-  const chat = await startChat()
+  const chat = await processes.startChat()
   const client = await online(createClient(1, chat))
   const receiver = await connect(chat.daemon.url, 2)
   await chat.api.program.kill()
@@ -56,7 +56,7 @@ test('what is written while the API is dead goes out in order when it is back, e
     'three unsent messages',
   )
   const port = new URL(chat.api.url).port
-  await startApi(chat.folder, { CHAT_API_PORT: port })
+  await processes.startApi(chat.folder, { CHAT_API_PORT: port })
 
   await receiver.event('chat:message', 3)
   const texts = receiver.all('chat:message').map(({ message }) => message)
@@ -217,7 +217,7 @@ test('a file that the server does not take fails with its words', async () => {
 })
 
 test('who signs out leaves nothing unsent behind, and what others have written stays', async () => {
-  const chat = await startChat()
+  const chat = await processes.startChat()
   const storage = new MemoryStorage()
   const [anna, annasOtherTab, bilal] = [1, 1, 2].map((id) => createClient(id, chat, { storage }))
   const clients = [anna, annasOtherTab, bilal] as ChatClient[]

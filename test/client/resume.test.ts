@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { createClient, listen, online } from '../support/chat-clients.ts'
-import { sendText } from '../support/clients.ts'
-import { startChat, startDaemon } from '../support/processes.ts'
+import { createClient, listen, online, sendText } from '../support/clients.ts'
+import { startChat, startDaemon } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** The port part of a URL, for a process that takes another's place. */
@@ -42,7 +42,7 @@ test('somebody without any conversation misses nothing either', async () => {
 })
 
 test('after kill -9 of the daemon the client is back and has what it missed, once, in order', async () => {
-  const chat = await startChat()
+  const chat = await processes.startChat()
   const client = await online(createClient(2, chat))
   const messages = listen(client, 'message')
   await sendText(chat.api.url, 1, 2, 'first')
@@ -51,7 +51,7 @@ test('after kill -9 of the daemon the client is back and has what it missed, onc
   await chat.daemon.program.kill()
   await waitFor(() => client.state.status === 'waiting', 'the client to notice')
   for (const text of ['second', 'third', 'fourth']) await sendText(chat.api.url, 1, 2, text)
-  await startDaemon(chat.folder, { CHAT_WS_PORT: portOf(chat.daemon.url) })
+  await processes.startDaemon(chat.folder, { CHAT_WS_PORT: portOf(chat.daemon.url) })
   await waitFor(() => client.state.status === 'online', 'the client to be back')
   await sendText(chat.api.url, 1, 2, 'fifth')
 

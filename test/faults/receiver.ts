@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Frame } from '../support/clients.ts'
-import { Device } from '../support/device.ts'
+import { Device, type Frame } from '../support/clients.ts'
 import type { Delivery } from './ledger.ts'
 
 /** In a hurry, so that it is there when the daemon is. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { multipart } from '../support/forms.ts'
 import { jpegOf, wavOf } from '../support/media.ts'
-import { multipart } from '../support/sample-media.ts'
 import { type Answer, acknowledgedId, type Send, type SentFile } from './ledger.ts'
 import type { Random } from './random.ts'
 import type { Doors } from './receiver.ts'

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../support/free-port.ts'
+import { freePort } from '../support/network.ts'
 import {
   apiUrl,
   daemonUrl,
@@ -46,7 +46,12 @@ export class Service {
   readonly #disk: SmallDisk | undefined
 
   private constructor({ settings, diskBytes }: Housing, ports: { api: number; daemon: number }) {
-    const fixed = { CHAT_API_PORT: String(ports.api), CHAT_WS_PORT: String(ports.daemon) }
+    const fixed = {
+      CHAT_API_PORT: String(ports.api),
+      CHAT_WS_PORT: String(ports.daemon),
+      // Presence queues events of its own: without it there is one for each message, and each is counted.
+      CHAT_PRESENCE: 'off',
+    }
     if (diskBytes !== undefined) this.#disk = new SmallDisk(this.folder, diskBytes)
     this.settings = { ...fixed, ...settings?.(this.folder) }
     this.apiUrl = `http://127.0.0.1:${ports.api}`

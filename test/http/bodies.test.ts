@@ -2,11 +2,12 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type HttpAnswer, post, sendText } from '../support/clients.ts'
-import { JPEG } from '../support/document-media.ts'
-import { multipart, urlencoded } from '../support/encodings.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { multipart, urlencoded } from '../support/forms.ts'
+import { startApi } from '../support/in-process.ts'
+import { JPEG } from '../support/media.ts'
 import { exchange, openSocket } from '../support/raw-http.ts'
-import type { Environment, RunningProgram } from '../support/running-program.ts'
+import type { Environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 const DRAFT = { sender_id: 1, receiver_id: 2, message: 'Hello' }
@@ -41,7 +42,7 @@ function expectRefusal(answer: HttpAnswer, status: number, label = ''): void {
 }
 
 /** Has shown no bug, and still does its work. */
-async function expectWell(api: { program: RunningProgram; url: string }): Promise<void> {
+async function expectWell(api: { program: { output: string }; url: string }): Promise<void> {
   await sendText(api.url, 1, 2, 'Still there?')
   expect(api.program.output).not.toMatch(/failed| error /)
 }

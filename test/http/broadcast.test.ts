@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { connect, type HttpAnswer, post } from '../support/clients.ts'
-import { urlencoded } from '../support/encodings.ts'
-import { startApi, startChat, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { urlencoded } from '../support/forms.ts'
+import { startApi, startChat } from '../support/in-process.ts'
 
 const ANNA = 11
 const BILAL = 22

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { startApi, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi } from '../support/in-process.ts'
 
 const SHOP = 'https://shop.test'
 const ADMIN = 'https://admin.shop.test:8443'

@@ -5,9 +5,10 @@ import { ChatError } from '../../src/errors.ts'
 import { limits } from '../../src/limits/limits.ts'
 import { withoutMetadata } from '../../src/media/image-metadata.ts'
 import { get } from '../support/clients.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { fields, postMultipart } from '../support/forms.ts'
+import { startApi } from '../support/in-process.ts'
 import { IMAGES, jpeg, VOICES } from '../support/media.ts'
-import { fields, postMultipart } from '../support/multipart.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
 import {
   COLOUR_PROFILE,
   LATITUDE,
@@ -15,7 +16,7 @@ import {
   taggedJpeg,
   taggedPng,
   taggedWebp,
-} from '../support/tagged-images.ts'
+} from '../support/pictures.ts'
 
 const PEOPLE = fields({ sender_id: 1, receiver_id: 2 })
 const ONE_PIXEL = { width: 1, height: 1 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { connect, get, type HttpAnswer, post } from '../support/clients.ts'
-import { ENCODING_NAMES, ENCODINGS } from '../support/encodings.ts'
-import { startApi, startChat, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { ENCODING_NAMES, ENCODINGS } from '../support/forms.ts'
+import { startApi, startChat } from '../support/in-process.ts'
 
 const PEOPLE = { sender_id: 1, receiver_id: 2 }
 const EMOJI = '😀'

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { get, type HttpAnswer, post, sendText } from '../support/clients.ts'
-import { urlencoded } from '../support/encodings.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { urlencoded } from '../support/forms.ts'
+import { startApi } from '../support/in-process.ts'
 
 const ANNA = 1000
 const BILAL = 22

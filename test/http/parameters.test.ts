@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { get, type HttpAnswer, post, sendText } from '../support/clients.ts'
-import { ENCODING_NAMES, ENCODINGS, urlencoded } from '../support/encodings.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { ENCODING_NAMES, ENCODINGS, urlencoded } from '../support/forms.ts'
+import { startApi } from '../support/in-process.ts'
 
 const ANNA = 11
 const BILAL = 22

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { serve } from '../support/api-server.ts'
 import { get, post, sendText } from '../support/clients.ts'
-import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startDaemon } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
 import { getRawPath } from '../support/raw-http.ts'
 
 const NOT_FOUND = { status: 'error', message: 'There is nothing at this address' }
@@ -150,7 +151,7 @@ test('what was uploaded is never a page, by whatever path it is asked for', asyn
   mkdirSync(uploadsDir, { recursive: true })
   writeFileSync(join(pagesDir, 'page.html'), '<p>A page</p>')
   writeFileSync(join(uploadsDir, 'evil.html'), '<script>alert(1)</script>')
-  const url = await serve(folder, { pagesDir, uploadsDir })
+  const { url } = await startApi(folder, { CHAT_UPLOADS_DIR: uploadsDir }, pagesDir)
 
   const spellings = [
     '//uploads/evil.html',
@@ -195,7 +196,7 @@ test('health tells whether the daemon runs', async () => {
 })
 
 test('health does not take a daemon that was killed for a running one', async () => {
-  const { api, daemon } = await startChat()
+  const { api, daemon } = await processes.startChat()
 
   await daemon.program.kill()
 

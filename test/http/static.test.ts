@@ -3,9 +3,9 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { serve } from '../support/api-server.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi } from '../support/in-process.ts'
 import { html, jpeg, svg, wavOf } from '../support/media.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
 
 const VOICE = wavOf(1_000)
 const VOICE_PATH = 'chat/voice/recording.wav'
@@ -200,7 +200,8 @@ test('an uploads folder that lies elsewhere among the pages is none of them', as
   const folder = temporaryFolder()
   const pagesDir = join(folder, 'public')
   put(folder, 'public/media/evil.html', html())
-  const url = await serve(folder, { pagesDir, uploadsDir: join(pagesDir, 'media') })
+  const settings = { CHAT_UPLOADS_DIR: join(pagesDir, 'media') }
+  const { url } = await startApi(folder, settings, pagesDir)
 
   for (const path of ['/media/evil.html', '/media/', '/media']) {
     expect({ path, status: (await getRaw(url, path)).status }).toEqual({ path, status: 404 })
@@ -329,8 +330,9 @@ test('files are only read: other methods are answered 405 and say which to use',
   }
 })
 
-/** The server on its own, with pages of the test's and the uploads folder among them. */
-function startServer(folder: string): Promise<string> {
+/** The API with pages of the test's, and the uploads folder among them. */
+async function startServer(folder: string): Promise<string> {
   const pagesDir = join(folder, 'public')
-  return serve(folder, { pagesDir, uploadsDir: join(pagesDir, 'uploads') })
+  const settings = { CHAT_UPLOADS_DIR: join(pagesDir, 'uploads') }
+  return (await startApi(folder, settings, pagesDir)).url
 }

@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { Clock } from '../../src/chat/clock.ts'
 import { connect, get, sendText } from '../support/clients.ts'
-import { startApi, startChat } from '../support/processes.ts'
+import { startApi, startChat } from '../support/in-process.ts'
 
 /** Five hours and three quarters ahead of UTC, summer and winter. */
 const KATHMANDU_MS = (5 * 60 + 45) * 60 * 1000

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
@@ -7,18 +7,22 @@ import { type MediaKind, Uploads } from '../../src/media/uploads.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { SqliteStore } from '../../src/sqlite/store.ts'
 import { get, type HttpAnswer } from '../support/clients.ts'
-import { filesBelow } from '../support/folders.ts'
-import { html, IMAGES, jpeg, jpegOf, REFUSED, VOICES, wavOf } from '../support/media.ts'
+import { filesBelow, temporaryFolder } from '../support/folders.ts'
 import {
   BODY_END,
   body,
   fields,
+  file,
   type Part,
+  PEOPLE,
   partStart,
   postMultipart,
   StreamingUpload,
-} from '../support/multipart.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
+  sendFile,
+  sendHalf,
+} from '../support/forms.ts'
+import { startApi } from '../support/in-process.ts'
+import { html, IMAGES, jpeg, jpegOf, REFUSED, VOICES, wavOf } from '../support/media.ts'
 import { waitFor } from '../support/wait.ts'
 
 const MB = 1024 * 1024
@@ -27,7 +31,6 @@ const VOICE_BYTES_MAX = 20 * MB
 /** What a body may be longer than the largest file. */
 const OVERHEAD_BYTES = 68_192
 const HOUR_MS = 60 * 60 * 1000
-const PEOPLE = fields({ sender_id: 1, receiver_id: 2 })
 
 /** An API of the test's own, and its uploads folder. */
 async function start(settings: Record<string, string> = {}) {
@@ -38,33 +41,11 @@ async function start(settings: Record<string, string> = {}) {
   return { program, url, endpoint, uploads, database: join(folder, 'chat.db') }
 }
 
-function file(name: string, content: Buffer, filename = 'file.bin'): Part {
-  return { name, content, filename, contentType: 'application/octet-stream' }
-}
-
-/** Sends a file from user 1 to user 2. */
-function sendFile(endpoint: string, ...parts: Part[]): Promise<HttpAnswer> {
-  return postMultipart(endpoint, ...PEOPLE, ...parts)
-}
-
 /** The same without saying beforehand how much will come. */
 async function sendChunked(endpoint: string, part: Part): Promise<HttpAnswer> {
   const upload = await StreamingUpload.start(endpoint)
   await upload.write(body(...PEOPLE, part).subarray(0, -BODY_END.length))
   return upload.finish()
-}
-
-/** Starts a voice that stops arriving after half a megabyte, all of which is on the disk. */
-async function sendHalf(endpoint: string, uploads: string): Promise<StreamingUpload> {
-  const half = Buffer.concat([partStart(file('voice', Buffer.alloc(0))), wavOf(MB / 2)])
-  const upload = await StreamingUpload.start(endpoint, VOICE_BYTES_MAX)
-  await upload.write(half)
-  await waitFor(() => sizesBelow(uploads).some((bytes) => bytes > MB / 4), 'half of it on the disk')
-  return upload
-}
-
-function sizesBelow(folder: string): number[] {
-  return filesBelow(folder).map((path) => statSync(join(folder, path)).size)
 }
 
 async function download(url: string, publicUrl: string) {
@@ -399,24 +380,6 @@ test('an upload that its client breaks off leaves no file and no error in the lo
   expect(program.output).not.toMatch(/error|warn/)
 })
 
-test('a client that goes away in the middle of a file nobody wants does no harm', async () => {
-  const { program, url, endpoint } = await start()
-  const unwanted = [
-    [partStart(file('avatar', jpeg()))],
-    [partStart(file('image', jpeg(), ''))],
-    [partStart(file('image', jpeg())), jpeg(), partStart(file('voice', jpeg()))],
-  ]
-  for (const parts of unwanted) {
-    const upload = await StreamingUpload.start(endpoint, VOICE_BYTES_MAX)
-    await upload.write(Buffer.concat([...parts, wavOf(MB)]))
-    upload.abort()
-    const sent = await sendFile(endpoint, file('image', jpeg()))
-    expect(sent.status).toBe(200)
-  }
-  expect((await get(`${url}/health`)).body.data.pid).toBe(program.pid)
-  expect(program.output).not.toMatch(/error|warn/)
-})
-
 test('a body that ends in the middle of a file is refused with 400 and leaves no file', async () => {
   const { endpoint, uploads } = await start()
   const whole = body(...PEOPLE, file('voice', wavOf(100_000)))
@@ -460,21 +423,6 @@ test('file names change nothing', async () => {
   expect(await settled(uploads)).toEqual(files)
 })
 
-test('what a killed process had half received is swept after an hour', async () => {
-  const { program, endpoint, uploads } = await start()
-  await sendHalf(endpoint, uploads)
-  await program.kill()
-  const [left = ''] = filesBelow(uploads)
-  expect(left).toMatch(/^\.incoming\//)
-  const lastWrittenAt = new Date('2026-01-23T20:30:45Z')
-  utimesSync(join(uploads, left), lastWrittenAt, lastWrittenAt)
-  const sweeper = new Uploads({ uploadsDir: uploads, imageBytesMax: MB, voiceBytesMax: MB })
-  await sweeper.sweep(async () => false, lastWrittenAt.getTime() + HOUR_MS - 1)
-  expect(filesBelow(uploads)).toEqual([left])
-  await sweeper.sweep(async () => false, lastWrittenAt.getTime() + HOUR_MS)
-  expect(filesBelow(uploads)).toEqual([])
-})
-
 test('the sweep takes files whose message was never committed, and no others', async () => {
   const folder = temporaryFolder()
   const database = await openDatabase(join(folder, 'chat.db'), { durable: true })
@@ -507,58 +455,6 @@ test('the sweep takes files whose message was never committed, and no others', a
   await database.close()
 })
 
-test('ten voices of 20 MB at once raise the memory of the process by less than 128 MB', async () => {
-  const { program, endpoint, uploads } = await start()
-  // What a process needs once, for its first upload, is not what is asked for here.
-  await uploadTogether(endpoint, uploads, 1)
-  const before = memoryOf(program.pid, 'VmRSS')
-
-  await uploadTogether(endpoint, uploads, 10)
-
-  const rise = memoryOf(program.pid, 'VmHWM') - before
-  expect(rise).toBeGreaterThan(0)
-  // 10 MB on Node 20. On 24 buffers stay until a later collection: 40 MB, and 100 on a busy machine.
-  expect(rise).toBeLessThan(128 * MB)
-}, 60_000)
-
-/** Uploads `count` voices of the largest size, all of them half-way at the same moment. */
-async function uploadTogether(endpoint: string, uploads: string, count: number): Promise<void> {
-  const first = Buffer.concat([partStart(file('voice', Buffer.alloc(0))), wavOf(MB)])
-  const chunk = Buffer.alloc(64 * 1024)
-  const chunks = (VOICE_BYTES_MAX - MB) / chunk.length
-  const starting = Array.from({ length: count }, () => StreamingUpload.start(endpoint))
-  const voices = await Promise.all(starting)
-  const sendAll = async (from: number, to: number) => {
-    const send = async (voice: StreamingUpload) => {
-      for (let sent = from; sent < to; sent += 1) await voice.write(chunk)
-    }
-    await Promise.all(voices.map(send))
-  }
-
-  for (const voice of voices) {
-    await voice.write(body(...PEOPLE).subarray(0, -BODY_END.length))
-    await voice.write(first)
-  }
-  await sendAll(0, chunks / 2)
-  const isHalf = (bytes: number) => bytes > VOICE_BYTES_MAX / 3 && bytes < VOICE_BYTES_MAX
-  await waitFor(
-    () => sizesBelow(uploads).filter(isHalf).length === count,
-    `${count} half voices at once`,
-  )
-  await sendAll(chunks / 2, chunks)
-  const answers = await Promise.all(voices.map((voice) => voice.finish()))
-
-  for (const { status, body } of answers) {
-    expect({ status, size: body.data?.file_size }).toEqual({ status: 200, size: VOICE_BYTES_MAX })
-  }
-}
-
-/** Bytes of memory that a process has (VmRSS), or had at its most (VmHWM). */
-function memoryOf(pid: number, measure: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(new RegExp(`${measure}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024
-}
-
 /** Takes in a file and gives it its place; the process dies before the message is committed. */
 async function keepOnly(uploads: Uploads, kind: MediaKind): Promise<string> {
   const content = kind === 'image' ? jpeg() : wavOf(100)
@@ -574,3 +470,21 @@ async function keepAndPost(uploads: Uploads, chat: Chat, { isKilled }: { isKille
   if (!isKilled) await uploads.discard(upload)
   return path
 }
+
+test('a client that goes away in the middle of a file nobody wants does no harm', async () => {
+  const { program, url, endpoint } = await start()
+  const unwanted = [
+    [partStart(file('avatar', jpeg()))],
+    [partStart(file('image', jpeg(), ''))],
+    [partStart(file('image', jpeg())), jpeg(), partStart(file('voice', jpeg()))],
+  ]
+  for (const parts of unwanted) {
+    const upload = await StreamingUpload.start(endpoint, VOICE_BYTES_MAX)
+    await upload.write(Buffer.concat([...parts, wavOf(MB)]))
+    upload.abort()
+    const sent = await sendFile(endpoint, file('image', jpeg()))
+    expect(sent.status).toBe(200)
+  }
+  expect((await get(`${url}/health`)).body.data.pid).toBe(program.pid)
+  expect(program.output).not.toMatch(/error|warn/)
+})

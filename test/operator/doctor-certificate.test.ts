@@ -5,7 +5,7 @@ import { checkCertificate } from '../../src/cli/checks/machine.ts'
 import { CERTIFICATE_DAYS_MIN } from '../../src/thresholds.ts'
 import { type CertificateFiles, makeCertificate } from '../support/certificate.ts'
 import { runDoctor } from '../support/doctor.ts'
-import { temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 

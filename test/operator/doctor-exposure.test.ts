@@ -6,7 +6,7 @@ import { readConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { LOOPBACK_SOCKETS_MAX, PRESENCE_SOCKETS_MAX } from '../../src/thresholds.ts'
 import { runDoctor, withDatabase } from '../support/doctor.ts'
-import { temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
 import { environment } from '../support/running-program.ts'
 
 async function folderWithDatabase(): Promise<{ folder: string; path: string }> {

@@ -6,32 +6,12 @@ import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { SqliteStore } from '../../src/sqlite/store.ts'
 import { POLL_STALE_MS, RECORDED_POLL_STALE_SECONDS } from '../../src/thresholds.ts'
 import { health } from '../../src/websocket/health.ts'
+import { startWebApplication } from '../support/auth.ts'
 import { get } from '../support/clients.ts'
 import { runDoctor } from '../support/doctor.ts'
-import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startChat, startDaemon } from '../support/in-process.ts'
 import { environment } from '../support/running-program.ts'
-import { waitFor } from '../support/wait.ts'
-import { startWebApplication } from '../support/web-application.ts'
-
-test('the daemon is healthy while it polls, and 503 while its polls fail', async () => {
-  const folder = temporaryFolder()
-  const { url } = await startDaemon(folder)
-  const healthUrl = `${url.replace('ws:', 'http:')}/health`
-  const healthy = await get(healthUrl)
-  expect(healthy).toMatchObject({ status: 200, body: { status: 'success' } })
-  expect(healthy.body.data).toMatchObject({ service: 'chat-websocket' })
-
-  const database = new Sqlite(environment(folder).CHAT_DATABASE)
-  database.exec('ALTER TABLE pending_events RENAME TO hidden_events')
-  await waitFor(async () => (await get(healthUrl)).status === 503, 'failing polls to be told')
-  const { body } = await get(healthUrl)
-  expect(body).toMatchObject({ status: 'error', message: expect.stringContaining('see the log') })
-  expect(body.data.poll_age_ms).toBeGreaterThan(POLL_STALE_MS)
-
-  database.exec('ALTER TABLE hidden_events RENAME TO pending_events')
-  database.close()
-  await waitFor(async () => (await get(healthUrl)).status === 200, 'polls that work again')
-})
 
 test('a poll is old after 5 s, and not before', () => {
   expect(health(POLL_STALE_MS, undefined).status).toBe(200)
@@ -49,22 +29,6 @@ test('the health of the daemon is told by GET and HEAD only', async () => {
     expect(refused.status).toBe(405)
     expect(refused.headers.get('allow')).toBe('GET, HEAD')
   }
-})
-
-test('the API calls a daemon that hangs unhealthy, and stays in service itself', async () => {
-  const { folder, api, daemon } = await startChat()
-  daemon.program.process.kill('SIGSTOP')
-  const database = new Sqlite(environment(folder).CHAT_DATABASE)
-  database.exec("UPDATE daemons SET polled_at = datetime('now', '-20 seconds')")
-
-  const hanging = await get(`${api.url}/health`)
-  expect(hanging.status).toBe(200)
-  expect(hanging.body.data).toMatchObject({ daemon: 'unhealthy', daemon_pid: daemon.program.pid })
-
-  daemon.program.process.kill('SIGCONT')
-  const state = async () => (await get(`${api.url}/health`)).body.data.daemon
-  await waitFor(async () => (await state()) === 'running', 'the daemon to be well again')
-  database.close()
 })
 
 test('a daemon is unhealthy 10 s after its last good poll, and not before', async () => {

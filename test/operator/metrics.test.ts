@@ -4,8 +4,9 @@ import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { limits } from '../../src/limits/limits.ts'
 import { connect, get, post, sendText, TestSocket } from '../support/clients.ts'
-import { readMetrics } from '../support/metrics.ts'
-import { startApi, startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startChat, startDaemon } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -45,7 +46,7 @@ test('the API counts messages by type, how long they took, and refusals by statu
 })
 
 test('the daemon tells who is connected and how many events reached somebody', async () => {
-  const { api, daemon } = await startChat()
+  const { api, daemon } = await startChat({ CHAT_PRESENCE: 'off' })
   const phone = await connect(daemon.url, 2)
   await connect(daemon.url, 2)
   const other = await connect(daemon.url, 3)
@@ -88,7 +89,7 @@ test('the lag grows while no daemon runs, or one that does not answer', async ()
   `)
   expect((await readMetrics(api.url)).chat_event_lag_seconds).toBeGreaterThanOrEqual(90)
 
-  const daemon = await startDaemon(folder)
+  const daemon = await processes.startDaemon(folder)
   await waitForMetric(api.url, 'chat_event_lag_seconds', 0)
 
   daemon.program.process.kill('SIGSTOP')
@@ -271,3 +272,16 @@ test('the README lists every metric, and which of the two tells it', async () =>
   expect(documented.daemon?.toSorted()).toEqual((await told(daemon.url)).toSorted())
   expect(documented.API?.toSorted()).toEqual((await told(api.url)).toSorted())
 })
+
+/** What /metrics says, by series as it stands there: 'chat_refusals_total{reason="400"}'. */
+async function readMetrics(url: string): Promise<Record<string, number>> {
+  const response = await fetch(`${url.replace('ws:', 'http:')}/metrics`)
+  if (response.status !== 200) throw new Error(`/metrics answered ${response.status}`)
+  const lines = (await response.text()).split('\n').filter((line) => /^\w/.test(line))
+  return Object.fromEntries(
+    lines.map((line) => {
+      const end = line.lastIndexOf(' ')
+      return [line.slice(0, end), Number(line.slice(end + 1))]
+    }),
+  )
+}

@@ -1,12 +1,13 @@
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { limits } from '../../src/limits/limits.ts'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { connect, get, post, sendText } from '../support/clients.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startChat } from '../support/in-process.ts'
 import { insertUsers } from '../support/open-chat.ts'
 import { call, conversationOf, historyOf, setBlock, statusOf } from '../support/people.ts'
-import { startApi, startChat, temporaryFolder } from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
-import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
 import { waitFor } from '../support/wait.ts'
 
 test('clients in the field can block and unblock, in each of their ways', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { connect, sendText, TestSocket } from '../support/clients.ts'
+import { startChat } from '../support/in-process.ts'
 import { call } from '../support/people.ts'
-import { startChat } from '../support/processes.ts'
 
 test('every socket of a user gets every event of theirs, and the same', async () => {
   const { api, daemon } = await startChat()

@@ -2,9 +2,11 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { connect, type HttpAnswer, post, sendText } from '../support/clients.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { multipart } from '../support/forms.ts'
+import { startApi, startChat } from '../support/in-process.ts'
+import { picture } from '../support/media.ts'
 import { historyOf, setBlock } from '../support/people.ts'
-import { startApi, startChat, temporaryFolder } from '../support/processes.ts'
-import { multipart, picture } from '../support/sample-media.ts'
 
 test('a retry gets the first answer, and nobody is told twice', async () => {
   const { api, daemon, folder } = await startChat()

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, get, sendText, type TestSocket } from '../support/clients.ts'
+import { startApi, startChat } from '../support/in-process.ts'
 import {
   conversationOf,
   setBlock,
@@ -10,7 +11,7 @@ import {
   toldSoFar,
   waitForStatus,
 } from '../support/people.ts'
-import { startApi, startChat, startDaemon } from '../support/processes.ts'
+import * as processes from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
 
 const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/
@@ -201,11 +202,11 @@ test('is_online, last_seen_at and connected_users are true in every process', as
 })
 
 test('what a killed daemon left is cleared by its successor, and a stopped one leaves nothing', async () => {
-  const { api, daemon, folder } = await startChat()
+  const { api, daemon, folder } = await processes.startChat()
   const hello = await (await connect(daemon.url, 2)).event('chat:connected')
   await waitFor(async () => (await statusOf(api.url, 2, 1)).is_online, 'the row')
   await daemon.program.kill()
-  const successor = await startDaemon(folder)
+  const successor = await processes.startDaemon(folder)
 
   const cleared = await statusOf(api.url, 2, 1)
   expect(cleared.is_online).toBe(false)

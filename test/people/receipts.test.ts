@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { connect, post, sendText, type TestSocket } from '../support/clients.ts'
+import { startChat } from '../support/in-process.ts'
 import { call, conversationOf, historyOf, setBlock } from '../support/people.ts'
-import { startChat } from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
 
 const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
-import { connect, post, sendText, TestSocket } from '../support/clients.ts'
+import { connect, post, sendText, TestDevice, TestSocket } from '../support/clients.ts'
+import { multipart } from '../support/forms.ts'
+import { startChat } from '../support/in-process.ts'
+import { picture, recording } from '../support/media.ts'
 import { call, setBlock } from '../support/people.ts'
-import { startApi, startChat, startDaemon } from '../support/processes.ts'
-import { multipart, picture, recording } from '../support/sample-media.ts'
-import { TestDevice } from '../support/test-device.ts'
+import * as processes from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
 
 const REPLAY_MAX = 500
@@ -24,45 +25,6 @@ test('what was missed is told in order, after chat:connected and before live mes
   await socket.settled()
   expect(socket.frames[0]?.event).toBe('chat:connected')
   expect(socket.all('chat:message')).toEqual([...missed, live])
-})
-
-test('no gap and no duplicate while messages commit during the replay', async () => {
-  const messageCount = 600
-  const { api, daemon, folder } = await startChat()
-  const secondApi = await startApi(folder)
-  const devices = [new TestDevice(2), new TestDevice(2)]
-  let remaining = messageCount
-  const sentIds: number[] = []
-  const keepSending = async (from: number) => {
-    while (remaining-- > 0) {
-      const url = remaining % 2 === 0 ? api.url : secondApi.url
-      sentIds.push((await sendText(url, from, 2, 'Hello')).message_id)
-    }
-  }
-  const keepReconnecting = async (device: TestDevice) => {
-    for (let round = 0; remaining > 0; round++) {
-      await device.connect(daemon.url)
-      // Every other time it is gone again in the middle of the replay.
-      const enough = device.messageIds.length + (round % 2 === 0 ? 0 : 5)
-      await waitFor(() => device.messageIds.length >= enough || remaining <= 0, 'some messages')
-      device.disconnect()
-    }
-  }
-  const senders = [11, 12, 13, 14, 15, 16, 17, 18].map(keepSending)
-  await Promise.all([...senders, ...devices.map(keepReconnecting)])
-
-  const expected = sentIds.sort((a, b) => a - b)
-  expect(expected.length).toBe(messageCount)
-  for (const device of devices) {
-    await device.connect(daemon.url)
-    const last = await sendText(api.url, 1, 2, 'The last')
-    expected.push(last.message_id)
-    await waitFor(() => device.lastMessageId === last.message_id, 'the last message')
-    expect(device.messageIds).toEqual(expected)
-    // This test is worth its name only if there were reconnects, and all were recovered.
-    expect(device.recovered.length).toBeGreaterThan(5)
-    expect(new Set(device.recovered)).toEqual(new Set([true]))
-  }
 })
 
 test('what is sent while a slow device is being told what it missed comes after that', async () => {
@@ -254,7 +216,7 @@ test('nothing but messages is replayed, and none from before is lost to a block'
 })
 
 test('a daemon that was killed is resumed from by its successor', async () => {
-  const { api, daemon, folder } = await startChat()
+  const { api, daemon, folder } = await processes.startChat()
   const device = new TestDevice(2)
   await device.connect(daemon.url)
   const ids = [(await sendText(api.url, 1, 2, 'Told by the first')).message_id]
@@ -262,7 +224,7 @@ test('a daemon that was killed is resumed from by its successor', async () => {
   // The first message's event is still in the table: it is deleted a second after it is told.
   await daemon.program.kill()
   ids.push((await sendText(api.url, 1, 2, 'While it was down')).message_id)
-  const successor = await startDaemon(folder)
+  const successor = await processes.startDaemon(folder)
   await device.connect(successor.url)
   ids.push((await sendText(api.url, 1, 2, 'Live')).message_id)
   await waitFor(() => device.lastMessageId === ids[2], 'the last message')

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Auditor } from '../faults/auditor.ts'
 import type { Random } from '../faults/random.ts'
 import type { Service } from '../faults/service.ts'
-import { Device } from '../support/device.ts'
+import { Device } from '../support/clients.ts'
 
 const PAUSE_MS = 20
 /** Everybody's sockets break now and then, as on a train. */

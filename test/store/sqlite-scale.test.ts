@@ -1,7 +1,7 @@
 import type Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { insertUsers, openChat } from '../support/open-chat.ts'
-import { shortestMs } from '../support/shortest.ts'
+import { shortestMs } from '../support/wait.ts'
 import { idsOf } from './opened-store.ts'
 
 const MANY = 100_000

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { SqliteStore } from '../../src/sqlite/store.ts'
+import { temporaryFolder } from '../support/folders.ts'
 import { CHAT_OPTIONS } from '../support/open-chat.ts'
-import { temporaryFolder } from '../support/processes.ts'
 import { storeContract } from './contract.ts'
 
 storeContract('SQLite', async (options) => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { picture } from './sample-media.ts'
+import { picture } from './media.ts'
 
 /**
  * What an attacker might send to either door: mostly nearly right, since what is plainly wrong is
@@ -63,7 +63,7 @@ const name = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...ODD_NAMES) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
 )
-const value: fc.Arbitrary<unknown> = fc.oneof(
+export const value: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 2, arbitrary: text },
   { weight: 2, arbitrary: fc.constantFrom(...ODD_VALUES) },
   { weight: 1, arbitrary: fc.jsonValue() },
@@ -93,7 +93,7 @@ function pairs<Value>(odd: fc.Arbitrary<Value>): fc.Arbitrary<[string, Value | s
 }
 const texts = pairs(text)
 const values = pairs(value)
-const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
+export const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
 
 const encode = (part: string) =>
   [...part].map((letter) => (/\w/.test(letter) ? letter : percent(letter))).join('')
@@ -106,7 +106,7 @@ const urlencoded = texts.map((all) =>
   all.map(([key, content]) => `${encode(key)}=${encode(content)}`).join('&'),
 )
 /** By hand: an object of JavaScript has no key twice, and no `__proto__`. */
-const jsonObject = values.map((all) => `{${all.map(jsonMember).join()}}`)
+export const jsonObject = values.map((all) => `{${all.map(jsonMember).join()}}`)
 
 function jsonMember([key, content]: [string, unknown]): string {
   return `${JSON.stringify(key)}:${JSON.stringify(content) ?? 'null'}`
@@ -117,7 +117,7 @@ const deepJson = fc
   .tuple(depth, fc.constantFrom('[', '{"a":'), name)
   .map(([levels, open, key]) => `{"event":"x",${JSON.stringify(key)}:${deep(open, levels)}}`)
 
-function deep(open: string, levels: number): string {
+export function deep(open: string, levels: number): string {
   const close = open === '[' ? ']' : '}'
   return `${open.repeat(levels)}${open === '[' ? '' : '1'}${close.repeat(levels)}`
 }
@@ -163,7 +163,7 @@ function partBytes({ name: key, filename, type, content }: Part): Buffer[] {
 }
 
 /** Damage: a piece cut out, doubled, or replaced by something else. */
-function mangled(whole: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
+export function mangled(whole: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
   const cut = fc.double({ min: 0, max: 1, noNaN: true })
   return fc.tuple(whole, cut, cut, bytes, fc.boolean()).map(([all, a, b, other, isDoubled]) => {
     const [from = 0, to = 0] = [a, b].map((at) => Math.floor(at * all.length)).sort((x, y) => x - y)
@@ -207,7 +207,7 @@ const body = fc
     }),
   )
 
-const query = fc.oneof(
+export const query = fc.oneof(
   { weight: 3, arbitrary: urlencoded },
   {
     weight: 1,
@@ -218,7 +218,7 @@ const query = fc.oneof(
     arbitrary: fc.constant(Array.from({ length: 60 }, (_, at) => `a${at}=1`).join('&')),
   },
 )
-const header = fc.constantFrom(
+export const header = fc.constantFrom(
   ...['Origin: https://evil.example', 'Origin: null', 'X-Forwarded-For: 203.0.113.1', 'Via: x'],
   ...['Authorization: Bearer', 'Authorization: Bearer a.b.c', 'Cookie: PHPSESSID=\x7f'],
   ...['Expect: 100-continue', 'Expect: nothing', 'Range: bytes=5-1', 'If-None-Match: *'],
@@ -298,102 +298,3 @@ export const httpAttack: fc.Arbitrary<Buffer> = fc.oneof(
   { weight: 1, arbitrary: mangled(request) },
   { weight: 1, arbitrary: bytes },
 )
-
-/** Text, mostly; binary; a ping. */
-const OPCODES = [1, 1, 1, 2, 9]
-const frame = fc
-  .record({
-    opcode: fc.oneof(
-      { weight: 30, arbitrary: fc.constantFrom(...OPCODES) },
-      { weight: 1, arbitrary: fc.nat(15) },
-    ),
-    isFinal: fc.oneof({ weight: 12, arbitrary: fc.constant(true) }, fc.boolean()),
-    reserved: fc.oneof({ weight: 30, arbitrary: fc.constant(0) }, fc.nat(7)),
-    isMasked: fc.oneof({ weight: 30, arbitrary: fc.constant(true) }, fc.boolean()),
-    /** What the header says beyond the true length. */
-    lie: fc.oneof({ weight: 30, arbitrary: fc.constant(0) }, fc.constantFrom(1, 70_000, 2 ** 40)),
-    payload: fc.oneof(
-      { weight: 20, arbitrary: clientEvent().map((all) => Buffer.from(all)) },
-      { weight: 1, arbitrary: mangled(clientEvent().map((all) => Buffer.from(all))) },
-      { weight: 1, arbitrary: bytes },
-      {
-        weight: 1,
-        arbitrary: fc.constantFrom(4_096, 4_097, 70_000).map((n) => Buffer.alloc(n, 'x')),
-      },
-    ),
-  })
-  .map(frameBytes)
-
-function clientEvent(): fc.Arbitrary<string> {
-  const event = fc.oneof(
-    { weight: 4, arbitrary: fc.constantFrom('ping', 'chat:typing', 'chat:read') },
-    { weight: 1, arbitrary: fc.constantFrom('constructor', '__proto__', '', 'chat:message') },
-  )
-  const data = fc.oneof(
-    jsonObject,
-    value.map((any) => JSON.stringify(any) ?? 'null'),
-  )
-  const object = fc
-    .tuple(event, data)
-    .map(([called, told]) => `{"event":${JSON.stringify(called)},"data":${told}}`)
-  return fc.oneof({ weight: 12, arbitrary: object }, jsonObject, deepFrame())
-}
-
-/** As deep as 4 KB are, and deeper than anybody looks. */
-function deepFrame(): fc.Arbitrary<string> {
-  return fc
-    .constantFrom(['[', 2_000], ['{"a":', 600], ['[', 32_000])
-    .map(
-      ([open, levels]) => `{"event":"ping","data":{"a":${deep(open as string, levels as number)}}}`,
-    )
-}
-
-/** A frame as it goes over the network, true to RFC 6455 or not. */
-export function frameBytes(parts: {
-  opcode: number
-  isFinal: boolean
-  reserved: number
-  isMasked: boolean
-  lie: number
-  payload: Buffer
-}): Buffer {
-  const length = parts.payload.length + parts.lie
-  const first = (parts.isFinal ? 0x80 : 0) | (parts.reserved << 4) | parts.opcode
-  const masked = parts.isMasked ? 0x80 : 0
-  const header = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
-  header[0] = first
-  if (header.length === 2) header[1] = masked | length
-  else header[1] = masked | (header.length === 4 ? 126 : 127)
-  if (header.length === 4) header.writeUInt16BE(length, 2)
-  if (header.length === 10) header.writeBigUInt64BE(BigInt(length), 2)
-  // A mask of zeros leaves the payload as it is.
-  return Buffer.concat([header, Buffer.alloc(parts.isMasked ? 4 : 0), parts.payload])
-}
-
-/** Many users: one alone would soon be refused for what all its sockets send together. */
-const upgradeQuery = fc.integer({ min: 1, max: 1_000 }).map((userId) => `user_id=${userId}`)
-
-/** An upgrade, mostly a good one, and frames that follow it at once. */
-export const socketAttack: fc.Arbitrary<Buffer> = fc
-  .record({
-    query: fc.oneof({ weight: 3, arbitrary: upgradeQuery }, query),
-    headers: fc.oneof(
-      { weight: 4, arbitrary: fc.constant([]) },
-      fc.array(header, { maxLength: 3 }),
-    ),
-    frames: fc.array(frame, { minLength: 4, maxLength: 12 }),
-  })
-  .map(({ query: asked, headers, frames }) => {
-    const lines = [
-      `GET /?${asked} HTTP/1.1`,
-      'Host: localhost',
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
-      ...headers,
-      '',
-      '',
-    ]
-    return Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), ...frames])
-  })

@@ -1,5 +1,11 @@
 import { onTestFinished } from 'vitest'
 import { type ClientOptions, WebSocket } from 'ws'
+import {
+  ChatClient,
+  type ChatClientOptions,
+  type ChatEvents,
+  MemoryStorage,
+} from '../../src/client/chat-client.ts'
 import { waitFor } from './wait.ts'
 
 /** Tests look into what they got as a client written in JavaScript does. */
@@ -112,4 +118,120 @@ export async function sendText(apiUrl: string, from: number, to: number, text: s
   const { status, body } = await post(`${apiUrl}/send_chat_message.php`, message)
   if (status !== 200) throw new Error(`send answered ${status}: ${JSON.stringify(body)}`)
   return body.data
+}
+
+/** In a hurry, and never by chance. */
+export const QUICK_BACKOFF = { baseMs: 20, maxMs: 100, random: () => 1 }
+
+/** A client as a program under Node 20 makes it; it is disconnected when the test is over. */
+export function createClient(
+  userId: number,
+  chat: { api: { url: string }; daemon: { url: string } },
+  options: Partial<ChatClientOptions> = {},
+): ChatClient {
+  const client = new ChatClient({
+    userId,
+    apiUrl: chat.api.url,
+    websocketUrl: chat.daemon.url,
+    WebSocket,
+    storage: new MemoryStorage(),
+    backoff: QUICK_BACKOFF,
+    ...options,
+  })
+  onTestFinished(() => client.disconnect())
+  return client
+}
+
+/** Everything that a client tells from now on, by event. */
+export function listen<Name extends keyof ChatEvents>(
+  client: ChatClient,
+  name: Name,
+): ChatEvents[Name][] {
+  const heard: ChatEvents[Name][] = []
+  client.on(name, (payload) => heard.push(structuredClone(payload)))
+  return heard
+}
+
+export async function online(client: ChatClient): Promise<ChatClient> {
+  client.connect()
+  await waitFor(() => client.state.status === 'online', 'the client to be online')
+  return client
+}
+
+/**
+ * A client as one would write it who has read about reconnecting: it keeps the id of the last message
+ * that it was told, and says so when it comes back.
+ */
+export class Device {
+  readonly userId: number
+  /** The ids of all messages it was told, in the order in which they came. */
+  readonly messageIds: number[] = []
+  /** What each chat:connected said of `recovered`. */
+  readonly recovered: (boolean | undefined)[] = []
+  lastMessageId = 0
+  #socket: WebSocket | undefined
+
+  constructor(userId: number) {
+    this.userId = userId
+  }
+
+  get isConnected(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN
+  }
+
+  /** Resolves when chat:connected is here; rejects when the daemon is not. */
+  async connect(daemonUrl: string): Promise<void> {
+    this.disconnect()
+    const socket = new WebSocket(`${daemonUrl}/?${this.query()}`)
+    this.#socket = socket
+    await new Promise<void>((resolve, reject) => {
+      socket.on('error', reject)
+      socket.on('close', (code) => reject(new Error(`closed with ${code}`)))
+      socket.on('message', (data) => {
+        // What still comes over a socket that was given up belongs to nobody.
+        if (socket !== this.#socket) return
+        const frame = JSON.parse(String(data))
+        this.told(frame)
+        if (frame.event === 'chat:connected') resolve()
+      })
+    })
+  }
+
+  /** Resolves when it is not connected any more, whoever hung up. */
+  async whenDisconnected(): Promise<void> {
+    const socket = this.#socket
+    if (socket === undefined || socket.readyState === WebSocket.CLOSED) return
+    await new Promise((resolve) => socket.once('close', resolve))
+  }
+
+  /** As a phone that loses its network: without a word. */
+  disconnect(): void {
+    this.#socket?.terminate()
+    this.#socket = undefined
+  }
+
+  /** Says that everything up to the last message is read. */
+  read(): void {
+    const data = { message_id: this.lastMessageId }
+    this.#socket?.send(JSON.stringify({ event: 'chat:read', data }))
+  }
+
+  protected query(): string {
+    return `user_id=${this.userId}&last_message_id=${this.lastMessageId}`
+  }
+
+  protected told({ event, data }: Frame): void {
+    if (event === 'chat:connected') this.recovered.push(data.recovered)
+    if (event !== 'chat:message') return
+    this.messageIds.push(data.message_id)
+    this.lastMessageId = data.message_id
+  }
+}
+
+/** A device that does not outlive its test. */
+export class TestDevice extends Device {
+  constructor(userId: number) {
+    super(userId)
+    onTestFinished(() => this.disconnect())
+  }
 }

@@ -1,5 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { onTestFinished } from 'vitest'
 
 /** The paths of all files below a folder, relative to it and in order. */
 export function filesBelow(folder: string): string[] {
@@ -7,4 +9,16 @@ export function filesBelow(folder: string): string[] {
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .sort()
+}
+
+/** A folder of the test's own, gone when the test is over. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** The sizes of all files below a folder, in bytes. */
+export function sizesBelow(folder: string): number[] {
+  return filesBelow(folder).map((path) => statSync(join(folder, path)).size)
 }

@@ -2,7 +2,8 @@
  * Files of every type that matters to uploads, as small as they come but genuine: each holds what a
  * decoder needs to recognise it, not just the few bytes that a type check looks at.
  */
-import { crc32, deflateSync } from 'node:zlib'
+import { deflateSync } from 'node:zlib'
+import { pngChunk } from './pictures.ts'
 
 const WAV_HEADER_BYTES = 44
 const HTML = '<!doctype html><html><body><script>alert(document.cookie)</script></body></html>\n'
@@ -41,6 +42,11 @@ export const VOICES: Sample[] = [
   sample('3GP', mp4('3gp4', 'isom', '3gp4'), '3gp', 'audio/3gpp'),
 ]
 
+/** Samples for tests that need just one. */
+export const JPEG = Buffer.from(jpeg())
+export const MP3 = Buffer.from(mp3())
+export const OGG = Buffer.from(ogg(opusHead()))
+
 /** What is taken neither as an image nor as a voice. */
 export const REFUSED: { label: string; content: Buffer }[] = [
   { label: 'SVG', content: Buffer.from(SVG) },
@@ -58,6 +64,16 @@ export const REFUSED: { label: string; content: Buffer }[] = [
   { label: 'QuickTime video', content: mp4('qt  ', 'qt  ') },
   { label: 'HEIC', content: mp4('heic', 'mif1', 'heic') },
 ]
+
+/** A picture of one pixel, as a client sends it. */
+export function picture(): Blob {
+  return new Blob([new Uint8Array(png())])
+}
+
+/** A recording of two samples. */
+export function recording(): Blob {
+  return new Blob([wav(2)])
+}
 
 export function html(): Buffer {
   return Buffer.from(HTML)
@@ -124,11 +140,6 @@ function pngOf(...extraChunks: Buffer[]): Buffer {
     pngChunk('IDAT', deflateSync(Buffer.from([0, 0]))),
     pngChunk('IEND', Buffer.alloc(0)),
   ])
-}
-
-function pngChunk(type: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type), data])
-  return Buffer.concat([uint32(data.length), body, uint32(crc32(body))])
 }
 
 function gif(): Buffer {

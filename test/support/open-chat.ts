@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest'
 import type { ChatOptions } from '../../src/chat/chat.ts'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { SqliteStore } from '../../src/sqlite/store.ts'
-import { temporaryFolder } from './processes.ts'
+import { temporaryFolder } from './folders.ts'
 
 export const CHAT_OPTIONS: ChatOptions = {
   publicUrl: 'http://localhost:8080',

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { post } from '../support/clients.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi } from '../support/in-process.ts'
 import { exchange } from '../support/raw-http.ts'
-import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
 
 const SECRET = 'the-secret-of-the-programs-that-may-broadcast'
 const REFUSED =

@@ -1,23 +1,24 @@
 import type { RequestListener, ServerResponse } from 'node:http'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Callback } from '../../src/auth/callback.ts'
 import { limits } from '../../src/limits/limits.ts'
 import { RateLimit } from '../../src/limits/rate-limit.ts'
 import { createLog } from '../../src/log.ts'
-import { get, post, TestSocket } from '../support/clients.ts'
-import { askApi, askDaemon, askSocket, LISTED } from '../support/doors.ts'
-import { freePort } from '../support/free-port.ts'
 import {
-  runProgram,
-  startApi,
-  startChat,
-  startDaemon,
-  temporaryFolder,
-} from '../support/processes.ts'
-import { exchange } from '../support/raw-http.ts'
-import { askForUpgrade } from '../support/upgrade.ts'
+  askApi,
+  askDaemon,
+  askSocket,
+  LISTED,
+  startPhpApplication,
+  startWebApplication,
+} from '../support/auth.ts'
+import { get, post, TestSocket } from '../support/clients.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startChat, startDaemon } from '../support/in-process.ts'
+import { freePort } from '../support/network.ts'
+import { runProgram } from '../support/processes.ts'
+import { askForUpgrade, exchange } from '../support/raw-http.ts'
 import { waitFor } from '../support/wait.ts'
-import { startPhpApplication, startWebApplication } from '../support/web-application.ts'
 
 const SHOP = 'https://shop.example'
 const JOHN = { cookie: 'PHPSESSID=john' }
@@ -199,53 +200,6 @@ test('bytes that no cookie should have are passed on as they are', async () => {
   const request = Buffer.concat([Buffer.from(`${head}\r\n`), cookie, Buffer.from('\r\n\r\n')])
   expect((await exchange(apiUrl, request)).status).toBe(200)
   expect(asked[0]?.headers.cookie).toContain(odd.toString('latin1'))
-})
-
-test('an application that drips its answer holds nobody up for longer than 3 s', async () => {
-  const drips: NodeJS.Timeout[] = []
-  onTestFinished(() => drips.forEach(clearInterval))
-  const url = await startWebApplication((_request, response) => {
-    response.writeHead(200).flushHeaders()
-    drips.push(setInterval(() => response.write(' '), 50))
-  })
-  const { url: apiUrl } = await startApi(temporaryFolder(), settingsFor(url))
-  const startedAt = performance.now()
-  expect(await askApi(apiUrl, 5, JOHN)).toBe(`503 ${UNCHECKED}`)
-  expect(performance.now() - startedAt).toBeLessThan(5_000)
-})
-
-test('an outage of the application is one line when it begins and one when it is over', async () => {
-  let isDown = true
-  const url = await startWebApplication((request, response) => {
-    if (isDown) request.socket.destroy()
-    else response.end('{"user_id": 5}')
-  })
-  const { api, daemon } = await startChat(settingsFor(url))
-  for (let count = 1; count <= 10; count += 1) {
-    expect(await askApi(api.url, 5, session(count))).toMatch(/^503 /)
-    expect(await askDaemon(daemon.url, 5, session(count))).toMatch(/^1011 /)
-  }
-  isDown = false
-  let count = 10
-  for (const { program, ask } of [
-    { program: api.program, ask: () => askApi(api.url, 5, session(count)) },
-    { program: daemon.program, ask: () => askDaemon(daemon.url, 5, session(count)) },
-  ]) {
-    const isOver = async () => {
-      count += 1
-      await ask()
-      return program.output.includes('Logins can be checked again')
-    }
-    await waitFor(isOver, 'the outage to be over')
-    await program.stop()
-    const lines = program.output.split('\n').filter((line) => / {2}Logins can/.test(line))
-    expect(lines).toHaveLength(2)
-    expect(lines[0]).toMatch(
-      /warn {2}Logins cannot be checked: The authentication callback did not answer/,
-    )
-    expect(lines[1]).toMatch(/info {2}Logins can be checked again$/)
-    expect(program.output).not.toMatch(/^ +at /m)
-  }
 })
 
 test('an application that never answers holds nobody up for long', async () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { get, post, TestSocket } from '../support/clients.ts'
-import { startApi, startChat, temporaryFolder } from '../support/processes.ts'
-import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startChat } from '../support/in-process.ts'
 
 const SETTINGS = { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET }
 

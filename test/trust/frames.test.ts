@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { limits } from '../../src/limits/limits.ts'
 import { connect, type TestSocket } from '../support/clients.ts'
-import { FLOODS, FrameFlood, textHeader } from '../support/frame-flood.ts'
-import { startDaemon, temporaryFolder } from '../support/processes.ts'
-import { openSocket } from '../support/raw-http.ts'
-import { upgradeRequest } from '../support/upgrade.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { textHeader } from '../support/frames.ts'
+import { startDaemon } from '../support/in-process.ts'
+import { openSocket, upgradeRequest } from '../support/raw-http.ts'
 import { waitFor } from '../support/wait.ts'
 
 const FRAMES = limits.frames.max
@@ -128,50 +128,6 @@ test('a frame that trickles in byte by byte is not waited for', async () => {
   expect(sent).toBeLessThan(length / 2)
   await client.settled()
 })
-
-const ATTACKERS = 20
-const ATTACK_MS = 3_000
-const WAIT_MS_MAX = 250
-/** Forty pings a second: within the limits. */
-const PAUSE_MS = 25
-
-// Tried again: the machine may have kept them waiting. A stall of the daemon would come back.
-test.each([
-  ...Object.keys(FLOODS).flatMap((kind) => [
-    [kind, 'one user', () => 1] as const,
-    [kind, '20 users', (attacker: number) => attacker] as const,
-  ]),
-  ['pongs', 'clients that were refused', () => 0] as const,
-])('%s of %s, as fast as they can, keep nobody waiting', { retry: 2 }, async (kind, _, userOf) => {
-  const { program, url } = await startDaemon(temporaryFolder())
-  const healthy = await connect(url, 1_000)
-  const floods = Array.from({ length: ATTACKERS }, (_, at) => {
-    const bytes = FLOODS[kind as keyof typeof FLOODS]
-    return new FrameFlood(`${url}/?user_id=${userOf(at + 1)}`, bytes)
-  })
-
-  const longestMs = await longestWait(healthy, ATTACK_MS)
-
-  for (const flood of floods) flood.stop()
-  expect(longestMs).toBeLessThan(WAIT_MS_MAX)
-  expect(floods.reduce((sum, { cutCount }) => sum + cutCount, 0)).toBeGreaterThan(0)
-  await healthy.settled()
-  expect(program.output).not.toMatch(/ error /)
-})
-
-/** Pings for so long; resolves with the longest that a pong took. */
-async function longestWait({ socket }: TestSocket, durationMs: number): Promise<number> {
-  const startedAt = performance.now()
-  let longestMs = 0
-  while (performance.now() - startedAt < durationMs) {
-    const askedAt = performance.now()
-    socket.send('{"event":"ping"}')
-    await once(socket, 'message')
-    longestMs = Math.max(longestMs, performance.now() - askedAt)
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
-  }
-  return longestMs
-}
 
 function isClosed({ closed }: TestSocket): boolean {
   return closed !== undefined

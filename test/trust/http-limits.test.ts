@@ -4,8 +4,9 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { limits } from '../../src/limits/limits.ts'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { get, type HttpAnswer, post, sendText } from '../support/clients.ts'
-import { jpeg, wavOf } from '../support/media.ts'
+import { temporaryFolder } from '../support/folders.ts'
 import {
   BODY_END,
   body,
@@ -13,10 +14,10 @@ import {
   partStart,
   postMultipart,
   StreamingUpload,
-} from '../support/multipart.ts'
-import { startApi, temporaryFolder } from '../support/processes.ts'
+} from '../support/forms.ts'
+import { startApi } from '../support/in-process.ts'
+import { jpeg, wavOf } from '../support/media.ts'
 import { openSocket } from '../support/raw-http.ts'
-import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
 import { waitFor } from '../support/wait.ts'
 
 const JWT = { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { connect, get, post, TestSocket } from '../support/clients.ts'
-import { startApi, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startDaemon } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
 import { exchange, openSocket } from '../support/raw-http.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -193,7 +195,7 @@ test('10,000 parameters are too many in every body, and in the query', async () 
 
 test('100,000 levels of JSON are refused, wherever they stand', async () => {
   const settings = { CHAT_MAX_MESSAGE_LENGTH: '100000' }
-  const { program, url } = await startApi(temporaryFolder(), settings)
+  const { program, url } = await processes.startApi(temporaryFolder(), settings)
   const levels = 100_000
   const lists = '['.repeat(levels) + ']'.repeat(levels)
   const objects = `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
@@ -292,23 +294,6 @@ test('text that is not UTF-8 closes the socket with 1007, and that one alone', a
   bad.socket.send(Buffer.from([0xff, 0xfe]), { binary: false })
   expect((await bad.whenClosed()).code).toBe(1007)
   await good.settled()
-})
-
-test('whoever pings without end and reads nothing is cut off', async () => {
-  const { url } = await startDaemon(temporaryFolder())
-  const socket = await connect(url, 1)
-  socket.socket.pause()
-  const flood = setInterval(() => {
-    for (let count = 0; count < 500; count += 1) socket.socket.ping('x'.repeat(125))
-  }, 1)
-  const gone = await connect(url, 2)
-  const isOffline = () =>
-    gone.all('chat:user_status').some((told) => told.user_id === 1 && told.status === 'offline')
-  try {
-    await waitFor(isOffline, 'the flood to be cut off', 25_000)
-  } finally {
-    clearInterval(flood)
-  }
 })
 
 test('odd handshakes are refused or read as best can be', async () => {

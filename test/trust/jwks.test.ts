@@ -2,12 +2,19 @@ import type { RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
 import { PublishedKeys } from '../../src/auth/jwks.ts'
 import { createLog } from '../../src/log.ts'
+import {
+  askApi,
+  askDaemon,
+  claimsOf,
+  keySet,
+  LISTED,
+  signedWithKey,
+  startWebApplication,
+} from '../support/auth.ts'
 import { get } from '../support/clients.ts'
-import { askApi, askDaemon, LISTED } from '../support/doors.ts'
-import { startApi, startChat, temporaryFolder } from '../support/processes.ts'
-import { claimsOf, keySet, signedWithKey } from '../support/tokens.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startChat } from '../support/in-process.ts'
 import { waitFor } from '../support/wait.ts'
-import { startWebApplication } from '../support/web-application.ts'
 
 const SELF = 5
 const UNCHECKED = '503 Logins cannot be checked at the moment. Please try again.'

@@ -1,21 +1,25 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { askApi, askDaemon, LISTED } from '../support/doors.ts'
-import { startChat, temporaryFolder } from '../support/processes.ts'
 import {
+  askApi,
+  askDaemon,
   type Claims,
   claimsOf,
   inSeconds,
   JWT_SECRET,
   keySet,
+  LISTED,
   publicKeyPem,
   signedByNobody,
   signedWithKey,
   signedWithSecret,
+  startPhpApplication,
+  startWebApplication,
   stranger,
-} from '../support/tokens.ts'
-import { startPhpApplication, startWebApplication } from '../support/web-application.ts'
+} from '../support/auth.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startChat } from '../support/in-process.ts'
 
 /** Everybody here asks to be let in as this user. */
 const SELF = 5

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { post } from '../support/clients.ts'
-import { runProgram, startApi, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { multipart } from '../support/forms.ts'
+import { startApi } from '../support/in-process.ts'
+import { picture } from '../support/media.ts'
+import { runProgram } from '../support/processes.ts'
 import { exchange } from '../support/raw-http.ts'
-import { multipart, picture } from '../support/sample-media.ts'
-import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
 
 const PRIVATE = { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET, CHAT_MEDIA_AUTH: 'on' }
 

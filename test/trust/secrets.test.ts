@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { askApi, askDaemon, claimsOf, LISTED, signedWithSecret } from '../support/auth.ts'
 import { get, post, TestSocket } from '../support/clients.ts'
-import { askApi, askDaemon, LISTED } from '../support/doors.ts'
-import { runProgram, startChat, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startChat } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
 import { exchange } from '../support/raw-http.ts'
 import type { Environment, Program } from '../support/running-program.ts'
-import { claimsOf, signedWithSecret } from '../support/tokens.ts'
 
 const JWT_SECRET = 'jwt-secret-0123456789-abcdefghijklmnop'
 const BROADCAST_SECRET = 'broadcast-secret-0123456789-abcdefghij'
@@ -101,7 +102,12 @@ test('a URL with a password is refused at start by both programs, without being 
     CHAT_ALLOWED_ORIGINS: 'https://shop.example',
   }
   for (const program of PROGRAMS) {
-    const { code, output } = await runProgram(program, ['start'], temporaryFolder(), settings)
+    const { code, output } = await processes.runProgram(
+      program,
+      ['start'],
+      temporaryFolder(),
+      settings,
+    )
     expect({ code, output }).toEqual({
       code: 1,
       output: `${program}: CHAT_AUTH_CALLBACK_URL must be a URL without user and password: those end up in logs\n`,
@@ -110,16 +116,18 @@ test('a URL with a password is refused at start by both programs, without being 
 })
 
 test('no status, help, list or argument of a process tells a secret', async () => {
-  const { api, daemon, folder } = await startChat(SETTINGS)
+  const { api, daemon, folder } = await processes.startChat(SETTINGS)
   const outputs: string[] = []
   for (const program of PROGRAMS) {
     for (const args of [['status'], ['status', '--json'], ['--help'], ['start', '--help']]) {
-      const { code, output } = await runProgram(program, args, folder, SETTINGS)
+      const { code, output } = await processes.runProgram(program, args, folder, SETTINGS)
       expect([program, args, code]).toEqual([program, args, 0])
       outputs.push(output)
     }
   }
-  outputs.push((await runProgram('chat-websocket', ['connections'], folder, SETTINGS)).output)
+  outputs.push(
+    (await processes.runProgram('chat-websocket', ['connections'], folder, SETTINGS)).output,
+  )
   for (const { pid } of [api.program, daemon.program]) {
     outputs.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
     outputs.push(readFileSync(`/proc/${pid}/comm`, 'utf8'))
@@ -130,7 +138,7 @@ test('no status, help, list or argument of a process tells a secret', async () =
 test('a service in the background has its secrets in the environment, not in its arguments', async () => {
   const folder = temporaryFolder()
   const settings = { ...SETTINGS, CHAT_API_PORT: '0' }
-  const { code, output } = await runProgram('chat-api', ['start', '-d'], folder, settings)
+  const { code, output } = await processes.runProgram('chat-api', ['start', '-d'], folder, settings)
   expect(code).toBe(0)
   try {
     const pid = /pid (\d+)/.exec(output)?.[1]
@@ -139,18 +147,22 @@ test('a service in the background has its secrets in the environment, not in its
     const log = readFileSync(join(folder, 'chat-api.log'), 'utf8')
     expectNoneOf([JWT_SECRET, BROADCAST_SECRET], output + arguments_ + log)
   } finally {
-    await runProgram('chat-api', ['stop'], folder, settings)
+    await processes.runProgram('chat-api', ['stop'], folder, settings)
   }
 })
 
 test('secrets have no flag', async () => {
   const folder = temporaryFolder()
   for (const program of PROGRAMS) {
-    const help = await runProgram(program, ['start', '--help'], folder)
+    const help = await processes.runProgram(program, ['start', '--help'], folder)
     expect(help.output).toContain('--auth')
     expect(help.output).not.toMatch(/--\S*secret/)
     for (const flag of ['--jwt-secret', '--broadcast-secret']) {
-      const { code, output } = await runProgram(program, ['start', flag, JWT_SECRET], folder)
+      const { code, output } = await processes.runProgram(
+        program,
+        ['start', flag, JWT_SECRET],
+        folder,
+      )
       expect(code).toBe(1)
       expect(output).toContain(`unknown option '${flag}'`)
       expectNoneOf([JWT_SECRET], output)
@@ -162,7 +174,7 @@ test.each(Object.keys(SECRETS))('%s has at least 32 characters', async (variable
   const folder = temporaryFolder()
   const attempt = async (secret: string) => {
     const settings: Environment = { CHAT_AUTH: 'none', [variable]: secret }
-    return runProgram('chat-websocket', ['status'], folder, settings)
+    return processes.runProgram('chat-websocket', ['status'], folder, settings)
   }
   const short = 'unguessable'.padEnd(31, '-')
   const refused = await attempt(short)

@@ -10,13 +10,9 @@ import {
   replaceCertificate,
 } from '../support/certificate.ts'
 import { TestSocket } from '../support/clients.ts'
-import {
-  runProgram,
-  startApi,
-  startChat,
-  startDaemon,
-  temporaryFolder,
-} from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startChat, startDaemon } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
 import type { RunningProgram } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -81,8 +77,8 @@ test('SIGHUP shows a renewed certificate to new connections and drops no open so
   const folder = temporaryFolder()
   const files = makeCertificate(folder, 'first')
   const renewed = makeCertificate(folder, 'renewed')
-  const { program: api, url: apiUrl } = await startApi(folder, settingsFor(files))
-  const { program: daemon, url } = await startDaemon(folder, settingsFor(files))
+  const { program: api, url: apiUrl } = await processes.startApi(folder, settingsFor(files))
+  const { program: daemon, url } = await processes.startDaemon(folder, settingsFor(files))
   const daemonUrl = url.replace('ws:', 'wss:')
   const ca = readFileSync(files.cert)
   const early = new TestSocket(`${daemonUrl}/?user_id=5`, { ca })
@@ -105,7 +101,7 @@ test('a renewed certificate that cannot be used leaves the old one in place', as
   const files = makeCertificate(folder, 'first')
   const other = makeCertificate(folder, 'other')
   const first = readFileSync(files.cert)
-  const { program, url } = await startApi(folder, settingsFor(files))
+  const { program, url } = await processes.startApi(folder, settingsFor(files))
 
   const kept = 'the old one stays in use'
   writeFileSync(files.cert, 'half a certificate')
@@ -122,7 +118,7 @@ test('a renewed certificate that cannot be used leaves the old one in place', as
 })
 
 test('without a certificate SIGHUP changes nothing', async () => {
-  const { program, url } = await startDaemon(temporaryFolder())
+  const { program, url } = await processes.startDaemon(temporaryFolder())
   const socket = new TestSocket(`${url}/?user_id=5`)
   await socket.event('chat:connected')
   program.process.kill('SIGHUP')
@@ -136,7 +132,7 @@ test('a certificate and a key that do not belong together do not start, in one l
   const other = makeCertificate(folder, 'other')
   const settings = { CHAT_TLS_CERT: files.cert, CHAT_TLS_KEY: other.key }
   for (const program of ['chat-api', 'chat-websocket'] as const) {
-    const { code, output } = await runProgram(program, ['start'], folder, settings)
+    const { code, output } = await processes.runProgram(program, ['start'], folder, settings)
     expect(code).toBe(1)
     const [, problem, ...rest] = output.trimEnd().split('\n')
     expect(problem).toMatch(new RegExp(`^${program}: CHAT_TLS_CERT .* cannot be used \\(.+\\)$`))
@@ -149,7 +145,12 @@ test.each([
   [{ CHAT_TLS_CERT: 'only.crt' }, /CHAT_TLS_CERT and CHAT_TLS_KEY go together/],
   [{ CHAT_TLS_KEY: 'only.key' }, /CHAT_TLS_CERT and CHAT_TLS_KEY go together/],
 ])('a certificate that is not all there does not start', async (settings, problem) => {
-  const { code, output } = await runProgram('chat-api', ['start'], temporaryFolder(), settings)
+  const { code, output } = await processes.runProgram(
+    'chat-api',
+    ['start'],
+    temporaryFolder(),
+    settings,
+  )
   expect(code).toBe(1)
   expect(output).toMatch(problem)
 })

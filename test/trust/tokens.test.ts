@@ -1,21 +1,20 @@
 import { expect, test } from 'vitest'
-import { get, post, TestSocket } from '../support/clients.ts'
-import { askApi, askDaemon, askSocket, LISTED } from '../support/doors.ts'
 import {
-  runProgram,
-  startApi,
-  startChat,
-  startDaemon,
-  temporaryFolder,
-} from '../support/processes.ts'
-import {
+  askApi,
+  askDaemon,
+  askSocket,
   type Claims,
   claimsOf,
   inSeconds,
   JWT_SECRET,
+  LISTED,
   signedWithSecret,
-} from '../support/tokens.ts'
-import { askForUpgrade } from '../support/upgrade.ts'
+} from '../support/auth.ts'
+import { get, post, TestSocket } from '../support/clients.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startApi, startChat, startDaemon } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
+import { askForUpgrade } from '../support/raw-http.ts'
 
 const SETTINGS = { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET }
 
@@ -127,7 +126,12 @@ test('claims that are no text, or no picture, are left out', async () => {
 
 test('a minted token lets its user in, at both doors', async () => {
   const { api, daemon, folder } = await startChat(SETTINGS)
-  const { code, output } = await runProgram('chat-websocket', ['token', '5'], folder, SETTINGS)
+  const { code, output } = await processes.runProgram(
+    'chat-websocket',
+    ['token', '5'],
+    folder,
+    SETTINGS,
+  )
   const headers = { authorization: `Bearer ${output.trim()}` }
 
   expect(code).toBe(0)
@@ -162,7 +166,12 @@ test('with neither set, a token may be from anywhere and for anything', async ()
 test('a minted token is for the audience and from the issuer that are set', async () => {
   const { url } = await startApi(temporaryFolder(), { ...SETTINGS, ...FOR_SHOP })
   const settings = { ...SETTINGS, ...FOR_SHOP }
-  const { output } = await runProgram('chat-websocket', ['token', '5'], temporaryFolder(), settings)
+  const { output } = await processes.runProgram(
+    'chat-websocket',
+    ['token', '5'],
+    temporaryFolder(),
+    settings,
+  )
   expect(await askApi(url, 5, { authorization: `Bearer ${output.trim()}` })).toBe(LISTED)
 })
 
@@ -214,7 +223,7 @@ test('a minted token is good for an hour, or for as long as is asked for', async
   const folder = temporaryFolder()
   const validSeconds = async (...flags: string[]) => {
     const args = ['token', '5', ...flags]
-    const { output } = await runProgram('chat-websocket', args, folder, SETTINGS)
+    const { output } = await processes.runProgram('chat-websocket', args, folder, SETTINGS)
     const claims = Buffer.from(output.split('.')[1] ?? '', 'base64url').toString()
     const { exp, iat } = JSON.parse(claims)
     return exp - iat
@@ -237,7 +246,12 @@ test.each([
   [['5', '--valid', '-1'], SETTINGS, '--valid takes a positive integer, not "-1"'],
 ])('chat-websocket token %s is refused in one line', async (args, settings, reason) => {
   const folder = temporaryFolder()
-  const { code, output } = await runProgram('chat-websocket', ['token', ...args], folder, settings)
+  const { code, output } = await processes.runProgram(
+    'chat-websocket',
+    ['token', ...args],
+    folder,
+    settings,
+  )
   expect({ code, output }).toEqual({ code: 1, output: `chat-websocket: ${reason}\n` })
 })
 
@@ -246,7 +260,12 @@ test.each([
   [{ ...SETTINGS, CHAT_JWKS_URL: 'http://127.0.0.1/' }],
   [{ ...SETTINGS, CHAT_JWT_PUBLIC_KEY_FILE: 'key.pem' }],
 ])('jwt without exactly one kind of key does not start', async (settings) => {
-  const { code, output } = await runProgram('chat-api', ['start'], temporaryFolder(), settings)
+  const { code, output } = await processes.runProgram(
+    'chat-api',
+    ['start'],
+    temporaryFolder(),
+    settings,
+  )
   expect(code).toBe(1)
   expect(output).toBe(
     'chat-api: CHAT_AUTH=jwt takes one of CHAT_JWT_SECRET, CHAT_JWT_PUBLIC_KEY_FILE and CHAT_JWKS_URL\n',
@@ -257,7 +276,7 @@ test('a public key that cannot be used stops both programs, in one line', async 
   const folder = temporaryFolder()
   const settings = { CHAT_AUTH: 'jwt', CHAT_JWT_PUBLIC_KEY_FILE: 'missing.pem' }
   for (const program of ['chat-api', 'chat-websocket'] as const) {
-    const { code, output } = await runProgram(program, ['start'], folder, settings)
+    const { code, output } = await processes.runProgram(program, ['start'], folder, settings)
     expect(code).toBe(1)
     expect(output.trimEnd().split('\n').at(-1)).toBe(
       `${program}: CHAT_JWT_PUBLIC_KEY_FILE missing.pem cannot be used (ENOENT)`,
@@ -269,15 +288,15 @@ test('other machines are let in only when somebody has chosen who may be what', 
   const folder = temporaryFolder()
   for (const program of ['chat-api', 'chat-websocket'] as const) {
     const host = { CHAT_HOST: '0.0.0.0' }
-    const { code, output } = await runProgram(program, ['start'], folder, host)
+    const { code, output } = await processes.runProgram(program, ['start'], folder, host)
     expect(code).toBe(1)
     expect(output).toMatch(/^.*CHAT_HOST=0\.0\.0\.0 lets other machines in.*CHAT_AUTH=none.*\n$/)
   }
   const settings = { CHAT_HOST: '0.0.0.0', CHAT_AUTH: 'none' }
-  const { code, output } = await runProgram('chat-api', ['start'], folder, settings)
+  const { code, output } = await processes.runProgram('chat-api', ['start'], folder, settings)
   expect(code).toBe(1)
   expect(output).toMatch(/^.*CHAT_AUTH=none on CHAT_HOST=0\.0\.0\.0 .*CHAT_ALLOWED_ORIGINS.*\n$/)
   const origins = { CHAT_ALLOWED_ORIGINS: 'https://shop.example' }
-  const { program } = await startApi(folder, { ...settings, ...origins })
+  const { program } = await processes.startApi(folder, { ...settings, ...origins })
   expect(await program.stop()).toBe(0)
 })

@@ -6,8 +6,7 @@ import { Connection } from '../../src/websocket/connection.ts'
 import { eventFrame } from '../../src/websocket/frame.ts'
 import { Hub } from '../../src/websocket/hub.ts'
 import { InboundLimits } from '../../src/websocket/inbound-limits.ts'
-import { CONNECTED, openConnection } from '../support/hub-socket.ts'
-import { socketPair } from '../support/socket-pair.ts'
+import { CONNECTED, openConnection, socketPair } from '../support/hub-socket.ts'
 import { waitFor } from '../support/wait.ts'
 
 test('nothing is sent before chat:connected, and what was held after the replay, in order', async () => {

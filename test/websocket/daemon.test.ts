@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect } from '../support/clients.ts'
-import { prepareDaemon } from '../support/open-daemon.ts'
+import { prepareDaemon } from '../support/in-process.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** A daemon, and the names of the events that are pending once its delivered ones are deleted. */

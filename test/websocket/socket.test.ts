@@ -4,7 +4,9 @@ import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { limits } from '../../src/limits/limits.ts'
 import { connect } from '../support/clients.ts'
-import { startDaemon, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startDaemon } from '../support/in-process.ts'
+import * as processes from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -73,7 +75,7 @@ test('a frame may come in pieces, and all of them together count', async () => {
 })
 
 test('SIGTERM closes every socket with 1001 and exits with 0', async () => {
-  const { program, url } = await startDaemon(temporaryFolder())
+  const { program, url } = await processes.startDaemon(temporaryFolder())
   const sockets = await Promise.all([1, 1, 2].map((userId) => connect(url, userId)))
 
   expect(await program.stop('SIGTERM')).toBe(0)
@@ -87,7 +89,7 @@ test('SIGTERM closes every socket with 1001 and exits with 0', async () => {
 })
 
 test('a restart closes every socket with 1012', async () => {
-  const { program, url } = await startDaemon(temporaryFolder())
+  const { program, url } = await processes.startDaemon(temporaryFolder())
   const socket = await connect(url, 1)
   expect(await program.stop('SIGUSR2')).toBe(0)
   expect((await socket.whenClosed()).code).toBe(1012)
@@ -136,7 +138,7 @@ test('a client that does not read is cut off, and the others lose nothing', asyn
 })
 
 test('clients that read nothing, or have not finished asking, do not keep it from stopping', async () => {
-  const { program, url } = await startDaemon(temporaryFolder())
+  const { program, url } = await processes.startDaemon(temporaryFolder())
   await connectWithoutReading(url, 1)
   const { hostname, port } = new URL(url)
   const halfway = connectTcp(Number(port), hostname)

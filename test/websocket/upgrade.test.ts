@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { connect, sendText, TestSocket } from '../support/clients.ts'
-import { startChat, startDaemon, temporaryFolder } from '../support/processes.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { startChat, startDaemon } from '../support/in-process.ts'
+import { askForUpgrade } from '../support/raw-http.ts'
 import { environment } from '../support/running-program.ts'
-import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/tokens.ts'
-import { askForUpgrade } from '../support/upgrade.ts'
 
 test('a socket without a usable user_id is closed with 4400 and the reason', async () => {
   const { url } = await startDaemon(temporaryFolder())

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { socketAttack } from '../../support/attacks.ts'
+import { socketAttack } from '../../support/frames.ts'
 import type { Attack } from '../attack.ts'
 import { withHeaders } from '../with-headers.ts'
 

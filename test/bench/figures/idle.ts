@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { RunningProcess } from '../../support/running-process.ts'
+import { RunningProcess } from '../../support/running-program.ts'
 import type { Figure } from '../figure.ts'
 import { SocketClient } from '../load/socket-client.ts'
 import type { Peer } from '../peers/peer.ts'

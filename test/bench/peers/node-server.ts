@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { RunningProcess } from '../../support/running-process.ts'
+import { RunningProcess } from '../../support/running-program.ts'
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 

@@ -25,7 +25,7 @@ async function upgrade({ service }: World): Promise<void> {
   await Promise.all(programs.map((program) => service.start(program)))
 }
 
-/** As version 3 was: events that do not say what they are about. */
+/** As version 3 was: its events do not say what they are about, and its connections what they buffer. */
 function makeOlder(path: string): void {
   const sqlite = new Sqlite(path)
   sqlite.exec(`
