@@ -1,5 +1,5 @@
--- The chat's database: SQLite, one file, shared by chat-api and chat-websocket and by nothing else
--- that they need. Both create it from this text at their first start; you never run it by hand.
+-- The chat's database: SQLite, one file, shared by chat-api and chat-websocket. Both create it from
+-- this text at their first start; you never run it by hand.
 --
 -- For the PHP programmer
 --   * Any program on this machine may open the file (PDO: `sqlite:/path/to/data/chat.db`). Set
@@ -11,7 +11,7 @@
 --         INSERT INTO pending_events (event, user_id, data)
 --         VALUES ('chat:typing', 1928800, '{"sender_id":1928798,"is_typing":true}');
 --
---     The event 'chat:disconnect' is told to nobody: it closes the user's sockets (user_id NULL: all).
+--     The event 'chat:disconnect' is never sent: it closes the user's sockets (user_id NULL: all).
 --
 --   * Do not insert into `messages` by hand: a message, its conversation's last message and unread
 --     count, and its event belong together. POST it to send_chat_message.php.
@@ -19,13 +19,13 @@
 -- Every time is UTC, as text: 'YYYY-MM-DD HH:MM:SS'. CHAT_TIMEZONE changes how times are shown,
 -- never how they are stored. Every user_id is the shop's own number for that person.
 --
--- PRAGMA user_version numbers this schema, so that an older program refuses a newer file;
--- PRAGMA application_id says whose file it is, so that both refuse some other program's database.
+-- PRAGMA user_version numbers this schema, so that an older program rejects a newer file;
+-- PRAGMA application_id names the program, so that both reject another program's database.
 -- src/sqlite/open-database.ts sets both in the transaction that runs this text.
 
--- Who is who. A row appears when somebody connects, or sends or is sent a first message. The shop may
--- fill it in beforehand; what a client passes when it connects (username, name, profile_url)
--- overwrites what stands here.
+-- Users and their profiles. A row appears when a user connects, or sends or receives a first message.
+-- The shop may insert it beforehand; what a client passes when it connects (username, name,
+-- profile_url) overwrites it.
 CREATE TABLE users (
   user_id      INTEGER PRIMARY KEY CHECK (user_id > 0),
   username     TEXT NOT NULL DEFAULT '',   -- '' = not known yet
@@ -34,8 +34,8 @@ CREATE TABLE users (
   last_seen_at TEXT                        -- when the last of the user's sockets closed; NULL = never seen
 ) STRICT;
 
--- One row for each pair of people who have written to each other. The pair is ordered, so that it has
--- one row whoever wrote first. The unread counts stand here so that listing conversations never
+-- One row for each pair of users with messages between them. The pair is ordered, so that it has one
+-- row whichever user wrote first. The unread counts stand here so that a list of conversations never
 -- counts messages.
 CREATE TABLE conversations (
   conversation_id     INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -52,8 +52,8 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_of_lower_user ON conversations (lower_user_id, last_message_id);
 CREATE INDEX conversations_of_higher_user ON conversations (higher_user_id, last_message_id);
 
--- Every message ever acknowledged. This table, not pending_events, is what a client that was away
--- reads from. AUTOINCREMENT: an id is never used twice, so "everything after N" is well defined.
+-- Every message ever acknowledged. Recovery reads this table, not pending_events. AUTOINCREMENT: an id
+-- is never used twice, so "everything after N" is well defined.
 CREATE TABLE messages (
   message_id        INTEGER PRIMARY KEY AUTOINCREMENT,
   conversation_id   INTEGER NOT NULL REFERENCES conversations,
@@ -65,7 +65,7 @@ CREATE TABLE messages (
   media_duration    INTEGER CHECK (media_duration >= 0),  -- seconds, voice only, as the sender gave it
   file_size         INTEGER CHECK (file_size > 0),        -- bytes
   client_message_id TEXT CHECK (length(client_message_id) BETWEEN 1 AND 64),
-                                               -- the sender's own name for this send: a retry is recognised by it
+                                               -- the sender's idempotency key: a retry has the same
   read_at           TEXT,                      -- when the receiver read it; NULL = unread
   created_at        TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
   CHECK (sender_id <> receiver_id),
@@ -75,30 +75,30 @@ CREATE TABLE messages (
 ) STRICT;
 
 -- SQLite appends the primary key to every index, so each of these is ordered by message_id within its
--- columns. A page of history merges what each of the two was sent: O(limit). What one of them missed or
--- has not read is found without walking over what they sent themselves.
+-- columns. A page of history merges what each of the two received: O(limit). Recovery and unread
+-- messages are found without a scan of what the user sent.
 CREATE INDEX messages_of_conversation ON messages (conversation_id, receiver_id);
--- A retried send finds its first try.
+-- Idempotent sends: a retry finds the message of the first try.
 CREATE UNIQUE INDEX messages_by_client_id ON messages (sender_id, client_message_id)
   WHERE client_message_id IS NOT NULL;
--- Which message a file belongs to: the sweeper asks it of files that a crash may have left behind.
+-- The message of a file: recovery of the uploads folder after a crash looks it up.
 CREATE UNIQUE INDEX messages_by_media ON messages (media_path) WHERE media_path IS NOT NULL;
 
--- The queue between whoever has news and the daemon that tells it. AUTOINCREMENT matters: the daemon
--- remembers the last event_id it has sent, and an id reused after a purge would be passed over.
+-- The queue between the writers of events and the daemon that sends them. AUTOINCREMENT matters: the
+-- daemon keeps a high-water mark of event_ids, and would skip an id that was reused after a delete.
 CREATE TABLE pending_events (
   event_id   INTEGER PRIMARY KEY AUTOINCREMENT,
   event      TEXT NOT NULL CHECK (length(event) BETWEEN 1 AND 64),  -- 'chat:message', 'chat:typing', your own …
-  user_id    INTEGER CHECK (user_id > 0),  -- who is to get it, on every socket; NULL = everyone connected
+  user_id    INTEGER CHECK (user_id > 0),  -- the receiver, on every socket; NULL = all connected users
   data       TEXT NOT NULL                 -- the exact JSON of the frame's "data"; sent as it stands
              CHECK (length(data) <= 1048576 AND json_valid(data)),
   created_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
   -- Filled in by the chat itself; leave them out of an INSERT of your own:
-  message_id      INTEGER,  -- the message that a chat:message brings: a socket is not sent it twice
-  subject_user_id INTEGER   -- who an event for everyone is about: neither they nor whom a block hides get it
+  message_id      INTEGER,  -- of a chat:message: recovery de-duplicates by it
+  subject_user_id INTEGER   -- the user whom an event for all is about: it is not for them, nor across a block
 ) STRICT;
 
--- Who does not want to hear from whom.
+-- Blocks between users: a block stops messages, and hides the presence of both from each other.
 CREATE TABLE user_blocks (
   user_id         INTEGER NOT NULL REFERENCES users,            -- who blocks
   blocked_user_id INTEGER NOT NULL REFERENCES users (user_id),  -- who is blocked
@@ -110,28 +110,28 @@ CREATE TABLE user_blocks (
 -- "Who has blocked me?"
 CREATE INDEX user_blocks_of_blocked ON user_blocks (blocked_user_id);
 
--- The running daemon's lease: one row, so that a second daemon on this database refuses to start and
--- can say who holds it. process_started_at tells the holder from a stranger that was later given the
--- same pid; heartbeat_at ages when the holder hangs.
+-- The lease of the running daemon: one row, so that a second daemon on this database does not start,
+-- and names the lease owner. process_started_at tells the owner from a later process with the same
+-- pid; heartbeat_at ages when the owner hangs.
 CREATE TABLE daemons (
   daemon_id          INTEGER PRIMARY KEY AUTOINCREMENT,
   hostname           TEXT NOT NULL,
   pid                INTEGER NOT NULL,
-  process_started_at TEXT NOT NULL,  -- as the operating system tells it; compared, never read
+  process_started_at TEXT NOT NULL,  -- in a format of the operating system; compared, never parsed
   address            TEXT NOT NULL,  -- where it listens: 'ws://127.0.0.1:8089'
   started_at         TEXT NOT NULL,
   heartbeat_at       TEXT NOT NULL,
   polled_at          TEXT NOT NULL,  -- the last good poll of pending_events
-  -- For those who watch it from outside (chat-websocket doctor, status.html), as of heartbeat_at:
-  last_event_id      INTEGER NOT NULL DEFAULT 0,  -- every event up to this one has been handed on
-  delivered_count    INTEGER NOT NULL DEFAULT 0,  -- events that reached somebody, since started_at
-  lag_seconds        INTEGER NOT NULL DEFAULT 0,  -- the longest that an event waited since the heartbeat before
+  -- The daemon status (for chat-websocket doctor, status.html), as of heartbeat_at:
+  last_event_id      INTEGER NOT NULL DEFAULT 0,  -- the high-water mark: events up to it are sent
+  delivered_count    INTEGER NOT NULL DEFAULT 0,  -- events that reached a socket, since started_at
+  lag_seconds        INTEGER NOT NULL DEFAULT 0,  -- the longest wait of an event since the heartbeat before
   poll_ms            REAL NOT NULL DEFAULT 0      -- the slowest poll since the heartbeat before
 ) STRICT;
 
--- Who is connected, one row for each socket; a user's last one stays for the few seconds that a page
--- takes to reload. Written by the daemon, so that the API can answer is_online; the successor of a
--- daemon that crashed clears what it left.
+-- Presence: one row for each socket; a user's last one stays for the few seconds that a page takes to
+-- reload. The daemon writes it, so that the API can answer is_online; after a crash, the next daemon
+-- deletes the rows of the last one.
 CREATE TABLE connections (
   connection_id INTEGER PRIMARY KEY AUTOINCREMENT,
   daemon_id     INTEGER NOT NULL REFERENCES daemons ON DELETE CASCADE,

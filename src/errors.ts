@@ -1,10 +1,10 @@
 /**
- * The one error that is meant for whoever asked: its message is shown to them word for word, so it
- * says what is wrong and what to do, and names no path, SQL or stack. Everything else that is thrown
- * is a bug and is shown as "Internal error".
+ * The one error that is meant for the caller: clients see its message word for word, so it says
+ * what is wrong and what to do, and names no path, SQL or stack. Any other error is a bug, and
+ * clients see "Internal error".
  *
- * Whoever throws picks a code; each door translates it once (http/response.ts to a status,
- * websocket/connection.ts to a close code, cli/ to one line and exit code 1).
+ * The thrower picks a code, which is translated once: by http/response.ts to a status, by
+ * websocket/close-codes.ts to a close code, by cli/ to one line and exit code 1.
  */
 export class ChatError extends Error {
   readonly code: ErrorCode
@@ -25,7 +25,7 @@ export class ChatError extends Error {
 
 export type ErrorCode =
   | 'invalid' // the request makes no sense as it stands
-  | 'unauthenticated' // nobody knows who is asking
+  | 'unauthenticated' // the caller is not known
   | 'forbidden' // they may not
   | 'not_found'
   | 'method_not_allowed'
@@ -50,5 +50,5 @@ export function systemCode(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
-/** What the system says when no file can be opened until others are closed. */
+/** The system's errors when no file descriptor is left. */
 export const TOO_MANY_FILES = ['EMFILE', 'ENFILE']

@@ -3,14 +3,14 @@ import type { Log } from './log.ts'
 import { Outage } from './outage.ts'
 
 /**
- * node-cron would print, past our log, that a busy moment made a run late. It does not matter: the
- * next run does what this one did not.
+ * node-cron would print, past our log, that a busy moment delayed a run. A job is idempotent: the
+ * next run does what a late one did not.
  */
 const SILENT = { info() {}, warn() {}, error() {}, debug() {} }
 
 /**
- * Work that recurs, never twice at once: `every` so many ms by a timer that no clock change touches,
- * or `at` the times of a cron schedule. A run that fails is logged, once until one works again.
+ * A recurring job, one run at a time: `every` so many ms by a monotonic timer, or `at` the times of
+ * a cron schedule. A failed run is logged, once until one works again.
  */
 export class Job {
   readonly #run: () => void | Promise<void>
@@ -36,13 +36,13 @@ export class Job {
     return this
   }
 
-  /** Runs now; resolves when it has, and rejects with nothing: a failure is logged. */
+  /** Runs now; resolves when the run has ended. Never rejects: a failure is logged. */
   async runNow(): Promise<void> {
     await this.#running
     await this.#attempt()
   }
 
-  /** Resolves when no run is under way, and none will be by itself. */
+  /** Stops the schedule; resolves when the last run has ended. Idempotent. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await this.#task?.destroy()

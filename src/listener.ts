@@ -15,7 +15,7 @@ import { limits } from './limits/limits.ts'
 import { Quota } from './limits/quota.ts'
 import type { Certificate } from './tls.ts'
 
-/** A client that takes this long to say what it wants is not a client. */
+/** A client sends the head of its request within this time, or its connection is cut. */
 const HEADERS_TIMEOUT_MS = 10_000
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000
 
@@ -24,31 +24,32 @@ export interface ListenerOptions {
   certificate: Certificate | undefined
   /** Connections in all. */
   connectionsMax: number
-  /** Connections of one address that are no sockets; undefined behind a proxy, which is one address. */
+  /**
+   * Connections per address that are no sockets; undefined behind a proxy, which is one address.
+   */
   perAddress: FixedLimit | undefined
-  /** How long a request may take in all, in ms. */
+  /** The time for a whole request, in ms. */
   requestTimeoutMs: number
 }
 
 interface ListenerHandlers {
   onRequest: (request: IncomingMessage, response: ServerResponse) => void
-  /** Without it requests to upgrade are requests like any other. */
+  /** Without it an upgrade is a request like any other. */
   onUpgrade?: (request: IncomingMessage, stream: Duplex, head: Buffer) => void
 }
 
 /**
- * A port that takes connections, within the limits that hold before anybody knows who asks. On each
- * connection there is one request at a time: a second one that comes before the first is answered
- * cuts it, since Node would hold every answer, with the files it is made of, until a peer that
- * need not read takes the first.
+ * A port that accepts connections, within the limits that apply before authentication. Each
+ * connection has one request at a time. A pipelined request cuts it: without that backpressure Node
+ * would hold every answer, with its open files, until the peer reads the first.
  */
 export class Listener {
   readonly #server: HttpServer | HttpsServer
   readonly #handlers: ListenerHandlers
   readonly #connections: Quota | undefined
-  /** The far ends of those that are counted: TLS makes another object of a connection. */
+  /** The far ends of the counted connections: TLS makes a second object for a connection. */
   readonly #counted = new Set<string>()
-  /** One function for all connections: one of each one's own would keep alive what it came with. */
+  /** One function for all connections: a closure for each would keep its scope in memory. */
   readonly #socketOnClose: (this: Socket) => void
   /** The answer to the newest request of each connection. */
   readonly #answers = new WeakMap<Duplex, ServerResponse>()
@@ -70,11 +71,11 @@ export class Listener {
     this.#server.maxConnections = connectionsMax
     this.#server.maxRequestsPerSocket = limits.requestsPerConnection.max
     this.#server.on('connection', (socket) => this.#serverOnConnection(socket))
-    // Whoever does nothing gives way to whoever comes.
+    // Idle connections give way to new ones.
     this.#server.on('drop', () => this.#server.closeIdleConnections())
     const onRequest = this.#serverOnRequest.bind(this)
     this.#server.on('request', onRequest)
-    // "Expect: 100-continue": the body is asked for when it is known whose it is.
+    // "Expect: 100-continue": the handler asks for the body after authentication.
     this.#server.on('checkContinue', onRequest)
     if (handlers.onUpgrade !== undefined) {
       this.#server.on('upgrade', this.#serverOnUpgrade.bind(this))
@@ -82,7 +83,7 @@ export class Listener {
   }
 
   /**
-   * @param idleMs a connection on which nothing at all moves
+   * @param idleMs without any bytes in either direction
    * @param keepAliveMs between two requests
    */
   closeIdleAfter(idleMs: number, keepAliveMs: number): void {
@@ -91,7 +92,7 @@ export class Listener {
   }
 
   /**
-   * Resolves with the port once connections are taken.
+   * Resolves with the port once it accepts connections.
    *
    * @param port 0 picks a free one
    * @param variable of the setting that names the port
@@ -107,12 +108,12 @@ export class Listener {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Uses another certificate for the connections to come. */
+  /** Uses another certificate for new connections. */
   useCertificate(certificate: Certificate): void {
     if ('setSecureContext' in this.#server) this.#server.setSecureContext(certificate)
   }
 
-  /** Takes no more connections; resolves when those there are have closed. Safe to call twice. */
+  /** Graceful shutdown: accepts no more connections; resolves when all have closed. Idempotent. */
   async close(): Promise<void> {
     if (!this.#server.listening) return
     this.#server.close()
@@ -124,13 +125,13 @@ export class Listener {
     this.#server.closeAllConnections()
   }
 
-  /** Call when a connection has become a socket, or was refused: it does not count here any more. */
+  /** Call when a connection was upgraded or rejected: it does not count here any more. */
   release(stream: Duplex): void {
     const { address, farEnd } = endOf(stream as Socket)
     if (this.#counted.delete(farEnd)) this.#connections?.release(address)
   }
 
-  /** From the moment that the system accepts it, before TLS. */
+  /** Counts a connection as soon as the system accepts it, before TLS. */
   #serverOnConnection(socket: Socket): void {
     if (this.#connections === undefined) return
     const { address, farEnd } = endOf(socket)
@@ -157,15 +158,15 @@ export class Listener {
   }
 
   /**
-   * Whether a request of this connection is not answered yet. Not whether its answer is out: over TLS a
-   * client may have it, and send the next request, before this process hears that it was written.
+   * Whether a request of this connection is not answered yet. Not whether the answer is flushed:
+   * over TLS a client may receive it, and send the next request, before this process is notified.
    */
   #isBusy(connection: Duplex): boolean {
     return this.#answers.get(connection)?.writableEnded === false
   }
 }
 
-/** What a server that cannot bind its port tells the operator. */
+/** The error for the operator of a server that cannot bind its port. */
 export function listenError(error: unknown, host: string, port: number, variable: string): Error {
   const flag = `or choose another: ${variable}`
   const setup = (message: string) => new ChatError('setup', message)

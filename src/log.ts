@@ -1,12 +1,12 @@
 /**
- * One line for each lifecycle event or failure, never one for each message or poll, and never a body
- * or a token. `plain` prints a line word for word (the documented start-up lines).
+ * One line for each lifecycle event or failure, never one for each message or poll, and never a
+ * body or a token. `plain` prints a line word for word (the documented start-up lines).
  */
 export interface Log {
   plain(message: string): void
   info(message: string): void
   warn(message: string): void
-  /** `error`'s stack goes to the log: this is where a bug shows its face. */
+  /** Logs the stack of `error` too: for bugs. */
   error(message: string, error?: unknown): void
 }
 
@@ -27,10 +27,10 @@ export function createLog(
   }
 }
 
-/** What a terminal would obey rather than show: a log is read in one, and holds what others sent. */
+/** Control characters, escaped: a log contains text from clients, and is read in a terminal. */
 const CONTROLS = /\p{Cc}/gu
 
-/** Shows each control character as it would be written in a program: \x1b. */
+/** Writes each control character as in a program: \x1b. */
 function escaped(text: string): string {
   return text.replace(CONTROLS, (control) => (control === '\n' ? '\\n' : `\\x${hex(control)}`))
 }
@@ -52,7 +52,7 @@ function textLine(time: Date, level: string, message: string, error?: unknown): 
 function jsonLine(time: Date, level: string, message: string, error?: unknown): string {
   const detail = error === undefined ? undefined : describe(error)
   const entry = JSON.stringify({ time: time.toISOString(), level, message, error: detail })
-  // JSON itself escapes only those below a space.
+  // JSON itself escapes only those below U+0020.
   return `${entry.replace(CONTROLS, (control) => `\\u00${hex(control)}`)}\n`
 }
 

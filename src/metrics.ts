@@ -1,14 +1,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /**
- * The numbers of one process, in a registry of its own, as Prometheus reads them. Each part names and
- * counts its own; what can be looked up when somebody asks is a gauge, and costs nothing until then.
+ * The metrics of one process for Prometheus, in a registry of its own. Each part names and counts
+ * its own; a value that can be read on demand is a gauge, and costs nothing until it is scraped.
  */
 export class Metrics {
   readonly #registry = new Registry()
 
   constructor() {
-    // Not prom-client's default metrics: they list every open socket, each time somebody asks.
+    // Not prom-client's default metrics: each scrape would list every open socket.
     this.gauge(
       'process_start_time_seconds',
       'When the process started, in seconds since 1970',
@@ -27,12 +27,12 @@ export class Metrics {
     return this.#registry.contentType
   }
 
-  /** Everything, in Prometheus' text format. */
+  /** All metrics, in Prometheus' text format. */
   text(): Promise<string> {
     return this.#registry.metrics()
   }
 
-  /** A count that somebody keeps: `read` is called when it is asked for. */
+  /** A counter that another part keeps: each scrape calls `read`. */
   total(name: string, help: string, read: () => number): void {
     const counter: Counter = new Counter({
       name,
@@ -66,7 +66,7 @@ export class Metrics {
     return new Histogram({ name, help, buckets, collect, registers: [this.#registry] })
   }
 
-  /** `read` is called when somebody asks; what it cannot tell is NaN, and the rest is told. */
+  /** Each scrape calls `read`; a value that cannot be read is NaN. */
   gauge(name: string, help: string, read: () => number | Promise<number>): void {
     const gauge: Gauge = new Gauge({
       name,

@@ -2,8 +2,8 @@ import { ChatError, systemCode } from './errors.ts'
 import type { Log } from './log.ts'
 
 /**
- * Something that does not work at the moment: one line in the log when it begins and one when it is
- * over, however often it is tried in between.
+ * Logs an outage: one line when it begins and one when it is over, however many tries fail in
+ * between.
  */
 export class Outage {
   readonly #log: Log
@@ -16,8 +16,8 @@ export class Outage {
   /**
    * @param failing 'Logins cannot be checked'
    * @param working 'Logins can be checked again'
-   * @param quietMs how long nothing must have failed before it counts as over: for what fails for one
-   * and works for another, which would be two lines each time
+   * @param quietMs the time without a failure until it is over: for an outage of some clients only,
+   *   which would log two lines each time
    */
   constructor(log: Log, failing: string, working: string, quietMs = 0) {
     this.#log = log
@@ -30,7 +30,7 @@ export class Outage {
     return this.#isOn
   }
 
-  /** It has failed. A ChatError is told in one line, with its causes; anything else with its stack. */
+  /** Call for a failure. Logs a ChatError in one line, with its causes; a bug with its stack. */
   failed(error: unknown): void {
     this.#failedAt = performance.now()
     if (this.#isOn) return
@@ -39,7 +39,7 @@ export class Outage {
     else this.#log.error(this.#failing, error)
   }
 
-  /** It has worked. */
+  /** Call for a success. */
   worked(): void {
     if (!this.#isOn || performance.now() - this.#failedAt < this.#quietMs) return
     this.#isOn = false
@@ -52,7 +52,7 @@ function reasonOf({ message, cause }: ChatError): string {
   return causes === '' ? message : `${message} (${causes})`
 }
 
-/** What an error says, and what caused it, and so on; without what has nothing to say. */
+/** The messages of an error and its causes, without empty ones. */
 function messagesOf(error: unknown): string[] {
   if (!(error instanceof Error)) return []
   return [error.message || systemCode(error), ...messagesOf(error.cause)].filter(Boolean)

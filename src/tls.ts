@@ -10,7 +10,7 @@ export interface Certificate {
   key: Buffer
 }
 
-/** The settings that say where they are. */
+/** The settings with the paths of certificate and key. */
 type CertificateFiles = Pick<Config, 'tlsCert' | 'tlsKey'>
 
 /**
@@ -31,7 +31,7 @@ export function readCertificate({ tlsCert, tlsKey }: CertificateFiles): Certific
   }
 }
 
-/** Reads the certificate again; one that cannot be used leaves the old one in place. */
+/** Reads the certificate again; keeps the old one when the new one cannot be used. */
 export function renewCertificate(
   files: CertificateFiles,
   log: Log,
@@ -47,7 +47,7 @@ export function renewCertificate(
   }
 }
 
-/** Over TLS: tells the client that this host is not to be asked without it, for a year. */
+/** Over TLS: sends HSTS, for a year. */
 export function setTransportSecurity(response: ServerResponse): void {
   const isEncrypted = response.socket !== null && 'encrypted' in response.socket
   if (isEncrypted) response.setHeader('Strict-Transport-Security', 'max-age=31536000')

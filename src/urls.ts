@@ -5,7 +5,7 @@ export function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').split('?', 1)[0] as string
 }
 
-/** What stands behind the first question mark; '' when there is none. */
+/** The query string, without the question mark; '' when there is none. */
 export function queryOf(request: IncomingMessage): string {
   const url = request.url ?? ''
   const start = url.indexOf('?')

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 
 /**
- * Where a request came from. Behind a proxy that is the last address of X-Forwarded-For, the one the
- * proxy itself saw: those before it are the client's word. A proxy that names no address there
- * ('unknown') speaks for itself.
+ * The client's address. Behind a proxy it is the last one of X-Forwarded-For, which the proxy
+ * itself saw: the client can forge those before it. If that is no address ('unknown'), it is the
+ * proxy's.
  */
 export function clientAddress(request: IncomingMessage, trustProxy: boolean): string {
   const peer = request.socket.remoteAddress ?? ''

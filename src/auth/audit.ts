@@ -16,7 +16,7 @@ export class Audit {
     this.#log = log
   }
 
-  /** @param detail what it was about; never a token, a body or a name that a client chose */
+  /** @param detail never contains a token, a body or a name that a client chose */
   async note(act: AuditedAct, address: string, detail: string): Promise<void> {
     if (!(await this.#lines.tryCount(`${act} ${addressKey(address)}`))) return
     if (!(await this.#linesInAll.tryCount(''))) return

@@ -11,15 +11,15 @@ import { Callback } from './callback.ts'
 import { Caller, type Identity } from './caller.ts'
 import { createTokenVerifier, type TokenOptions } from './tokens.ts'
 
-/** Finds out who asks; throws a ChatError `unauthenticated` when they cannot prove it. */
+/** Authenticates the caller; throws a ChatError `unauthenticated` without valid credentials. */
 export type Authenticate = (request: IncomingMessage) => Promise<Caller>
 
 /** For jwt, the token options say with which key. */
 type AuthOptions = TokenOptions & Pick<Config, 'auth' | 'authCallbackUrl' | 'trustProxy'>
 
 /**
- * The one way in, for both doors. Besides, it refuses, with `too_many`, addresses that keep failing,
- * but for those who prove who they are: an office is not locked out by one of its clients.
+ * Authenticates HTTP requests and upgrades alike. It rejects addresses with many failed logins with
+ * `too_many`, except valid credentials: one client does not lock out an office.
  *
  * @throws ChatError `setup` for a key that cannot be used
  */
@@ -58,7 +58,7 @@ function createIdentifier(options: AuthOptions, log: Log): Identify {
     try {
       return await verify(token)
     } catch (error) {
-      // To verify costs little and tells a guesser nothing: so a good token always passes.
+      // A verification is cheap and helps no guesser: so a valid token always passes.
       if (hasCode(error, 'unauthenticated')) await failures.count(address)
       throw error
     }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { ChatError } from '../errors.ts'
 import { queryOf } from '../urls.ts'
 
-/** How a browser names its token as a WebSocket subprotocol: `new WebSocket(url, ['chat', 'bearer.…'])`. */
+/** The prefix of a token as a WebSocket subprotocol: `new WebSocket(url, ['chat', 'bearer.…'])`. */
 export const TOKEN_PROTOCOL = 'bearer.'
 
 /** @throws ChatError `unauthenticated` for a request without a token */
@@ -12,7 +12,7 @@ export function requireToken(request: IncomingMessage): string {
   throw new ChatError('unauthenticated', 'Send a token: Authorization: Bearer …, or ?token=…')
 }
 
-/** What stands behind `Authorization: Bearer`. */
+/** The token of `Authorization: Bearer`. */
 export function bearerToken(request: IncomingMessage): string | undefined {
   return /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1]
 }

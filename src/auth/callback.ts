@@ -11,29 +11,31 @@ import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 import type { Identity } from './caller.ts'
 
-/** The application behind the callback answers from a session store: slower than this, it is down. */
+/**
+ * The application behind the callback answers from a session store: slower than this, it is down.
+ */
 const TIMEOUT_MS = 3_000
-/** How long an answer is believed without asking again: a logout takes effect after this. */
-const BELIEVED_MS = 10_000
-/** How long those who were answered yes are known: they may be asked about whatever others guess. */
+/** An answer is cached for so long: a logout takes effect after it. */
+const CACHED_MS = 10_000
+/** Credentials stay known for so long after a positive answer: see Callback. */
 const KNOWN_MS = 60 * 60_000
-/** Answers remembered at once. */
+/** Credentials known at once. */
 const KNOWN_MAX = 10_000
-/** How long a question waits for a place: all clients come back at once after a restart. */
-const PLACE_WAIT_MS = 1_000
-/** What fails for one client and works for another is over when nothing has failed for so long. */
+/** A request to the callback waits so long for its turn: all clients reconnect after a restart. */
+const TURN_WAIT_MS = 1_000
+/** An outage for some clients is over when no request has failed for so long. */
 const QUIET_MS = 5_000
-/** When the application says "too many" without saying until when. */
+/** For a 429 of the application without Retry-After. */
 const RETRY_AFTER_SECONDS = 5
 const RETRY_AFTER_SECONDS_MAX = 3_600
 
-/** How an application says "nobody" that should have said 401. */
-const NOBODY: unknown[] = [null, false, 0, '0', '']
-/** What answers speak of the URL that was asked, not of the client: it is mistyped. */
+/** The user_id of applications that answer 200 instead of 401. */
+const NO_USER: unknown[] = [null, false, 0, '0', '']
+/** Statuses that are about the URL, not about the client: it is mistyped. */
 const MISTYPED = [404, 405, 410]
-/** Nobody was there to be upset by what a client sent. */
+/** The application received no request: the client cannot be the cause. */
 const UNREACHABLE = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
-/** An odd cookie may bring the application down, for that client; with so many it is the application. */
+/** An odd cookie may make the application fail for one client; for so many, it is an outage. */
 const FAILING_ADDRESSES_MIN = 3
 
 interface Credentials {
@@ -47,13 +49,14 @@ interface Answer {
 }
 
 /**
- * Asks the shop's own application who a client is: a GET with the client's Cookie and Authorization
- * headers, so that its sessions (PHPSESSID) work here unchanged. It answers 200 with
- * `{"user_id": …, "username": …, "name": …, "profile_url": …}`, or 401 or 403 for a stranger.
+ * Authenticates a client by the shop's own application: a GET with the client's Cookie and
+ * Authorization headers, so that its sessions (PHPSESSID) work here unchanged. It answers 200 with
+ * `{"user_id": …, "username": …, "name": …, "profile_url": …}`, or 401 or 403 for no session.
  *
- * Strangers can make cookies up. So each question about an unknown one is a failed login until it is
- * answered yes, an address has few under way at a time, and all addresses together not many more. What
- * was answered yes of late is known: it is asked about again whatever its address has guessed.
+ * An attacker can invent cookies. So a request for unknown credentials counts as a failed login
+ * until it succeeds, and an address has few concurrent requests, all addresses together not many
+ * more. Known credentials, with a recent positive answer, are verified whatever their address has
+ * guessed.
  */
 export class Callback {
   readonly #url: string
@@ -61,11 +64,11 @@ export class Callback {
   readonly #outage: Outage
   readonly #now: () => number
   readonly #turns = new Turns(limits.callbackQuestionsPerAddress, TIMEOUT_MS)
-  readonly #places = new Turns(limits.callbackQuestions, PLACE_WAIT_MS)
-  /** By the hash of the credentials; the one that was answered longest ago first. */
+  readonly #turnsOfAll = new Turns(limits.callbackQuestions, TURN_WAIT_MS)
+  /** By the hash of the credentials; the oldest answer first. */
   readonly #known = new Map<string, Answer>()
   readonly #underWay = new Map<string, Promise<Identity>>()
-  /** For whom it has failed since it worked for anybody. */
+  /** Addresses for which it has failed since the last success. */
   readonly #failing = new Set<string>()
 
   /**
@@ -90,16 +93,16 @@ export class Callback {
   }
 
   /**
-   * @throws ChatError `unauthenticated` for a stranger, `too_many` for an address that fails too often
-   * or when the application says so, `busy` while too many are asked about, and `unavailable` when the
-   * application does not answer as it should
+   * @throws ChatError `unauthenticated` without a session; `too_many` for an address with many
+   *   failed logins, or for a 429 of the application; `busy` beyond the limits of concurrent
+   *   requests; `unavailable` when the application does not answer as documented
    */
   async identify(headers: IncomingHttpHeaders, address: string): Promise<Identity> {
     const { cookie = '', authorization = '' } = headers
-    if (cookie === '' && authorization === '') throw stranger()
+    if (cookie === '' && authorization === '') throw unauthenticated()
     const key = createHash('sha256').update(`${cookie}\0${authorization}`).digest('base64')
     const known = this.#knownAnswer(key)
-    if (known !== undefined && this.#now() - known.givenAt < BELIEVED_MS) {
+    if (known !== undefined && this.#now() - known.givenAt < CACHED_MS) {
       return known.identity
     }
     const underWay = this.#underWay.get(key)
@@ -121,7 +124,7 @@ export class Callback {
     return undefined
   }
 
-  /** Remembers only good news: who logs in a moment later is not to be turned away. */
+  /** Caches positive answers only: a client that logs in a moment later must be accepted. */
   async #remember(key: string, asked: Promise<Identity>): Promise<Identity> {
     try {
       const identity = await asked
@@ -142,7 +145,7 @@ export class Callback {
     await this.#failures.check(address)
     await this.#turns.take(address)
     try {
-      return await this.#inPlace('unknown', async () => {
+      return await this.#inTurn('unknown', async () => {
         await this.#failures.count(address)
         const identity = await this.#ask(credentials, address)
         await this.#failures.giveBack(address)
@@ -155,21 +158,21 @@ export class Callback {
 
   async #askOfKnown(credentials: Credentials, address: string): Promise<Identity> {
     try {
-      return await this.#inPlace('known', () => this.#ask(credentials, address))
+      return await this.#inTurn('known', () => this.#ask(credentials, address))
     } catch (error) {
-      // Somebody has logged out, which they are told however often their address has failed.
+      // The user has logged out: `tryCount`, as the answer is 401 however often the address failed.
       if (hasCode(error, 'unauthenticated')) await this.#failures.tryCount(address)
       throw error
     }
   }
 
-  /** Those who are known have places of their own, which no stranger takes. */
-  async #inPlace(place: 'known' | 'unknown', question: () => Promise<Identity>): Promise<Identity> {
-    await this.#places.take(place)
+  /** Known credentials have turns of their own, which unknown ones cannot use up. */
+  async #inTurn(kind: 'known' | 'unknown', request: () => Promise<Identity>): Promise<Identity> {
+    await this.#turnsOfAll.take(kind)
     try {
-      return await question()
+      return await request()
     } finally {
-      this.#places.release(place)
+      this.#turnsOfAll.release(kind)
     }
   }
 
@@ -190,7 +193,7 @@ export class Callback {
     this.#outage.worked()
   }
 
-  /** The service is ill when the application is, not when it fails for one client. */
+  /** `unavailable` when the application is down, `busy` when it fails for a few clients. */
   #failed(error: ChatError, address: string): ChatError {
     this.#outage.failed(error.cause)
     if (this.#failing.size < FAILING_ADDRESSES_MIN) this.#failing.add(address)
@@ -208,9 +211,9 @@ async function ask(url: string, { cookie, authorization }: Credentials): Promise
   })
   if (status === 200) return identityFrom(body)
   if (status === 429) throw tooMany(retryAfter)
-  // An odd cookie is answered 400 or 431, a stranger's 401 or 403 or with a way to the login page.
+  // 400 or 431 for an odd cookie; 401, 403 or a redirect to the login page without a session.
   const isOfClient = status >= 300 && status < 500 && !MISTYPED.includes(status)
-  throw isOfClient ? stranger() : unreachable(`answered ${status}`)
+  throw isOfClient ? unauthenticated() : unreachable(`answered ${status}`)
 }
 
 async function get(
@@ -218,9 +221,9 @@ async function get(
   headers: Record<string, string>,
 ): Promise<{ status: number; retryAfter: string | null; body: string }> {
   try {
-    // For the whole answer, to the last byte of its body.
+    // Covers the whole answer, to the last byte of its body.
     const signal = AbortSignal.timeout(TIMEOUT_MS)
-    // A redirect is what a login page answers to a stranger; it must not count as a yes.
+    // A redirect leads to a login page, whose 200 must not count as success.
     const response = await fetch(url, { headers, signal, redirect: 'manual' })
     const { status } = response
     const retryAfter = response.headers.get('retry-after')
@@ -247,13 +250,13 @@ function identityFrom(body: string): Identity {
   const answer = parseObject(body)
   // Without the text: that would show what was answered.
   if (answer === undefined) throw unreachable('did not answer with a JSON object')
-  if (NOBODY.includes(answer.user_id)) throw stranger()
+  if (NO_USER.includes(answer.user_id)) throw unauthenticated()
   const userId = integerFrom(answer.user_id)
   if (userId === undefined || userId === 0) throw unreachable('named no user_id')
   return { userId, profile: profileFrom(answer) }
 }
 
-function stranger(): ChatError {
+function unauthenticated(): ChatError {
   return new ChatError('unauthenticated', 'Log in first')
 }
 
@@ -272,7 +275,7 @@ function isUnreachable(error: unknown): boolean {
   )
 }
 
-/** `why` is for the log, by way of the cause; the client can only wait. */
+/** `why` reaches the log as the cause; the client can only retry. */
 function unreachable(why: string, cause?: unknown): ChatError {
   const message = 'Logins cannot be checked at the moment. Please try again.'
   const reason = new ChatError('unavailable', `The authentication callback ${why}`, { cause })

@@ -1,20 +1,20 @@
 import type { Profile } from '../chat/model.ts'
 import { ChatError } from '../errors.ts'
 
-/** What is known of whoever makes a request or opens a socket, once they have proved it. */
+/** The authenticated user of a request or socket. */
 export interface Identity {
   userId: number
-  /** The parts of the profile that the proof gives. */
+  /** The parts of the profile that the credentials give. */
   profile: Partial<Profile>
-  /** When the proof ends, in ms since 1970; undefined when it does not say. */
+  /** When the token expires, in ms since 1970; undefined when it does not say. */
   expiresAt?: number | undefined
-  /** Asks once more, later, for the same credentials; undefined where a proof ends by itself. */
+  /** Verifies the same credentials again, later; undefined for a token, which expires by itself. */
   verifyAgain?: () => Promise<Identity>
 }
 
-/** Whoever makes a request or opens a socket, and what they may do. */
+/** The caller: the client of a request or socket, and the users that it may act as. */
 export class Caller {
-  /** Undefined under CHAT_AUTH=none, where callers are whoever they say they are. */
+  /** Undefined under CHAT_AUTH=none, where a caller may act as any user. */
   readonly identity: Identity | undefined
 
   constructor(identity?: Identity) {
@@ -24,15 +24,15 @@ export class Caller {
   /**
    * Returns `userId` if the caller may act as that user.
    *
-   * @throws ChatError `forbidden` for anybody but themselves
+   * @throws ChatError `forbidden` for any other user
    */
-  mustBe(userId: number): number {
+  assertActsAs(userId: number): number {
     if (this.identity === undefined || this.identity.userId === userId) return userId
     throw new ChatError('forbidden', `You are user ${this.identity.userId}, not ${userId}`)
   }
 
-  /** @throws ChatError `forbidden` unless the caller is one of these users */
-  mustBeOneOf(userIds: number[]): void {
+  /** @throws ChatError `forbidden` unless the caller may act as one of these users */
+  assertActsAsOneOf(userIds: number[]): void {
     if (this.identity === undefined || userIds.includes(this.identity.userId)) return
     throw new ChatError('forbidden', 'You take no part in this conversation')
   }

@@ -3,21 +3,21 @@ import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 
-/** A key that is published no longer is believed for so long. */
+/** The age at which keys are fetched again: a revoked key stays valid for so long. */
 const REFRESH_MS = 10 * 60_000
-/** How long the key server is left alone, whatever keys are asked for. */
+/** The least time between two fetches. */
 const COOLDOWN_MS = 30_000
-/** The same while there are no keys at all, and nobody can be let in. */
+/** The same while there are no keys, and every token is rejected. */
 const FIRST_COOLDOWN_MS = 2_000
 /** Slower than this, the key server is down. */
 const TIMEOUT_MS = 3_000
-/** Without the key server, old keys beat refusing everybody; but not for ever: one may be stolen. */
+/** While the key server is down, old keys stay valid for so long: one may be stolen. */
 const KEPT_MS = 24 * 60 * 60_000
 
 /**
- * The keys at CHAT_JWKS_URL: fetched when first needed, again once they are ten minutes old, and for a
- * token that names another key, which may be new; never more often than the cooldown says. When the key
- * server does not answer, those that were fetched stay in use for a day.
+ * The keys at CHAT_JWKS_URL: fetched at first use, again at the age of REFRESH_MS, and for a token
+ * that names an unknown key, which may be new; never more often than the cooldown. While the key
+ * server does not answer, the fetched keys stay in use for KEPT_MS.
  */
 export class PublishedKeys {
   readonly #keys: ReturnType<typeof createRemoteJWKSet>
@@ -30,7 +30,7 @@ export class PublishedKeys {
 
   /** @param now ms that only ever grow */
   constructor(url: string, log: Log, now: () => number = () => performance.now()) {
-    // It would ask anew for each token that names no key it has; when to ask is decided here.
+    // jose would fetch for each token that names an unknown key; this class decides when to fetch.
     const timing = {
       cacheMaxAge: Number.POSITIVE_INFINITY,
       cooldownDuration: Number.POSITIVE_INFINITY,
@@ -47,8 +47,7 @@ export class PublishedKeys {
   /**
    * The key that a token names.
    *
-   * @throws ChatError `unavailable` while there are no keys; jose's errors for a token that names none
-   * of them
+   * @throws ChatError `unavailable` while there are no keys; jose's errors for an unknown key
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     await this.#keepFresh()
@@ -69,7 +68,7 @@ export class PublishedKeys {
     if (this.#ageMs < REFRESH_MS) return
     const isUsable = this.#ageMs < KEPT_MS
     const refreshed = this.#refresh(isUsable ? COOLDOWN_MS : FIRST_COOLDOWN_MS)
-    // While the key server is away, nobody waits for it who can be let in without.
+    // While the key server is down, a token that old keys verify does not wait for it.
     if (isUsable && this.#outage.isOn) return
     await refreshed
     if (this.#ageMs < KEPT_MS) return
@@ -77,7 +76,7 @@ export class PublishedKeys {
     throw new ChatError('unavailable', message, { retryAfterSeconds: 5 })
   }
 
-  /** Fetches the keys, unless that was tried just now; resolves when there is an answer. */
+  /** Fetches the keys, unless within the cooldown; resolves when the newest fetch has ended. */
   #refresh(cooldownMs: number): Promise<void> {
     if (this.#now() - this.#triedAt >= cooldownMs) {
       this.#triedAt = this.#now()

@@ -8,7 +8,7 @@ import { clientAddress } from './address.ts'
 import type { Audit } from './audit.ts'
 import { bearerToken } from './bearer.ts'
 
-/** What proxies say of whom they speak for, each according to its configuration; and browsers. */
+/** Headers of requests that a proxy or a browser sends on behalf of another client. */
 const ON_BEHALF_HEADERS = [
   'forwarded',
   'origin',
@@ -20,7 +20,7 @@ const ON_BEHALF_HEADERS = [
 ]
 
 /**
- * Whether a request comes from the operator or a program of theirs: it carries the secret, or, where
+ * Whether a request comes from the operator or a program of theirs: it has the secret or, where
  * none is set, comes from this machine.
  */
 export function isOperator(request: IncomingMessage, secret: string): boolean {
@@ -28,7 +28,9 @@ export function isOperator(request: IncomingMessage, secret: string): boolean {
   return isLocalProgram(request) && asksForLoopback(request)
 }
 
-/** Refuses those who are no operators: counts the secrets that they try, and notes it for the audit. */
+/**
+ * Rejects clients that are no operators: counts their wrong secrets, and notes them in the audit.
+ */
 export class Refusals {
   readonly #audit: Audit
   readonly #trustProxy: boolean
@@ -40,7 +42,7 @@ export class Refusals {
     this.#trustProxy = trustProxy
   }
 
-  /** @throws ChatError `forbidden`, or `too_many` for an address that tries one secret after another */
+  /** @throws ChatError `forbidden`, or `too_many` for an address with many wrong secrets */
   async refuse(request: IncomingMessage, message: string): Promise<never> {
     const address = clientAddress(request, this.#trustProxy)
     await this.#audit.note('refused', address, message)
@@ -49,11 +51,11 @@ export class Refusals {
   }
 }
 
-/** What operators may do, by the name of the secret that lets them. */
+/** The acts of operators, by the name of the secret that permits them. */
 const ACTS = { broadcast: 'broadcast', metrics: 'see this' }
 
 /**
- * Lets operators push events (`broadcast`) or see how the chat does (`metrics`): by
+ * Permits operators to push events (`broadcast`) or to read the metrics (`metrics`): by
  * CHAT_BROADCAST_SECRET or CHAT_METRICS_SECRET, or from this machine while that is not set.
  *
  * @throws ChatError as Refusals
@@ -73,15 +75,15 @@ export async function requireOperator(
   await refusals.refuse(request, message)
 }
 
-/** A proxy on this machine speaks for the whole world, and so does a page in a browser. */
+/** A proxy on this machine forwards requests from anywhere, and so does a page in a browser. */
 function isLocalProgram(request: IncomingMessage): boolean {
   const isOnBehalf = ON_BEHALF_HEADERS.some((header) => request.headers[header] !== undefined)
   return !isOnBehalf && isLoopback(request.socket.remoteAddress ?? '')
 }
 
 /**
- * A page may have its own name resolve to 127.0.0.1; then it is at home here, and its browser sends no
- * Origin. But it still says the name.
+ * DNS rebinding: a page may resolve its own name to 127.0.0.1, and its browser then sends no
+ * Origin. But the Host header still has that name.
  */
 function asksForLoopback(request: IncomingMessage): boolean {
   const url = `http://${request.headers.host ?? 'localhost'}`
@@ -93,7 +95,7 @@ function carriesSecret(request: IncomingMessage, secret: string): boolean {
   return given !== undefined && isSameSecret(given, secret)
 }
 
-/** Compares digests, which have one length, in a time that does not tell where they differ. */
+/** Compares digests, which have one length, in constant time. */
 function isSameSecret(given: string, secret: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(given), digest(secret))

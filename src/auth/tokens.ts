@@ -17,14 +17,14 @@ import type { Log } from '../log.ts'
 import type { Identity } from './caller.ts'
 import { PublishedKeys } from './jwks.ts'
 
-/** Never `none`, and never HS256 with a public key as its secret: the kind of key decides. */
+/** The kind of key decides: never `none`, and never HS256 with a public key as its secret. */
 const SECRET_ALGORITHMS = ['HS256']
 const PUBLIC_KEY_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
 const CURVE_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA']
 /** Clocks of two servers differ a little. */
 const CLOCK_TOLERANCE_SECONDS = 5
 
-/** What `typ` says of a token that lets its bearer in; one for something else is signed as well. */
+/** The `typ` of an access token: the same key may sign tokens for other purposes. */
 const TYPES = [undefined, 'jwt', 'at+jwt']
 
 /** Exactly one of the first three is set. */
@@ -34,9 +34,9 @@ export type TokenOptions = Pick<
 >
 
 /**
- * Returns a function that verifies a token and says whose it is: `sub` is the user id; `username`,
- * `name` and `profile_url` fill the profile. It throws a ChatError `unauthenticated` for any token
- * that is not valid now, and `unavailable` while there are no keys to verify it with.
+ * Returns a function that verifies a token and returns its identity: `sub` is the user id;
+ * `username`, `name` and `profile_url` fill the profile. It throws a ChatError `unauthenticated`
+ * for an invalid or expired token, and `unavailable` while there are no keys to verify it with.
  *
  * @throws ChatError `setup` for a key that cannot be used
  */
@@ -72,7 +72,7 @@ function verifyOptionsFrom(options: TokenOptions): JWTVerifyOptions {
   }
 }
 
-/** A token for trying things out: HS256, for `userId`, valid for `validSeconds`. */
+/** Signs a token for tests and trials: HS256, for `userId`, valid for `validSeconds`. */
 export async function mintToken(
   { jwtSecret, jwtAudience, jwtIssuer }: TokenOptions,
   userId: number,

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts'
 import type { Store } from './store.ts'
 import type { Wire } from './wire.ts'
 
-/** The chat, as http/ and websocket/ call it: a store, and what clients are told in. */
+/** The chat, as http/ and websocket/ call it: a store, its clock, and the JSON for clients. */
 export interface Chat extends Store {
   readonly clock: Clock
   readonly wire: Wire

@@ -1,18 +1,17 @@
 /**
- * Times as the database keeps them and as clients see them: 'YYYY-MM-DD HH:MM:SS', the documented
- * format. Kept in UTC; shown in CHAT_TIMEZONE.
+ * Times in the documented format, 'YYYY-MM-DD HH:MM:SS': stored in UTC, shown in CHAT_TIMEZONE.
  */
 export class Clock {
   readonly now: () => Date
   readonly #formatter: Intl.DateTimeFormat | undefined
 
-  /** @param timezone an IANA name ('Asia/Riyadh'); 'UTC' shows times as they are kept */
+  /** @param timezone an IANA name ('Asia/Riyadh'); 'UTC' shows times as they are stored */
   constructor(timezone = 'UTC', now = () => new Date()) {
     this.now = now
     this.#formatter = timezone === 'UTC' ? undefined : formatterFor(timezone)
   }
 
-  /** The time now, as the database keeps it. */
+  /** The time now, as stored. */
   stored(): string {
     return this.storedFrom(this.now())
   }

@@ -5,7 +5,7 @@ import type { Daemon } from './model.ts'
 /** `unhealthy`: the process lives, but has not polled for more than RECORDED_POLL_STALE_SECONDS. */
 export type DaemonState = 'running' | 'unhealthy' | 'stopped'
 
-/** The daemon as everybody but itself sees it. */
+/** The daemon status, as other processes read it from the store. */
 export interface DaemonStatus {
   state: DaemonState
   /** Undefined when it is `stopped`. */
@@ -27,8 +27,8 @@ export async function daemonStatus(
 }
 
 /**
- * How long the oldest undelivered event waits. While the daemon runs, what it reported counts: rows
- * that it has delivered stay in the table until it comes round to delete them.
+ * How long the oldest undelivered event waits. While the daemon runs, its report counts: rows of
+ * delivered events stay in the table until its next delete.
  */
 export async function lagSeconds(
   { events }: Pick<Chat, 'events'>,

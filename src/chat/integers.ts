@@ -1,7 +1,7 @@
 /**
- * The integer, zero or more, that a number or a text of digits stands for; undefined for anything
- * else. Ids come from clients, tokens and other programs as either. Not `Number()`, to which `true`,
- * `[5]`, `' 12 '` and `'1e3'` are numbers too; and none beyond those that JavaScript keeps exact.
+ * Parses an integer, zero or more, from a number or a text of digits; undefined for anything else.
+ * Clients, tokens and other programs send ids as either. Not `Number()`, which also accepts `true`,
+ * `[5]`, `' 12 '` and `'1e3'`; and no integer that JavaScript does not represent exactly.
  */
 export function integerFrom(value: unknown): number | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined

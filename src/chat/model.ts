@@ -1,8 +1,8 @@
-/** What is known of a person; '' stands for what is not. */
+/** The profile of a user; '' for what is not known. */
 export interface Profile {
   username: string
   name: string
-  /** An http(s) URL, or a path below CHAT_PUBLIC_URL: what clients say, below its /uploads/. */
+  /** An http(s) URL, or a path below CHAT_PUBLIC_URL; from a client, below its /uploads/. */
   profileUrl: string
 }
 
@@ -10,7 +10,7 @@ export interface User extends Profile {
   userId: number
 }
 
-/** Who blocked whom, of two people. */
+/** The blocks between two users. */
 export interface BlockState {
   /** The first has blocked the second. */
   isBlocked: boolean
@@ -18,7 +18,7 @@ export interface BlockState {
   isBlockedByOther: boolean
 }
 
-/** Users out of whom some are looked for: those who are online, by their ids. */
+/** Users among whom a query selects, by their ids: those who are online. */
 export interface Candidates {
   size: number
   has(userId: number): boolean
@@ -49,7 +49,7 @@ export interface Conversation {
   lastMessage: Pick<Message, 'messageId' | 'message' | 'messageType' | 'createdAt'> & {
     senderId: number
   }
-  /** Messages to the user who asks that they have not read. */
+  /** Messages to the caller that they have not read. */
   unreadCount: number
 }
 
@@ -58,13 +58,13 @@ export interface Participants {
   higherUserId: number
 }
 
-/** A file that belongs to a message. It is on the disk, for good, before the message is posted. */
+/** The file of a message. It is durable on the disk before the message is posted. */
 export interface Media {
   type: 'image' | 'voice'
   /** Below the uploads folder: 'chat/voice/3f….ogg'. */
   path: string
   fileSize: number
-  /** Seconds, as the sender gave them. */
+  /** Seconds, as given by the sender. */
   duration: number | undefined
 }
 
@@ -74,7 +74,7 @@ export interface Draft {
   /** The text; with media its caption, or ''. */
   message: string
   media?: Media | undefined
-  /** The sender's own name for this send; a second send of that name is a retry of the first. */
+  /** The idempotency key of the sender: a second send with it is a retry of the first. */
   clientMessageId?: string | undefined
 }
 
@@ -86,41 +86,41 @@ export interface Page {
   beforeMessageId?: number | undefined
 }
 
-/** What a reader has read: a conversation, all of it or up to one message. */
+/** What to mark as read: a conversation, all of it or up to one message. */
 export type ReadMark = { conversationId: number } | { otherUserId: number } | { messageId: number }
 
 export interface Receipt {
   conversationId: number | null
-  /** How many messages are read now that were not before; 0: nothing changed, no event was sent. */
+  /** The number of messages newly read; 0: nothing changed, no event was sent. */
   readCount: number
   /** The newest of them. */
   messageId: number | null
   readAt: string | null
 }
 
-/** A row of pending_events: for one user's sockets, or (userId null) for everybody's. */
+/** A row of pending_events: for one user's sockets, or (userId null) for all sockets. */
 export interface PendingEvent {
   eventId: number
   event: string
   userId: number | null
   /** The exact JSON of the frame's `data`. */
   data: string
-  /** The message that a chat:message of the chat itself brings; null for all else. */
+  /** The message of a chat:message; null for other events, and for those of other programs. */
   messageId: number | null
   /**
-   * Who an event for everybody is about: neither they get it nor whom a block hides from them. Null
-   * where all do.
+   * The user whom an event for all sockets is about: neither they nor users on either side of a
+   * block receive it. Null for none.
    */
   subjectUserId: number | null
 }
 
-/** An event as it is queued: `data` is null where no client could read what stands there. */
+/** An event as it stands in the table: `data` is null when the row has no JSON that can be sent. */
 export type QueuedEvent = Omit<PendingEvent, 'data'> & { data: string | null }
 
-/** Where a reader of the events stands. Means something to the engine that gave it alone. */
+/** The high-water mark of a tail: opaque, except to the engine that made it. */
 export type Position = number | string
 
-/** A socket, as everybody but the daemon sees it. */
+/** A socket, as other processes read it from the store. */
 export interface ConnectionRow {
   connectionId: number
   userId: number
@@ -148,7 +148,7 @@ export interface ClosedConnection {
   seenAt: Date
 }
 
-/** The process that owns, or wants, the lease. */
+/** The process that owns or acquires the lease. */
 export interface LeaseOwner {
   hostname: string
   pid: number
@@ -156,13 +156,13 @@ export interface LeaseOwner {
   address: string
 }
 
-/** What a daemon reports of itself with each heartbeat. */
+/** The daemon status in each heartbeat. */
 export interface DaemonReport {
   /** Of its tail. */
   position: Position
   /** Events that reached a socket, since the daemon started. */
   deliveredCount: number
-  /** The longest that an event was seen to wait since the last heartbeat. */
+  /** The longest wait of an event since the last heartbeat. */
   lagSeconds: number
   /** The slowest poll since the last heartbeat. */
   pollMs: number

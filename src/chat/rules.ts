@@ -2,11 +2,11 @@ import { ChatError } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
 import type { BlockState, Draft, Profile, User } from './model.ts'
 
-/** Events that mean something only at the moment they happen: never delivered late. */
+/** Events that are valid only at the moment they happen: never delivered late. */
 export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
-/** How long they mean it: a daemon that was down longer drops them. */
+/** An ephemeral event expires after this: a daemon that was down longer deletes it. */
 export const EPHEMERAL_SECONDS = 60
-/** Is for the daemon, and never sent: it closes the sockets of the user, or (userId null) all. */
+/** For the daemon, never sent: closes the sockets of the user, or (userId null) all. */
 export const DISCONNECT_EVENT = 'chat:disconnect'
 
 /** @throws ChatError `invalid` for a draft that cannot be a message */
@@ -26,13 +26,13 @@ export function assertDraft(draft: Draft, messageLengthMax: number): void {
   }
 }
 
-/** @throws ChatError `invalid` when a retry's first try, to `receiverId`, was another message */
+/** @throws ChatError `invalid` when the first send of a retry was to another receiver */
 export function assertSameReceiver(draft: Draft, receiverId: number): void {
   if (draft.receiverId === receiverId) return
   throw new ChatError('invalid', 'client_message_id was used for a message to another user')
 }
 
-/** Counts characters as people do, not UTF-16 units: an emoji is one. */
+/** Counts code points, not UTF-16 units: an emoji is one. */
 function isLongerThan(text: string, lengthMax: number): boolean {
   if (text.length <= lengthMax) return false
   return text.length > 2 * lengthMax || Array.from(text).length > lengthMax
@@ -44,7 +44,7 @@ export function assertBroadcast(event: string, data: object): void {
   if (event.length > eventNameLength.max) {
     throw new ChatError('invalid', `event must be at most ${eventNameLength.max} characters long`)
   }
-  // Before anything else walks through it: JSON.stringify has no limit but the stack.
+  // Before JSON.stringify, which has no limit but the stack.
   if (isDeeperThan(data, eventDataLevels.max)) {
     throw new ChatError('invalid', `data must be at most ${eventDataLevels.max} levels deep`)
   }
@@ -64,7 +64,7 @@ export function assertDifferent(userId: number, otherUserId: number): void {
   throw new ChatError('invalid', 'user_id and blocked_user_id must be two different users')
 }
 
-/** @throws ChatError `invalid` when a user who has blocked `count` others may block no more */
+/** @throws ChatError `invalid` when a user with `count` blocks may block no more */
 export function assertBlockListHasRoom(count: number): void {
   const { max } = limits.blockList
   if (count < max) return
@@ -88,7 +88,10 @@ export function noSuchUser(): ChatError {
   return new ChatError('not_found', 'There is no such user')
 }
 
-/** One answer for what does not exist and what is another's: ids tell nothing to a stranger. */
+/**
+ * One answer for what does not exist and what is another user's: it does not reveal which ids
+ * exist.
+ */
 export function noSuchMessage(): ChatError {
   return new ChatError('not_found', 'You have no such conversation or message')
 }
@@ -102,7 +105,7 @@ export function isSameProfile(a: Profile, b: Profile): boolean {
   return a.username === b.username && a.name === b.name && a.profileUrl === b.profileUrl
 }
 
-/** Keeps of a profile what can be shown: clients in the field pass along whatever they have. */
+/** Sanitizes a profile: clients in the field pass along whatever they have. */
 export function presentable(given: Partial<Profile>): Partial<Profile> {
   const username = presentableName(given.username)
   const name = presentableName(given.name)
@@ -115,9 +118,9 @@ export function presentable(given: Partial<Profile>): Partial<Profile> {
 }
 
 /**
- * A name must not break out of its line, reorder what stands beside it or look like another's: control
- * characters, line separators, bidirectional and invisible formatting. The joiners U+200C and U+200D
- * stay: Persian, Indic scripts and emoji need them. Lone surrogates cannot be stored.
+ * A name must not break out of its line, reorder what stands beside it or look like another's:
+ * control characters, line separators, bidirectional and invisible formatting. The joiners U+200C
+ * and U+200D stay: Persian, Indic scripts and emoji need them. Lone surrogates cannot be stored.
  */
 const UNPRESENTABLE =
   /[\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu
@@ -131,9 +134,9 @@ function firstCharacters(text: string, count: number): string {
 }
 
 /**
- * An http(s) URL or a path below /uploads/, as a browser would resolve it; undefined for anything else.
- * Others' pages show it: `javascript:` and `data:` would run there, and any other path of this server
- * would be asked for in the name of whoever looks at it.
+ * An http(s) URL or a path below /uploads/, as a browser would resolve it; undefined for anything
+ * else. Other users' pages load it: `javascript:` and `data:` would run there, and a request for
+ * any other path of this server would carry their credentials.
  */
 function pictureUrl(given: string): string | undefined {
   if (given.length > limits.profileUrlLength.max) return undefined

@@ -20,10 +20,10 @@ import type {
 } from './model.ts'
 
 /**
- * What an engine that keeps the chat has to do. One method is one use case and one transaction: it
- * resolves once that is committed, and (in chat-api) durable. It takes and returns plain values.
- * What it refuses it rejects with a ChatError: besides those that are named here, `unavailable` for
- * what cannot be stored now.
+ * The interface of an engine. One method is one use case and one transaction: it resolves once that
+ * is committed, and (in chat-api) durable. It takes and returns plain values. It rejects with a
+ * ChatError: besides those that are named here, `unavailable` for a write that cannot be stored
+ * now.
  */
 export interface Store {
   readonly users: Users
@@ -33,49 +33,49 @@ export interface Store {
   readonly events: Events
   readonly connections: Connections
   readonly daemons: Daemons
-  /** Why nothing can be stored, as far as one look tells; undefined while it can. */
+  /** Why writes fail, as far as a quick check shows; undefined while they do not. */
   problem(): string | undefined
   /** Commits what is queued, then closes the engine. Idempotent. */
   close(): Promise<void>
 }
 
-/** Who is who: a row for everybody who ever connected, wrote or was written to. */
+/** A row for every user who ever connected, sent or received a message. */
 export interface Users {
   find(userId: number): Promise<User | undefined>
-  /** When the user was last online, as stored; undefined when that never was. */
+  /** When the user was last online, as stored; undefined for never. */
   lastSeenAt(userId: number): Promise<string | undefined>
 }
 
-/** Who does not want to hear from whom. A block hides both from each other. */
+/** Blocks between users. A block stops messages, and hides the presence of both from each other. */
 export interface Blocks {
   /**
    * Blocks another user. Idempotent.
    *
-   * @param isAuthenticated whether `userId` has proved who they are: then they exist, row or not
+   * @param isAuthenticated whether `userId` is authenticated: then they exist, row or not
    * @throws ChatError `invalid` for blocking oneself, or one more than `limits.blockList`;
-   *   `not_found` when either was never heard of
+   *   `not_found` when either has no row
    */
   block(userId: number, otherUserId: number, isAuthenticated: boolean): Promise<void>
   /**
-   * Takes a block back; where there is none, nothing changes.
+   * Removes a block. Idempotent.
    *
    * @throws ChatError `invalid` for unblocking oneself
    */
   unblock(userId: number, otherUserId: number): Promise<void>
   find(userId: number, otherUserId: number): Promise<BlockState>
-  /** Those of `candidates` between whom and the user a block of either stands. */
+  /** The users of `candidates` with a block, in either direction, between them and the user. */
   hiddenFrom(userId: number, candidates: Candidates): Promise<Set<number>>
 }
 
-/** One conversation for each pair of people who have written to each other. */
+/** One conversation for each pair of users with messages between them. */
 export interface Conversations {
   /** The user's conversations, the one with the newest message first. */
   list(userId: number, page: { limit: number; offset: number }): Promise<Conversation[]>
-  /** The two people of a conversation; undefined when there is no such conversation. */
+  /** The two users of a conversation; undefined when there is no such conversation. */
   participants(conversationId: number): Promise<Participants | undefined>
-  /** The conversation of two people; undefined when neither has written yet. */
+  /** The conversation of two users; undefined when neither has written yet. */
   between(userId: number, otherUserId: number): Promise<number | undefined>
-  /** Those of `candidates` who share a conversation with this user. */
+  /** The users of `candidates` who share a conversation with this user. */
   contactsOf(userId: number, candidates: Candidates): Promise<number[]>
 }
 
@@ -90,7 +90,7 @@ export interface Messages {
    */
   post(draft: Draft): Promise<{ message: Message; isNew: boolean }>
   /**
-   * A page of a conversation as `viewerId` sees it (undefined: the viewer is not known), oldest
+   * A page of a conversation as `viewerId` may see it (undefined: the viewer is not known), oldest
    * message first, and whether older ones follow.
    */
   history(
@@ -99,25 +99,25 @@ export interface Messages {
     viewerId?: number,
   ): Promise<{ messages: Message[]; hasMore: boolean }>
   /**
-   * Marks as read what `readerId` was sent in a conversation, up to the marked message, and queues
-   * one chat:read for its sender and one for the reader's own devices; while one of the two has
-   * blocked the other, only the latter.
+   * Marks the messages to `readerId` in a conversation as read, up to the marked one, and queues
+   * one chat:read for their sender and one for the reader's own devices; while one of the two has
+   * blocked the other, only the latter. Idempotent.
    *
    * @throws ChatError `not_found` for a conversation or message that the reader has no part in
    */
   markRead(readerId: number, mark: ReadMark): Promise<Receipt>
-  /** The two people whose message a file below the uploads folder belongs to; [] for none. */
+  /** Sender and receiver of the message with this file below the uploads folder; empty for none. */
   peopleOfMedia(path: string): Promise<number[]>
-  /** The id of the newest message of all; 0 when there is none yet. */
+  /** The id of the newest message in the store; 0 when there is none yet. */
   lastId(): Promise<number>
   /**
-   * How many messages came for the user after `messageId`, counted up to `limit`. Where so many
-   * conversations have changed that to look through them takes too long, it is `limit`.
+   * The number of messages for the user after `messageId`, counted up to `limit`. It is `limit`
+   * when so many conversations have changed that a count takes too long.
    */
   countSince(userId: number, messageId: number, limit: number): Promise<number>
   /**
-   * Recovery: the first messages that came for the user after `messageId`, in order. None with an
-   * id up to theirs is committed later.
+   * Recovery: the first messages for the user after `messageId`, in order. No message with a lower
+   * id is committed later.
    */
   since(
     userId: number,
@@ -126,79 +126,78 @@ export interface Messages {
   ): Promise<{ messages: Message[]; hasMore: boolean }>
 }
 
-/** The queue between what happens and the daemon that delivers it: the pending_events table. */
+/** The queue between the writers of events and the daemon: the pending_events table. */
 export interface Events {
   /**
-   * Queues an event of the caller's own for one user (or, userId null, for everybody connected);
-   * resolves with its event_id.
+   * Queues a custom event for one user or (userId null) for all connected users; resolves with its
+   * event_id.
    *
    * @throws ChatError `invalid` or `too_large` beyond the limits of rules.ts
    */
   broadcast(event: string, userId: number | null, data: object): Promise<number>
   /**
-   * Queues a chat:typing for the receiver, if they are connected and no block stands between the
-   * two; else does nothing, at the cost of a read.
+   * Queues a chat:typing for a receiver who is connected, with no block between the two; otherwise
+   * only reads.
    */
   typing(senderId: number, receiverId: number, isTyping: boolean): Promise<void>
-  /** Reads from the oldest event on. */
+  /** A tail that starts at the oldest event. */
   tail(): EventTail
   /**
    * How long the oldest of the events after `position` (undefined: of all) has waited, in whole
    * seconds; 0 for none.
    */
   waitedSeconds(position?: Position): Promise<number>
-  /** How many events were ever queued. */
+  /** The number of events ever queued. */
   queuedCount(): Promise<number>
   /** Deletes ephemeral events that are older than EPHEMERAL_SECONDS. */
   deleteStale(): Promise<void>
 }
 
 /**
- * Reads the events that this store's users are sent, forever, in an order in which no user's events
- * are swapped. An event is read once, and counts as handed on when it is acknowledged: a crash in
- * between repeats it rather than loses it.
+ * Reads the events of this store in an order that keeps each user's events in the order of their
+ * commits. Delivery is at least once: an event that was read but not acknowledged before a crash is
+ * read again.
  */
 export interface EventTail {
-  /** Every event up to here is acknowledged. Means something to the engine alone. */
+  /** The high-water mark: every event up to it is acknowledged. */
   readonly position: Position
   /**
-   * Whether there can be no event after those that are acknowledged, as far as the engine can tell at
-   * the cost of a look into memory; false where it cannot.
+   * Whether every event is acknowledged, as far as the engine knows from memory alone; false when
+   * it does not know.
    */
   isAtEnd(): boolean
-  /** Up to `limit` events after those that are acknowledged, oldest first. */
+  /** Up to `limit` events after the acknowledged ones, oldest first. */
   read(limit: number): Promise<QueuedEvent[]>
-  /** The event and those that were read before it are handed on. */
+  /** Acknowledges the event and those read before it. */
   acknowledge(event: Pick<QueuedEvent, 'eventId'>): void
-  /** How long the oldest unacknowledged event has waited, in whole seconds; 0 for none. */
+  /** The wait of the oldest event that is not acknowledged, in whole seconds; 0 for none. */
   waitedSeconds(): Promise<number>
   /**
-   * Deletes events that are acknowledged, all but those whose ids are in `kept`; resolves with
-   * whether there may be more to delete.
+   * Deletes acknowledged events, except those whose ids are in `kept`; resolves with whether there
+   * may be more to delete.
    */
   deleteRead(kept: ReadonlySet<number>): Promise<boolean>
 }
 
-/** Who is connected: the table that makes the daemon's knowledge everybody's. */
+/** Presence: a row for each socket, so that other processes know who is online. */
 export interface Connections {
   /**
-   * Keeps the parts of the profile that are given, as far as they can be shown, and records the
-   * socket.
+   * Saves the parts of the profile that are given, sanitized, and inserts the socket.
    *
    * @returns the connection_id to pass to `disconnect`, and whether it is the user's first
    */
   connect(connection: NewConnection): Promise<{ connectionId: number; isFirst: boolean }>
   /**
-   * Removes a socket; if it was the user's last, they were last seen at `seenAt`. Idempotent.
+   * Deletes a socket; if it was the user's last, they were last seen at `seenAt`. Idempotent.
    *
-   * @returns whether it was the last
+   * @returns whether it was the user's last
    */
   disconnect(connection: ClosedConnection): Promise<boolean>
-  /** Queues a chat:user_status, for everybody who may see it, of each of these users. */
+  /** Queues a chat:user_status about each of these users, for the users who may see it. */
   announce(isOnline: ReadonlyMap<number, boolean>): Promise<void>
   /** Every socket, the oldest first. */
   list(): Promise<ConnectionRow[]>
-  /** How many sockets, of how many users. */
+  /** The number of sockets, and of users online. */
   count(): Promise<{ connections: number; users: number }>
   isOnline(userId: number): Promise<boolean>
 }
@@ -206,8 +205,8 @@ export interface Connections {
 /** The lease: which daemon delivers this store's events. */
 export interface Daemons {
   /**
-   * Takes the lease, clearing what a dead owner left: its connections go with its row, and their
-   * users were last seen at its last heartbeat, or when they connected after it.
+   * Acquires the lease, and deletes the row of a dead owner with its connections, whose users were
+   * last seen at its last heartbeat, or when they connected after it.
    *
    * @returns the daemon_id to pass to `heartbeat` and `release`
    * @throws ChatError `setup`, naming the owner's pid, while another daemon lives
@@ -219,6 +218,6 @@ export interface Daemons {
   heartbeat(daemonId: number, report: DaemonReport): Promise<boolean>
   /** Gives the lease back; everybody who was connected was last seen just now. */
   release(daemonId: number): Promise<void>
-  /** The daemon that serves this store, as seen from `hostname`; undefined when none lives. */
+  /** The lease owner, as seen from `hostname`; undefined when none lives. */
   find(hostname: string): Promise<Daemon | undefined>
 }

@@ -2,24 +2,25 @@ import type { Clock } from './clock.ts'
 import type { Conversation, Message, Profile, User } from './model.ts'
 
 /**
- * What clients read, key by key: the shapes of the PHP original's document, and the keys that clients
- * in the field look for besides. HTTP answers and socket events share them, so that a client can
- * treat a message alike wherever it came from.
+ * The wire format: the JSON of HTTP answers and socket events, as in the PHP original's document,
+ * with the further keys that clients in the field read. Both share the shapes, so that a client
+ * handles a message the same way from either.
  */
 export class Wire {
   readonly #publicUrl: string
   readonly #clock: Clock
 
-  /** @param publicUrl prefix of media and profile URLs: CHAT_PUBLIC_URL, with no slash at its end */
+  /**
+   * @param publicUrl prefix of media and profile URLs: CHAT_PUBLIC_URL, with no slash at its end
+   */
   constructor(publicUrl: string, clock: Clock) {
     this.#publicUrl = publicUrl
     this.#clock = clock
   }
 
   /**
-   * The `data` of send_chat_message.php and of chat:message; an element of `data.messages`. What is
-   * undefined is not there in the JSON: one literal for all kinds, since each message is made into
-   * one twice.
+   * The `data` of send_chat_message.php and of chat:message; an element of `data.messages`. JSON
+   * omits undefined values, so one literal serves all kinds: each message is built twice.
    */
   message(message: Message): object {
     const sender = this.user(message.sender)
@@ -85,7 +86,7 @@ export class Wire {
     }
   }
 
-  /** The `data` of chat:connected. `recovered` is there when the client asked for what it missed. */
+  /** The `data` of chat:connected. `recovered` is present when the client asked for recovery. */
   connected(userId: number, connectedUsers: number, recovered: boolean | undefined): object {
     return {
       user_id: userId,
@@ -110,7 +111,7 @@ export class Wire {
     return { sender_id: senderId, is_typing: isTyping }
   }
 
-  /** The `data` of chat:read: everything up to this message is read. */
+  /** The `data` of chat:read: every message up to this one is read. */
   read(read: {
     messageId: number
     readerId: number
@@ -130,9 +131,9 @@ export class Wire {
   }
 }
 
-/** The parts of a profile that another system tells, by their documented names. */
-export function profileFrom(told: Record<string, unknown>): Partial<Profile> {
-  const { username, name, profile_url: profileUrl } = told
+/** Parses the parts of a profile from their documented names. */
+export function profileFrom(fields: Record<string, unknown>): Partial<Profile> {
+  const { username, name, profile_url: profileUrl } = fields
   return {
     ...(typeof username === 'string' ? { username } : {}),
     ...(typeof name === 'string' ? { name } : {}),

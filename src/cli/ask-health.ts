@@ -14,7 +14,7 @@ interface HealthAnswer {
   /** Undefined when there was no answer. */
   status: number | undefined
   message: string
-  /** {} when it is not one of ours that answered. */
+  /** {} when another program answered. */
   data: Record<string, unknown>
   /** The system's code when there was no answer: ECONNREFUSED, ETIMEDOUT … */
   code: string
@@ -22,7 +22,7 @@ interface HealthAnswer {
 
 /**
  * @param serverUrl 'http://127.0.0.1:8080', or with https, ws or wss
- * @param metricsSecret for a server that tells operators more; not where others may have said where
+ * @param metricsSecret for the operator's part of the answer; omit it for a URL that others choose
  */
 export async function askHealth(serverUrl: string, metricsSecret = ''): Promise<HealthAnswer> {
   const url = new URL('/health', serverUrl.replace(/^ws/, 'http'))
@@ -41,7 +41,7 @@ interface ApiAnswer extends HealthAnswer {
   url: string
 }
 
-/** Asks chat-api; undefined for CHAT_API_PORT=0: then nobody knows where it listens. */
+/** Asks chat-api; undefined for CHAT_API_PORT=0, whose real port is not known. */
 export async function askApi(config: Config): Promise<ApiAnswer | undefined> {
   if (config.apiPort === 0) return undefined
   const scheme = config.tlsCert === '' ? 'http' : 'https'
@@ -49,13 +49,13 @@ export async function askApi(config: Config): Promise<ApiAnswer | undefined> {
   return { ...(await askHealth(url, config.metricsSecret)), url: `${url}/health` }
 }
 
-/** An address that stands for all of this machine's is no address to ask. */
+/** A client cannot connect to the address that binds all interfaces. */
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   return host === '::' ? '::1' : host
 }
 
-/** One line for the operator: 'OK', or what is wrong. */
+/** One line for the operator: 'OK', or the problem. */
 export function healthLine({ status, message, code }: HealthAnswer): string {
   return status === undefined ? `no answer (${code || 'not HTTP'})` : message
 }

@@ -14,9 +14,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ChatError, systemCode } from '../errors.ts'
 import { isSameProcess, processStartedAt } from '../sqlite/process-identity.ts'
 
-/** How long a service may take to get ready: longer than opening a locked database takes to fail. */
+/** The time for a service to get ready: longer than the retries of a locked database. */
 const READY_MS = 15_000
-/** How long a service may take to stop: longer than its own forced exit. */
+/** The time for a graceful shutdown: longer than the service's own forced exit. */
 const STOP_MS = 15_000
 const STOP_POLL_MS = 20
 const APPENDED = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND
@@ -32,10 +32,10 @@ export function serviceFiles(pidDir: string, service: string): ServiceFiles {
 }
 
 /**
- * The pid in a pid file, if that process is alive and is the one that wrote it: a pid file outlives a
- * crash, and its pid may be somebody else's by then.
+ * The pid in a pid file, if the process that wrote it is alive: a pid file outlives a crash, and
+ * the system may reuse its pid.
  *
- * @throws ChatError `setup` for a symbolic link: somebody else has put it there
+ * @throws ChatError `setup` for a symbolic link, which another user may have made
  */
 export function readPidFile(pidFile: string): number | undefined {
   const [pidText, startedAt = ''] = readExisting(pidFile).split('\n')
@@ -44,8 +44,8 @@ export function readPidFile(pidFile: string): number | undefined {
 }
 
 /**
- * Writes this process into the pid file, unless another living one stands there. Returns what takes
- * it away again.
+ * Writes this process into the pid file, unless it names another live one. Returns a function that
+ * removes the file.
  *
  * @throws ChatError `setup` when the folder cannot be written to, or a symbolic link stands there
  */
@@ -63,11 +63,10 @@ export function claimPidFile(pidFile: string): () => void {
 }
 
 /**
- * Starts a program with the options that Node was given for this one, as a background process that
- * outlives it, its output going to the log file. Resolves with its pid when it says that it is ready
- * (`tellStarter`).
+ * Starts a program in the background, with the Node options of this process and its output in the
+ * log file. It outlives this process. Resolves with its pid when it is ready (`notifyStarter`).
  *
- * @throws ChatError `setup` with what the service said when it did not get ready
+ * @throws ChatError `setup` with the problem of a service that does not get ready
  */
 export async function startInBackground(
   files: ServiceFiles,
@@ -86,10 +85,10 @@ export async function startInBackground(
 }
 
 /**
- * Tells the process that started this one in the background, if one did, that it is ready or what its
- * problem is. Whether it still listens does not matter.
+ * Sends the process that started this one in the background, if any, that it is ready, or its
+ * problem. The starter may have exited.
  */
-export function tellStarter(problem: string | undefined): Promise<void> {
+export function notifyStarter(problem: string | undefined): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined) resolve()
     else process.send({ problem }, undefined, undefined, () => resolve())
@@ -97,9 +96,9 @@ export function tellStarter(problem: string | undefined): Promise<void> {
 }
 
 /**
- * Ends a process with `signal`; resolves with whether it is gone.
+ * Ends a process with `signal`; resolves with whether it has exited.
  *
- * @throws ChatError `setup` when this user may not
+ * @throws ChatError `setup` without the permission
  */
 export async function stopProcess(pid: number, signal: NodeJS.Signals): Promise<boolean> {
   const startedAt = processStartedAt(pid)
@@ -114,7 +113,7 @@ export async function stopProcess(pid: number, signal: NodeJS.Signals): Promise<
 }
 
 /**
- * Opens a pid or log file for reading; undefined when it is not there, or cannot be read.
+ * Opens a pid or log file for reading; undefined when it is missing or cannot be read.
  *
  * @throws ChatError `setup` for a symbolic link
  */
@@ -127,7 +126,7 @@ export function openExisting(path: string): number | undefined {
   }
 }
 
-/** '' for a file that is not there, or cannot be read. */
+/** '' for a file that is missing or cannot be read. */
 function readExisting(path: string): string {
   const file = openExisting(path)
   if (file === undefined) return ''
@@ -149,7 +148,7 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch (error) {
-    // ESRCH: it has just ended by itself.
+    // ESRCH: it has just exited.
     if (systemCode(error) !== 'EPERM') return
     throw new ChatError('setup', `pid ${pid} is another user's. Stop it as that user, or as root.`)
   }
@@ -177,7 +176,7 @@ function readyOrProblem(child: ChildProcess): Promise<string | undefined> {
   })
 }
 
-/** Whoever reads it meanwhile finds what it held before or what it holds then, and never a part. */
+/** Replaces a file atomically: a concurrent reader finds the old content or the new one. */
 function replaceFile(path: string, content: string): void {
   const next = `${path}.${process.pid}`
   rmSync(next, { force: true })

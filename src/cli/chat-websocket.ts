@@ -22,7 +22,7 @@ import {
 } from './program.ts'
 import { printJson, printTable } from './terminal.ts'
 
-/** A token that is minted by hand is for trying things out. */
+/** A token that is minted by hand is for tests and trials. */
 const TOKEN_VALID_SECONDS = 60 * 60
 
 /** The daemon: `chat-websocket start`. */
@@ -54,7 +54,7 @@ function start(config: Config, log: Log): Promise<RunningService> {
   return openDaemon(config, log, () => process.kill(process.pid, 'SIGTERM'))
 }
 
-/** It runs, whatever there is to say of its database. */
+/** Describes the running daemon; a failing database is part of the description. */
 async function describe(config: Config): Promise<Record<string, string | number>> {
   try {
     return await withChat(config, describeDaemon)

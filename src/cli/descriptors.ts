@@ -7,8 +7,8 @@ import type { Log } from '../log.ts'
 const INTERVAL_MS = 1_000
 
 /**
- * When no file descriptor is left, the system takes new connections and drops them without a word:
- * so this job looks.
+ * When no file descriptor is left, the system accepts new connections and drops them without an
+ * error: this job detects it.
  */
 export function watchDescriptors(log: Log): Job {
   return new Job('Opening files', log, openAFile).every(INTERVAL_MS)

@@ -22,7 +22,7 @@ export async function doctor(flags: Flags): Promise<void> {
 }
 
 async function diagnose(config: Config): Promise<Finding[]> {
-  // Before the database is opened: SQLite takes the write-ahead log away when it closes it.
+  // Before the database is opened: SQLite removes the write-ahead log when it closes it.
   const found = [...checkRights(config), checkWal(config.database)]
   const { finding, probe, isReadable } = checkDatabase(config.database)
   try {
@@ -40,7 +40,7 @@ async function diagnose(config: Config): Promise<Finding[]> {
   }
 }
 
-/** @param chat undefined when its database cannot be asked */
+/** @param chat undefined when its database cannot be read */
 async function checkServices(config: Config, chat: Chat | undefined): Promise<Finding[]> {
   const status = chat && (await daemonStatus(chat, hostname()))
   const pid = readPidFile(serviceFiles(config.pidDir, 'chat-websocket').pidFile)

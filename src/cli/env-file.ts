@@ -7,8 +7,8 @@ const ENV_FILES = ['../../.env', '../../data/.env']
 const WRITABLE_BY_OTHERS = 0o022
 
 /**
- * Where settings may stand: the project's folder, which comes first, and its data folder. Not the
- * current folder: that may be anybody's, and settings say whom the chat believes.
+ * The `.env` files: of the project's folder, which takes precedence, and of its data folder. Not of
+ * the current folder, which another user may own: the settings decide whom the chat trusts.
  */
 export function envFiles(): string[] {
   return ENV_FILES.map((path) => fileURLToPath(new URL(path, import.meta.url)))
@@ -17,7 +17,7 @@ export function envFiles(): string[] {
 /**
  * Reads the settings in a `.env` file; {} where there is none.
  *
- * @throws ChatError `setup` when somebody else may have written it, or it cannot be read
+ * @throws ChatError `setup` when another user may have written it, or it cannot be read
  */
 export function readEnvFile(path: string): Record<string, string | undefined> {
   let file: number | undefined
@@ -34,7 +34,7 @@ export function readEnvFile(path: string): Record<string, string | undefined> {
   }
 }
 
-/** Of the file that is open: another may have its name by now. */
+/** Checks the open file: another one may have its name by now. */
 function requireTrusted(path: string, { uid, mode }: Stats): void {
   const userId = process.getuid?.()
   if (userId === undefined) return

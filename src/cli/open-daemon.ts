@@ -25,7 +25,7 @@ export interface OpenedDaemon extends RunningService {
 /**
  * Composes chat-websocket and starts it.
  *
- * @param onLost called when another daemon has taken this one's place: it must not go on
+ * @param onLost called when another daemon has taken the lease over: this one must stop
  * @throws ChatError `setup` that tells the operator what to do
  */
 export async function openDaemon(
@@ -76,7 +76,7 @@ async function start(daemon: Daemon, config: Config): Promise<number> {
   }
 }
 
-/** The document's own lines: operators and their scripts look for them. */
+/** The documented start-up lines: operators and their scripts look for them. */
 function logStarted(log: Log, config: Config, port: number): void {
   const host = ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(config.host)
     ? 'localhost'

@@ -10,19 +10,19 @@ import { startUpkeep } from '../sqlite/upkeep.ts'
 import { WalWatcher } from '../sqlite/wal-watcher.ts'
 import type { Doorbell } from '../websocket/poller.ts'
 
-/** The chat on the engine that CHAT_DATABASE names, as a service has it. */
+/** The chat on the engine that CHAT_DATABASE names, for a service. */
 export interface OpenedStore {
   chat: Chat
   /** Rings when another process has committed. */
   doorbell: Doorbell
   walBytes: () => number
-  /** How often a write found the database locked, and was tried again. */
+  /** The number of retries of writes that found the database locked. */
   retriedCount: () => number
-  /** Ends what the engine does beside its work, then closes it. */
+  /** Stops the jobs of the engine, then closes it. */
   close(): Promise<void>
 }
 
-/** For a service: creates the database where there is none, and migrates an older one. */
+/** For a service: creates the database when it is missing, and migrates an older one. */
 export async function openStore(
   config: Config,
   log: Log,
@@ -45,7 +45,7 @@ export async function openStore(
   }
 }
 
-/** For a command beside the services: no database is created or migrated for it. */
+/** For a command beside the services: creates and migrates no database. */
 export async function openExistingStore(config: Config): Promise<Chat> {
   if (!existsSync(config.database)) {
     throw new ChatError(

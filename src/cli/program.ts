@@ -10,19 +10,19 @@ import { ChatError } from '../errors.ts'
 import { createLog, type Log, type LogFormat } from '../log.ts'
 import {
   claimPidFile,
+  notifyStarter,
   openExisting,
   readPidFile,
   serviceFiles,
   startInBackground,
   stopProcess,
-  tellStarter,
 } from './background.ts'
 import { envFiles, readEnvFile } from './env-file.ts'
 import { printJson, printLine } from './terminal.ts'
 
-/** Exit code of `status` when the service is not running, as init scripts have it. */
+/** Exit code of `status` when the service is not running, as in init scripts. */
 const NOT_RUNNING = 3
-/** How long a stopping service may take before it is cut off. */
+/** The time for a graceful shutdown before the forced exit. */
 const FORCED_EXIT_MS = 10_000
 const LOG_LINES = 100
 
@@ -32,17 +32,17 @@ interface Service {
   description: string
   /** Starts everything; rejects with a ChatError `setup` that tells the operator what to do. */
   start(config: Config, log: Log): Promise<RunningService>
-  /** What `status` tells beside the pid, by label. */
+  /** The lines of `status` beside the pid, by label. */
   describe(config: Config): Promise<Record<string, string | number>>
 }
 
 export interface RunningService {
-  /** What SIGHUP asks for. */
+  /** Called for SIGHUP. */
   reload(): void
   stop(isRestart: boolean): Promise<void>
 }
 
-/** What was given on the command line, by commander's names; switches are true. */
+/** The flags of the command line, by commander's names; switches are true. */
 export type Flags = Record<string, string | undefined>
 
 /** The command line that both programs share: start, stop, restart, status, logs. */
@@ -82,8 +82,8 @@ export function addCommand(program: Command, name: string, description: string):
 }
 
 /**
- * Flags win over the environment, and that over the `.env` files. From here on, what this process
- * creates has the rights that CHAT_UMASK leaves: no command opens anything before it is set.
+ * Flags take precedence over the environment, and that over the `.env` files. Also sets the umask
+ * of CHAT_UMASK: no command opens a file before it.
  */
 export function configFrom(flags: Flags): Config {
   const given: Flags = {}
@@ -97,7 +97,7 @@ export function configFrom(flags: Flags): Config {
 
 /** Runs the command line; a ChatError becomes one line and exit code 1. */
 export async function run(program: Command): Promise<void> {
-  // A reader that goes away (`… | head`, a closed terminal) is no reason to stop serving.
+  // A reader that closes its end (`… | head`, a closed terminal) must not stop the service.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   try {
     await program.parseAsync()
@@ -116,7 +116,7 @@ async function foreground(service: Service, flags: Flags): Promise<void> {
   }
 }
 
-/** Runs the service until a signal ends it. */
+/** Runs the service until a signal; then a graceful shutdown, with a timer for a forced exit. */
 async function serve(service: Service, config: Config, log: Log): Promise<void> {
   let running: RunningService | undefined
   const stopping = stopSignal(() => running?.reload())
@@ -127,7 +127,7 @@ async function serve(service: Service, config: Config, log: Log): Promise<void> 
     releasePidFile()
     throw error
   }
-  await tellStarter(undefined)
+  await notifyStarter(undefined)
   const signal = await stopping
   log.info(`${signal}: stopping`)
   setTimeout(() => {
@@ -141,9 +141,9 @@ async function serve(service: Service, config: Config, log: Log): Promise<void> 
 }
 
 /**
- * Resolves with the first signal that asks this process to end. SIGHUP does so only when the terminal
- * it was started from has closed; otherwise it means `reload`. It has to be handled from the start:
- * Node undoes the "ignore SIGHUP" that `nohup` passes on.
+ * Resolves with the first signal that ends this process. SIGHUP does so only when the terminal of
+ * its start has closed; otherwise it means `reload`. It is handled from the start: Node reverts the
+ * "ignore SIGHUP" of `nohup`.
  */
 function stopSignal(reload: () => void): Promise<NodeJS.Signals> {
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor))
@@ -202,9 +202,9 @@ async function logs(service: Service, flags: Flags): Promise<void> {
     throw new ChatError('setup', `there is no log at ${logFile}. Only "start -d" writes one.`)
   }
   closeSync(file)
-  // tail -F also copes with a log that is rotated away under it.
+  // tail -F also follows a log that is rotated.
   const follow = flags.follow ? ['-F'] : []
-  // Before there is a tail, so that it is never left behind.
+  // Before tail starts, so that it never outlives this process.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => tail.kill(signal))
   }
@@ -230,14 +230,14 @@ function camelCase(name: string): string {
   return name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-/** Says what is wrong, in one line, to whoever reads stderr and to a waiting `start -d`; then exits. */
+/** Reports an error in one line, on stderr and to a waiting `start -d`; then exits. */
 async function fail(name: string, error: unknown, format: LogFormat): Promise<void> {
   const isBug = !(error instanceof ChatError)
   const message = isBug ? 'this is a bug, please report it' : error.message
   const log = createLog(format, (line) => process.stderr.write(line))
   if (format === 'json') log.error(message, isBug ? error : undefined)
   else log.plain(`${name}: ${message}${isBug ? `\n${inspect(error)}` : ''}`)
-  await tellStarter(message)
+  await notifyStarter(message)
   process.exit(1)
 }
 

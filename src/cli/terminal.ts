@@ -1,4 +1,4 @@
-/** What a terminal obeys rather than shows, or by which a name takes the words after it along. */
+/** Control characters of a terminal, and those that reorder the text after a name. */
 const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu
 
 /** Text that others have chosen (names, command lines), as it may reach an operator's terminal. */
@@ -6,12 +6,12 @@ function printable(text: string): string {
   return text.replace(UNPRINTABLE, '')
 }
 
-/** Prints one line, without what others may have hidden in it. */
+/** Prints one line, made safe. */
 export function printLine(text: string): void {
   console.log(printable(text))
 }
 
-/** Prints rows of cells in columns that stand below each other. */
+/** Prints rows of cells in aligned columns. */
 export function printTable(rows: string[][]): void {
   const shown = rows.map((row) => row.map(printable))
   const columns = shown[0]?.keys() ?? []
@@ -24,7 +24,7 @@ export function printTable(rows: string[][]): void {
   }
 }
 
-/** Prints one line of JSON that says the same, and that a terminal shows as it stands. */
+/** Prints one line of JSON, with unsafe characters escaped. */
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value).replace(UNPRINTABLE, escapedInJson))
 }

@@ -10,8 +10,8 @@ export interface BackoffOptions {
 export const BACKOFF: BackoffOptions = { baseMs: 1_000, maxMs: 30_000, random: Math.random }
 
 /**
- * How long to wait before trying again: exponential, with full jitter. A server that comes back finds
- * its clients spread over the whole span, not all at the door in the same second.
+ * Exponential backoff with full jitter: after a restart of the server its clients reconnect over
+ * the whole span, not all in the same second.
  */
 export class Backoff {
   readonly #options: BackoffOptions
@@ -29,7 +29,7 @@ export class Backoff {
     return random() * ceiling
   }
 
-  /** It worked: the next failure is a first one again. */
+  /** Call for a success: the next failure counts as the first. */
   reset(): void {
     this.#failures = 0
   }

@@ -50,8 +50,8 @@ export interface HistoryPage {
 }
 
 /**
- * One user's chat: a socket that comes back by itself and misses nothing, an outbox that loses
- * nothing, and the HTTP endpoints.
+ * One user's chat: a socket that reconnects with recovery, an outbox with idempotent retries, and
+ * the HTTP endpoints.
  *
  *     const chat = new ChatClient({ userId: 1928800, websocketUrl: 'ws://localhost:8089' })
  *     chat.on('message', (message) => show(message))
@@ -113,7 +113,7 @@ export class ChatClient extends Emitter<ChatEvents> {
     return this.#connection.state
   }
 
-  /** The last message the socket has told: what an application that keeps messages passes next time. */
+  /** The last message received over the socket, for ChatClientOptions.lastMessageId. */
   get lastMessageId(): number | undefined {
     return this.#cursor.value
   }
@@ -121,11 +121,11 @@ export class ChatClient extends Emitter<ChatEvents> {
   /** Connects, stays connected, and sends what was left unsent. */
   connect(): void {
     this.#connection.connect()
-    // A storage that cannot be read has nothing to send.
+    // A storage that cannot be read has no unsent messages.
     this.#outbox.start().catch(() => {})
   }
 
-  /** The end: closes the socket and sends nothing more. What is unsent is sent by the next client. */
+  /** Closes the socket and stops sending. The next client sends what is unsent. */
   disconnect(): void {
     this.#ownTyping.stopAll()
     this.#outbox.stop()
@@ -134,21 +134,21 @@ export class ChatClient extends Emitter<ChatEvents> {
   }
 
   /**
-   * The end for this user: as `disconnect`, and nothing of what is unsent stays in this browser.
-   * Resolves when it is gone; the session is the application's own to forget.
+   * As `disconnect`, and deletes unsent messages from this browser. Resolves when they are deleted;
+   * the application ends its own session.
    */
   async signOut(): Promise<void> {
     this.disconnect()
     await this.#outbox.clear()
   }
 
-  /** Call when there may be a network again or somebody is looking again: nothing waits any longer. */
+  /** Call when the network or the page comes back: ends every backoff. */
   wake(): void {
     this.#connection.wake()
     this.#outbox.wake()
   }
 
-  /** Resolves once the message is kept: it will be sent, and be heard of by `outgoing` and `sent`. */
+  /** Resolves once the message is stored: it will be sent; `outgoing` and `sent` report it. */
   sendText(receiverId: number, text: string): Promise<Outgoing> {
     return this.#send({ receiver_id: receiverId, message_type: 'text', message: text })
   }
@@ -173,12 +173,12 @@ export class ChatClient extends Emitter<ChatEvents> {
     })
   }
 
-  /** What is not sent yet to one person, oldest first. */
+  /** The unsent messages to one user, oldest first. */
   outgoingTo(receiverId: number): readonly Outgoing[] {
     return this.#outbox.to(receiverId)
   }
 
-  /** How many messages are not sent yet, to anybody: what `signOut` would forget. */
+  /** The number of all unsent messages: `signOut` deletes them. */
   get unsentCount(): number {
     return this.#outbox.size
   }
@@ -188,12 +188,12 @@ export class ChatClient extends Emitter<ChatEvents> {
     this.#outbox.retry(clientMessageId)
   }
 
-  /** Forgets an unsent message. */
+  /** Deletes an unsent message. */
   discard(clientMessageId: string): void {
     this.#outbox.discard(clientMessageId)
   }
 
-  /** Call on each keystroke: the other one is told, seldom enough, and when it ends. */
+  /** Call on each keystroke: sends chat:typing within the limits, and again when typing ends. */
   typing(receiverId: number): void {
     this.#ownTyping.keyPressed(receiverId)
   }
@@ -202,13 +202,13 @@ export class ChatClient extends Emitter<ChatEvents> {
     return this.#othersTyping.isTyping(senderId)
   }
 
-  /** Marks a message that the user was sent as read, and everything before it. */
+  /** Marks a received message, and all before it, as read. */
   async markRead({ message_id, conversation_id }: Message): Promise<void> {
     const frame = { event: 'chat:read', data: { message_id } }
     if (!this.#connection.send(frame)) {
       await this.#call('/mark_as_read.php', { message_id })
     }
-    // The server tells the user's other devices, and leaves out the one that has said so.
+    // The server sends the event to the user's other devices, not to this one.
     const read_at = new Date().toISOString().slice(0, 19).replace('T', ' ')
     this.emit('read', { message_id, conversation_id, read_by: this.userId, read_at })
   }
@@ -226,7 +226,7 @@ export class ChatClient extends Emitter<ChatEvents> {
     return found
   }
 
-  /** A page of what two people wrote, the newest or the one before a message. */
+  /** A page of the messages of two users, the newest or the one before a message. */
   history(
     otherUserId: number,
     page: { beforeMessageId?: number; limit?: number } = {},
@@ -249,7 +249,7 @@ export class ChatClient extends Emitter<ChatEvents> {
     await this.#setBlocked(otherUserId, false)
   }
 
-  /** Where the file of a message is, for `src`. */
+  /** The URL of a message's file, for `src`. */
   mediaUrl({ media_url = '' }: Message): string {
     return urlBelow(this.#apiUrl, media_url) ?? media_url
   }

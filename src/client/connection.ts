@@ -4,11 +4,11 @@ import { reasonOf } from './reason.ts'
 import type { Frame, Hello } from './wire.ts'
 
 /**
- * `idle`        not connected, and nobody wants it to be.
- * `connecting`  a socket is being opened, or is open and has not said chat:connected yet.
- * `online`      chat:connected has come: frames flow both ways.
- * `waiting`     the socket is gone; the next try comes when the timer ends.
- * `stopped`     the server refused us, and would again: the application has to change something.
+ * `idle`        not connected, before `connect` or after `disconnect`.
+ * `connecting`  a socket is being opened, or is open and has not received chat:connected yet.
+ * `online`      chat:connected was received: frames flow both ways.
+ * `waiting`     the socket is closed; the next try comes when the timer of the backoff ends.
+ * `stopped`     the server rejected the client, and would again: the application has to act.
  *
  *     idle ──connect──► connecting ──chat:connected──► online
  *                        ▲   │  ▲                        │
@@ -28,7 +28,7 @@ export interface ConnectionState {
   status: ConnectionStatus
   /** `waiting`: when the next try comes, in ms since 1970. */
   retryAt?: number
-  /** `waiting` and `stopped`: the close code of the last socket, and what the server said with it. */
+  /** `waiting` and `stopped`: the close code and reason of the last socket. */
   code?: number
   reason?: string
 }
@@ -55,32 +55,32 @@ export interface ConnectionOptions {
   backoff: Partial<BackoffOptions>
   /** A socket that has been silent for this long is pinged, in ms. */
   pingAfterMs: number
-  /** One that then stays silent for this long is given up, in ms; so is one that does not open. */
+  /** One that then stays silent for this long is closed, in ms; so is one that does not open. */
   silenceMs: number
 }
 
 interface ConnectionEvents {
   state: ConnectionState
-  /** Everything the server says, chat:connected first. */
+  /** Every frame from the server, chat:connected first. */
   frame: Frame
 }
 
-/** Tokens are renewed once; whoever is still a stranger then stays one. */
+/** The token is renewed once; a second rejection is final. */
 const NOT_AUTHENTICATED = 4401
 const REFUSED = [4400, 4403]
-/** The user has too many sockets. Another one has to close first: there is no point in hurrying. */
+/** The user has too many sockets: another one has to close first, so the backoff is long. */
 const TOO_MANY_CONNECTIONS = 4409
-/** A connection that held for this long was a good one: the next failure is a first one. */
+/** A connection that was open for this long resets the backoff. */
 const STABLE_MS = 5_000
 const OPEN = 1
 
-/** One user's socket, opened again for as long as it is wanted. */
+/** One user's socket: reconnects with backoff until `disconnect`. */
 export class Connection extends Emitter<ConnectionEvents> {
   readonly #options: ConnectionOptions
   readonly #backoff: Backoff
   #state: ConnectionState = { status: 'idle' }
   #socket: Socket | undefined
-  /** Counts tries, so that what belongs to an abandoned one is recognised. */
+  /** Counts tries, so that events of an abandoned one are ignored. */
   #attempt = 0
   #wasRefusedToken = false
   #onlineSince = 0
@@ -105,7 +105,7 @@ export class Connection extends Emitter<ConnectionEvents> {
   connect(): void {
     const { status } = this.#state
     if (status === 'online' || status === 'connecting') return
-    // Somebody has asked for another chance, perhaps with another token.
+    // The application tries again, perhaps with another token.
     if (status !== 'waiting') this.#wasRefusedToken = false
     clearTimeout(this.#retryTimer)
     this.#open()
@@ -117,15 +117,15 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   /**
-   * Call when there may be a network again, or somebody is looking again: tries at once instead of
-   * when the timer ends, and finds out whether a socket that seems open still is.
+   * Call when the network or the page comes back: connects at once instead of after the backoff,
+   * and pings a socket that seems open.
    */
   wake(): void {
     if (this.#state.status === 'waiting') this.connect()
     else if (this.isOnline) this.#ping()
   }
 
-  /** Sends a frame; returns false when nobody is there to take it. */
+  /** Sends a frame; returns false while not connected. */
   send(frame: Frame): boolean {
     if (!this.isOnline || this.#socket?.readyState !== OPEN) return false
     this.#socket.send(JSON.stringify(frame))
@@ -151,7 +151,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     const isCurrent = () => attempt === this.#attempt
     socket.onmessage = ({ data }) => isCurrent() && this.#socketOnMessage(String(data))
     socket.onclose = ({ code, reason }) => isCurrent() && this.#socketOnClose(code, reason)
-    // Says nothing that the close which follows does not say better; unheard, `ws` would throw it.
+    // The close that follows says more; without a listener, `ws` would throw the error.
     socket.onerror = () => {}
     this.#giveUpAfterSilence()
   }
@@ -195,7 +195,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.#change({ status: 'waiting', retryAt: Date.now() + delayMs, code, reason })
   }
 
-  /** Lets go of the socket, if there is one: nothing that it still says counts. */
+  /** Releases the socket, if there is one, and ignores its further events. */
   #abandon(): void {
     this.#attempt += 1
     clearTimeout(this.#retryTimer)
@@ -205,8 +205,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   /**
-   * A phone that changes networks is told nothing: its socket stays open and silent. The server's own
-   * pings cannot be seen from here, so we ask.
+   * The heartbeat of the client. A phone that changes networks receives no close: its socket stays
+   * open and silent. JavaScript does not see the server's pings, so the client sends its own.
    */
   #watchForSilence(): void {
     clearTimeout(this.#silenceTimer)
@@ -239,7 +239,7 @@ function parseFrame(text: string): Frame | undefined {
   }
 }
 
-/** What the server says first. */
+/** Whether a frame is chat:connected, the first one of the server. */
 export function isHello(frame: Frame): frame is { event: string; data: Hello } {
   return frame.event === 'chat:connected'
 }

@@ -1,10 +1,10 @@
-/** Messages that are remembered in order to be recognised when they come again. */
+/** Message ids that are kept to de-duplicate. */
 const REMEMBERED_MAX = 2_000
 
 /**
- * The last message that the socket has told, to be resumed after, and which ones it has told lately.
- * Only what came over the socket moves it: an answer over HTTP may be newer than messages which are
- * still under way.
+ * The high-water mark of the socket: the last message received, for recovery, and the latest ids,
+ * to de-duplicate. Only messages over the socket move it: an answer over HTTP may be newer than
+ * messages which are still under way.
  */
 export class Cursor {
   readonly #seen = new Set<number>()
@@ -14,12 +14,12 @@ export class Cursor {
     this.#value = value
   }
 
-  /** Undefined: whatever was told before, nobody can say up to where. */
+  /** Undefined when it is not known up to which message the client has received. */
   get value(): number | undefined {
     return this.#value
   }
 
-  /** Takes note of a message from the socket; returns whether it is new. */
+  /** Records a message from the socket; returns whether it is new. */
   see(messageId: number): boolean {
     if (this.#seen.has(messageId)) return false
     this.#seen.add(messageId)
@@ -31,12 +31,12 @@ export class Cursor {
     return true
   }
 
-  /** Where to resume if nothing is known: the newest message of a list fetched while connected. */
+  /** Sets the mark if it is not known: to the newest message of a list fetched while connected. */
   startAt(messageId: number): void {
     this.#value ??= messageId
   }
 
-  /** The server cannot resume from here. */
+  /** Call when the server cannot replay from this message. */
   forget(): void {
     this.#value = undefined
     this.#seen.clear()

@@ -17,7 +17,7 @@ export class Emitter<Events extends object> {
       try {
         ;(listener as (payload: Events[Name]) => void)(payload)
       } catch (error) {
-        // One listener's mistake is not to keep the news from the others, nor to break the socket.
+        // An error of one listener must not stop the others, nor break the socket.
         queueMicrotask(() => {
           throw error
         })

@@ -2,10 +2,12 @@ import type { ConnectionState } from './connection.ts'
 import type { Outgoing } from './outbox.ts'
 import type { Frame, Message, Presence, ReadReceipt, Typing } from './wire.ts'
 
-/** What a client tells, and what its listeners are given. */
+/** The events of a client, with the payloads of their listeners. */
 export interface ChatEvents {
   state: ConnectionState
-  /** Somebody wrote; with CHAT_ECHO_TO_SENDER also the user, on another device. Each is told once. */
+  /**
+   * A message was received; with CHAT_ECHO_TO_SENDER also from the user's other devices. Once each.
+   */
   message: Message
   /** The server has acknowledged a message that was sent from here. */
   sent: Message
@@ -14,7 +16,7 @@ export interface ChatEvents {
   typing: Typing
   read: ReadReceipt
   presence: Presence
-  /** The user has blocked somebody, or unblocked them, from here. */
+  /** The user has blocked or unblocked another one with this client. */
   blocked: { user_id: number; is_blocked: boolean }
   /** What is shown may have gaps: load conversations and messages over HTTP. */
   refetch: undefined

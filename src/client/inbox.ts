@@ -18,7 +18,9 @@ export class Inbox extends Emitter<{ change: undefined }> {
   #conversations: Conversation[] = []
   /** What came while a list was on its way, to be added to it. */
   #meanwhile: Message[] = []
-  /** Messages through which conversations have been read, and nothing came since, by conversation. */
+  /**
+   * Messages through which conversations have been read, and nothing came since, by conversation.
+   */
   readonly #readThrough = new Map<number, number>()
   #loading: Promise<void> | undefined
   /** The newest message that the list knew of when it was loaded. */
@@ -115,7 +117,7 @@ export class Inbox extends Emitter<{ change: undefined }> {
   }
 
   #add(message: Message): void {
-    // The socket may tell what the list has counted already.
+    // The list may have counted a message before the socket receives it.
     if (message.message_id <= this.#loadedThrough) return
     const isIncoming = message.sender_id !== this.#client.userId
     const known = this.with(isIncoming ? message.sender_id : message.receiver_id)

@@ -4,8 +4,8 @@ const WAY_OUT = /\.\.|%2e|%2f|%5c|[\\\t\n\r]/i
 
 /**
  * Where a file of the chat is to be had from `apiUrl`, whatever CHAT_PUBLIC_URL calls that server:
- * a page must not need another origin than its own. Undefined for a file from anywhere else, and for
- * what would be asked of the page's own server in the reader's name.
+ * a page must not need another origin than its own. Undefined for a file from anywhere else, and
+ * for what would be asked of the page's own server in the reader's name.
  */
 export function urlBelow(apiUrl: string, url: string): string | undefined {
   const [path = ''] = url.split(/[?#]/, 1)

@@ -16,7 +16,7 @@ export interface ChatClientOptions {
   token?: () => string | Promise<string>
   /** Whether cookies go along to another origin (CHAT_AUTH=callback). */
   withCredentials?: boolean
-  /** The last message that the application has kept, if it keeps them: what came after is told first. */
+  /** The last message that the application has stored, if any: recovery replays those after it. */
   lastMessageId?: number
   /** Where unsent messages are kept; IndexedDB in browsers, else memory. */
   storage?: ClientStorage
@@ -26,6 +26,6 @@ export interface ChatClientOptions {
   backoff?: Partial<BackoffOptions>
   /** A socket that has been silent for this long is pinged, in ms (25,000). */
   pingAfterMs?: number
-  /** One that stays silent after that for this long is given up, in ms (10,000). */
+  /** One that stays silent after that for this long is closed, in ms (10,000). */
   silenceMs?: number
 }

@@ -16,15 +16,15 @@ export interface Draft {
 
 /** A message that the server has not acknowledged yet. */
 export interface Outgoing extends Draft {
-  /** The name by which the server recognises a second try. */
+  /** The idempotency key: the server recognises a retry by it. */
   client_message_id: string
   /** When it was written, in ms since 1970. */
   written_at: number
-  /** `failed`: the server will not have it; nothing happens until somebody retries or discards it. */
+  /** `failed`: the server rejected it; it stays until the user retries or discards it. */
   status: 'queued' | 'sending' | 'failed'
   /** The part of a file that is on its way, from 0 to 1. */
   progress: number
-  /** Why it failed, in words for whoever wrote it. */
+  /** Why it failed, in words for the user. */
   error?: string
 }
 
@@ -38,7 +38,7 @@ export interface OutboxParts {
   onSent: (message: Message, outgoing: Outgoing) => void
 }
 
-/** The messages to one person that wait for their turn, oldest first. */
+/** The queue of messages to one user, oldest first. */
 interface Lane {
   entries: Outgoing[]
   backoff: Backoff
@@ -47,10 +47,10 @@ interface Lane {
 }
 
 /**
- * Messages on their way to the server. Each is stored before it counts as written, and sent until the
- * server acknowledges it, however long that takes and however often the page is reloaded: its
- * client_message_id makes a second try harmless. To one person they go one after the other, so that
- * they arrive in the order they were written in; a message that the server refuses lets the next pass.
+ * Messages on their way to the server. Each is stored first, and sent until the server acknowledges
+ * it, across reloads of the page: its client_message_id makes a retry idempotent. Messages to one
+ * user are sent one after the other, in the order in which they were written; a rejected message
+ * lets the next pass.
  */
 export class Outbox {
   readonly #parts: OutboxParts
@@ -63,7 +63,7 @@ export class Outbox {
     this.#parts = parts
   }
 
-  /** Takes up what an earlier page or process left. */
+  /** Recovery: loads the unsent messages of an earlier page or process. */
   async start(): Promise<void> {
     this.#isStopped = false
     const stored = (await this.#parts.storage.list(this.#prefix)) as Outgoing[]
@@ -97,7 +97,7 @@ export class Outbox {
     return entry
   }
 
-  /** What is not sent yet to one person, oldest first. */
+  /** The unsent messages to one user, oldest first. */
   to(receiverId: number): readonly Outgoing[] {
     return this.#lanes.get(receiverId)?.entries ?? []
   }
@@ -111,7 +111,7 @@ export class Outbox {
     this.#sendNext(lane)
   }
 
-  /** Forgets a message. If it is being sent at this moment, it may still arrive. */
+  /** Deletes a message. If it is being sent at this moment, it may still arrive. */
   discard(clientMessageId: string): void {
     const [lane, entry] = this.#find(clientMessageId)
     if (lane === undefined || entry === undefined) return
@@ -120,7 +120,7 @@ export class Outbox {
     this.#parts.onChange(entry)
   }
 
-  /** Call when the server may be back: whatever waits is tried at once. */
+  /** Call when the server may be back: ends every backoff. */
   wake(): void {
     for (const lane of this.#lanes.values()) {
       lane.backoff.reset()
@@ -135,12 +135,12 @@ export class Outbox {
     for (const abort of this.#aborts.values()) abort.abort()
   }
 
-  /** How many messages are not sent yet, to anybody. */
+  /** The number of all unsent messages. */
   get size(): number {
     return [...this.#lanes.values()].reduce((count, { entries }) => count + entries.length, 0)
   }
 
-  /** Sends nothing more, and forgets what is unsent: also what another page of this user has stored. */
+  /** Stops sending, and deletes all unsent messages of this user, those of other pages too. */
   async clear(): Promise<void> {
     this.stop()
     for (const lane of this.#lanes.values()) lane.entries = []
@@ -225,8 +225,8 @@ export class Outbox {
   }
 
   /**
-   * In order, so that a message is not stored after it was deleted. A storage that fails (it is full,
-   * or its user forbids it) only means that a reload forgets what is unsent.
+   * In order, so that a message is not stored after it was deleted. A storage that fails (it is
+   * full, or its user forbids it) only means that a reload forgets what is unsent.
    */
   #write(write: () => Promise<void>): Promise<void> {
     const written = this.#writing.then(write).catch(() => {})

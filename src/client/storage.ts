@@ -1,6 +1,6 @@
 /**
- * Where the client keeps what must survive a reload: unsent messages and the last message seen. Values
- * are whatever structured clone copies: with media among them, files too.
+ * Where the client keeps what must survive a reload: unsent messages and the last message seen.
+ * Values are whatever structured clone copies: with media among them, files too.
  */
 export interface ClientStorage {
   get(key: string): Promise<unknown>
@@ -10,7 +10,7 @@ export interface ClientStorage {
   list(prefix: string): Promise<unknown[]>
 }
 
-/** What a program may pass when it has nothing better: gone with the process. */
+/** A storage in memory, which ends with the process. */
 export class MemoryStorage implements ClientStorage {
   readonly #values = new Map<string, unknown>()
 
@@ -40,7 +40,7 @@ export class BrowserStorage implements ClientStorage {
 
   constructor(name = 'chat', factory: IDBFactory = globalThis.indexedDB) {
     this.#database = open(name, factory)
-    // Whoever uses it is told; nobody might.
+    // Each use rejects with the error; without one it would be unhandled.
     this.#database.catch(() => {})
   }
 
@@ -67,7 +67,7 @@ export class BrowserStorage implements ClientStorage {
   ): Promise<Result> {
     const transaction = (await this.#database).transaction(STORE, mode)
     const result = resultOf(request(transaction.objectStore(STORE)))
-    // A page that goes away before the end of it takes back what it has written.
+    // The browser rolls the write back when the page closes before the transaction completes.
     await completionOf(transaction)
     return result
   }

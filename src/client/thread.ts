@@ -20,7 +20,7 @@ export interface ThreadItem {
   outgoing?: Outgoing
 }
 
-/** What two people write to each other, oldest first, kept up to date by the client's events. */
+/** The messages of two users, oldest first, kept up to date by the client's events. */
 export class Thread extends Emitter<{ change: undefined }> {
   readonly otherUserId: number
   /** Counts changes: what a view compares to see whether there was one. */
@@ -39,7 +39,7 @@ export class Thread extends Emitter<{ change: undefined }> {
   #sorted: Message[] | undefined
   #statusRequests = 0
   #readThrough = 0
-  /** The last message that the other one is known to have read. */
+  /** The last message that the other user is known to have read. */
   #otherReadThrough = 0
 
   constructor(client: ChatClient, otherUserId: number) {
@@ -64,7 +64,7 @@ export class Thread extends Emitter<{ change: undefined }> {
     return this.#client.isTyping(this.otherUserId)
   }
 
-  /** Who the other one is, as far as their messages or their status tell. */
+  /** The other user, as far as their messages or their status show. */
   get other(): User | undefined {
     const theirs = this.#inOrder().findLast(({ sender_id }) => sender_id === this.otherUserId)
     return theirs?.sender ?? this.status?.other_user
@@ -105,12 +105,12 @@ export class Thread extends Emitter<{ change: undefined }> {
     }
   }
 
-  /** Marks everything the user was sent as read: call when they can see it. */
+  /** Marks every received message as read: call when the user can see them. */
   markRead(): void {
     const last = this.#inOrder().findLast(({ sender_id }) => sender_id === this.otherUserId)
     if (last === undefined || last.is_read || last.message_id <= this.#readThrough) return
     this.#readThrough = last.message_id
-    // Said again when they look again, or come back.
+    // Retried when the page comes back, or the socket reconnects.
     this.#client.markRead(last).catch(() => {
       this.#readThrough = 0
     })
@@ -138,7 +138,7 @@ export class Thread extends Emitter<{ change: undefined }> {
       client.on('blocked', ({ user_id }) => user_id === this.otherUserId && this.#loadStatus()),
       client.on('refetch', () => void this.load()),
       client.on('state', ({ status }) => {
-        // What was said to be read may have gone down with the socket.
+        // A receipt may be lost with the socket.
         if (status !== 'online') this.#readThrough = 0
       }),
     ]
@@ -188,7 +188,7 @@ export class Thread extends Emitter<{ change: undefined }> {
 
   #put(message: Message): void {
     const known = this.#messages.get(message.message_id)
-    // News of having been read may overtake an answer that says otherwise, or the one to the send.
+    // chat:read may overtake an answer with older state, or the answer to the send.
     const isTheirs = message.receiver_id === this.otherUserId
     const isRead = isTheirs && message.message_id <= this.#otherReadThrough
     const is_read = message.is_read || known?.is_read === true || isRead

@@ -1,8 +1,8 @@
-/** While somebody types, it is said again this often … */
+/** While the user types, chat:typing is sent at this interval … */
 const REPEAT_MS = 3_000
-/** … and a pause of this length is the end of it. */
+/** … and a pause of this length ends it. */
 const PAUSE_MS = 4_000
-/** Somebody of whom nothing was heard for this long has stopped: their connection may be gone. */
+/** The other user's typing ends without an event for this long: their connection may be lost. */
 const EXPIRY_MS = 7_000
 
 type Timer = ReturnType<typeof setTimeout>
@@ -39,7 +39,7 @@ export class OwnTyping {
   }
 }
 
-/** Who types to us, and forgets those who do not say when they stop. */
+/** The users who type to this one; each expires without a further event. */
 export class OthersTyping {
   readonly #onChange: (senderId: number, isTyping: boolean) => void
   readonly #timers = new Map<number, Timer>()

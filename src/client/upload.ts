@@ -10,7 +10,9 @@ export interface Upload {
   signal: AbortSignal
 }
 
-/** Posts a form and says how far it is: by XMLHttpRequest in browsers, by a counted stream in Node. */
+/**
+ * Posts a form and says how far it is: by XMLHttpRequest in browsers, by a counted stream in Node.
+ */
 export function uploadWithProgress(upload: Upload, fetch: Fetch): Promise<RawAnswer> {
   return globalThis.XMLHttpRequest === undefined
     ? uploadByStream(upload, fetch)

@@ -1,13 +1,13 @@
 import type { SocketConstructor } from './connection.ts'
 
-/** Somebody who waits for a sign-in gives up after this. */
+/** The sign-in fails after this. */
 const TIMEOUT_MS = 10_000
 
 /**
- * Whom the chat takes the bearer of a token, or of the browser's cookies, for: what a page that does
- * not know its visitor's user id asks before it makes a client.
+ * The user id that the server authenticates from a token or the browser's cookies: for a page that
+ * needs it before it makes a client.
  *
- * @throws Error with the server's words when it lets nobody in
+ * @throws Error with the server's reason when it rejects the credentials
  */
 export async function whoAmI(
   websocketUrl: string,

@@ -1,6 +1,6 @@
 /**
- * What the chat says, as it says it: the shapes of the HTTP answers and of the socket's events. They
- * are passed on unchanged, so that the documentation of the protocol is that of this library too.
+ * The wire format: the shapes of HTTP answers and socket events. The library passes them on
+ * unchanged, so that the documentation of the protocol is that of this library too.
  */
 
 export interface User {
@@ -59,7 +59,7 @@ export interface UserStatus {
 export interface Hello {
   user_id: number
   connected_users: number
-  /** There when last_message_id was given: whether what was missed follows. */
+  /** Present when last_message_id was given: whether the replay of recovery follows. */
   recovered?: boolean
 }
 

@@ -16,10 +16,10 @@ import {
   url,
 } from './setting.ts'
 
-/** Longer messages would not fit into pending_events.data, whatever characters they are made of. */
+/** Longer messages would not fit into pending_events.data, whatever their characters. */
 const MESSAGE_LENGTH_SETTING_MAX = 100_000
 
-/** Who hears when somebody comes online or goes: everybody, those who wrote with them, or nobody. */
+/** The receivers of a user's presence: all users, those with a conversation, or none. */
 export type Presence = 'all' | 'contacts' | 'off'
 
 /** How callers prove who they are. */
@@ -202,7 +202,7 @@ function mayHoldPassword(text = ''): boolean {
   return text.includes('@')
 }
 
-/** The documented protocol believes every user_id it is told: fine on one machine, nowhere else. */
+/** The documented protocol trusts every user_id: safe on one machine only. */
 function refuseOpenDoor(config: Config, isAuthChosen: boolean): void {
   if (isLoopback(config.host) || isAuthChosen) return
   throw new ChatError(

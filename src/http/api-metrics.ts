@@ -1,6 +1,8 @@
 import type { Metrics } from '../metrics.ts'
 
-/** Upper bounds in seconds: a commit takes a few ms, and 5 s is when a locked database gives up. */
+/**
+ * Upper bounds in seconds: a commit takes a few ms, and a write to a locked database fails at 5 s.
+ */
 const SEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 interface ApiGauges {
@@ -9,7 +11,7 @@ interface ApiGauges {
   lagSeconds: () => Promise<number>
 }
 
-/** What chat-api counts; the README's table is this file. */
+/** The metrics of chat-api; the README has the same table. */
 export class ApiMetrics {
   readonly registry: Metrics
   readonly gauges: ApiGauges
@@ -45,7 +47,7 @@ export class ApiMetrics {
     registry.gauge('chat_wal_bytes', "Size of the database's write-ahead log", gauges.walBytes)
   }
 
-  /** Sends so far: how many, and how long they took in all. */
+  /** The number of sends so far, and the sum of their durations. */
   async sends(): Promise<{ count: number; seconds: number }> {
     const { values } = await this.sendSeconds.get()
     const total = (suffix: string) =>

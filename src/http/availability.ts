@@ -1,14 +1,14 @@
 import type { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
 
-/** Failures come in between successes: it is over when there was none for this long. */
+/** Failures alternate with successes: an outage is over after this time without one. */
 const QUIET_MS = 2_000
-/** Whether a failure lasts, only the next request of its kind tells; without one it is forgotten. */
+/** Only the next request of its kind shows whether a failure lasts; without one it expires. */
 const REMEMBERED_MS = 10_000
 
 /**
- * Whether requests are answered, as their answers tell: a line in the log when some begin to be
- * answered 503, and one when they are answered again. A locked database fails every send.
+ * The availability of the API, from its answers: a line in the log when requests begin to be
+ * answered 503, and one when that is over. A locked database fails every send.
  */
 export class Availability {
   readonly #log: Log
@@ -23,7 +23,7 @@ export class Availability {
     return this.#isRemembered() ? this.#failure?.message : undefined
   }
 
-  /** @param what was asked for: 'POST /send_chat_message.php' */
+  /** @param what the request: 'POST /send_chat_message.php' */
   failed(what: string, { message, cause }: ChatError): void {
     const reason = cause instanceof Error ? ` (${cause.message})` : ''
     if (!this.#isRemembered()) this.#log.warn(`${what} is answered 503: ${message}${reason}`)

@@ -9,9 +9,9 @@ import { parseUrlencoded } from './urlencoded.ts'
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * Reads the parameters of a request's query and, unless `rules` is undefined, of its body. A body that
- * is not read ends the connection, since nothing could follow it. Whatever comes of it, pass the
- * form's upload to `uploads.discard` in the end: that is a no-op for what was kept.
+ * Reads the parameters of a request's query and, unless `rules` is undefined, of its body. A body
+ * that is not read ends the connection, since nothing could follow it. Whatever comes of it, pass
+ * the form's upload to `uploads.discard` in the end: that is a no-op for what was kept.
  *
  * @throws ChatError `invalid`, `too_large`, `unsupported_type`, or as `beginFile` does; nothing is
  *   left on the disk then
@@ -52,7 +52,7 @@ async function readBody(request: IncomingMessage, form: Form, rules: BodyRules):
     case 'application/x-www-form-urlencoded':
       return readFields(request, form, rules)
     case 'application/json':
-    // What fetch() says of a string when nobody tells it otherwise: in practice, JSON.
+    // The default of fetch() for a string: in practice, JSON.
     case 'text/plain':
     case '':
       return readJson(request, form, rules)

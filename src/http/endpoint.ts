@@ -17,18 +17,18 @@ interface EndpointContext {
   chat: Chat
   uploads: Uploads
   request: IncomingMessage
-  /** The client's, for what is counted where nobody says who they are. */
+  /** The client's, for limits without authentication. */
   address: string
   limits: Limits
   audit: Audit
   metrics: ApiMetrics
-  /** Looks why requests are answered 503; undefined while they are not. */
+  /** Why requests are answered 503; undefined while they are not. */
   problem: () => string | undefined
   metricsSecret: string
   clientConfig: ClientConfig
 }
 
-/** The settings that the pages have to know. */
+/** The settings for the pages. */
 export type ClientConfig = Pick<
   Config,
   | 'publicWsUrl'
@@ -40,7 +40,7 @@ export type ClientConfig = Pick<
   | 'voiceBytesMax'
 >
 
-/** How much one user may do. */
+/** The rate limits of each user. */
 export interface Limits {
   messages: RateLimit
   uploads: UploadLimits
@@ -50,17 +50,17 @@ export interface Limits {
 }
 
 /**
- * Whom an endpoint answers: users, who prove who they are as CHAT_AUTH says; programs of the shop
- * (`broadcaster`); whoever runs the chat (`operator`); everybody (`public`).
+ * The callers of an endpoint: users, authenticated by CHAT_AUTH (`user`); programs of the shop
+ * (`broadcaster`); the operator of the chat (`operator`); any client (`public`).
  */
 export type Access = 'user' | 'broadcaster' | 'operator' | 'public'
 
-/** One URL. It translates a form into a call of `chat`, and its result into an answer. */
+/** One URL: translates a form into a call of `chat`, and its result into an answer. */
 export interface Endpoint {
   methods: readonly ('GET' | 'POST')[]
-  /** Who may call it: known before a byte of the body is read. */
+  /** Checked before the first byte of the body is read. */
   access: Access
-  /** Bytes of its longest text body, where that is not a message with what belongs to it. */
+  /** Bytes of its longest text body; undefined for that of a message. */
   textBytesMax?: number
   /** Whether its body may carry a file. */
   takesFile?: boolean

@@ -50,7 +50,7 @@ export class Files {
     const mediaPath = normalizedPath(path)
     if (!mediaPath.toLowerCase().startsWith(PRIVATE_MEDIA)) return
     const caller = await this.#parts.authenticate(request)
-    caller.mustBeOneOf(await this.#parts.chat.messages.peopleOfMedia(mediaPath))
+    caller.assertActsAsOneOf(await this.#parts.chat.messages.peopleOfMedia(mediaPath))
   }
 }
 

@@ -5,7 +5,7 @@ import { limits } from '../limits/limits.ts'
 import type { Upload } from '../media/uploads.ts'
 
 /**
- * A request's parameters, wherever they came from: query string, urlencoded, JSON or multipart body.
+ * A request's parameters, from the query string or an urlencoded, JSON or multipart body.
  * Each reader checks what it returns and throws a ChatError `invalid` that names the parameter.
  * null and '' count as not given, as they did for the PHP original.
  */
@@ -15,14 +15,14 @@ export class Form {
   readonly #values = new Map<string, unknown>()
   readonly #fallback: Form | undefined
 
-  /** @param fallback the form of the query string, for what the body does not give */
+  /** @param fallback the form of the query string, for parameters that are not in the body */
   constructor(fallback?: Form) {
     this.#fallback = fallback
   }
 
   /**
-   * @throws ChatError `too_large` beyond the limits above; `invalid` when the parameter was given in
-   *   the same place before, and differs
+   * @throws ChatError `too_large` beyond the limits above; `invalid` when the parameter was given
+   *   in the same place before, and differs
    */
   set(name: string, value: unknown): void {
     if (Buffer.byteLength(name) > limits.fieldNameBytes.max) {
@@ -104,7 +104,7 @@ export class Form {
     if (value === undefined) return undefined
     if (typeof value === 'object') throw new ChatError('invalid', `${name} must be a single value`)
     const text = String(value)
-    // NUL ends a string in half the programs that will read it; lone surrogates cannot be stored.
+    // NUL ends a string in many programs that read it; lone surrogates cannot be stored.
     if (text.includes('\0') || !text.isWellFormed()) {
       throw new ChatError('invalid', `${name} must be plain Unicode text`)
     }
@@ -123,7 +123,7 @@ export function tooLarge(what: string, limit: string): ChatError {
   return new ChatError('too_large', `${what} is too large (at most ${limit})`)
 }
 
-/** Whether 7 in one place and "7" in another are the same. */
+/** Whether two values are equal, where 7 equals "7". */
 function isSameScalar(a: unknown, b: unknown): boolean {
   return typeof a !== 'object' && typeof b !== 'object' && String(a) === String(b)
 }

@@ -3,7 +3,9 @@ import { ChatError, type ErrorCode } from '../errors.ts'
 import type { Share } from '../limits/quota.ts'
 import { UNHEALTHY_RETRY_SECONDS } from '../thresholds.ts'
 
-/** What an endpoint says, in the document's envelope. Success is HTTP 200, an error that it has an answer for 503. */
+/**
+ * The answer of an endpoint, in the document's envelope. Success is HTTP 200, its own error 503.
+ */
 export interface Answer {
   status: 'success' | 'error'
   message: string
@@ -12,7 +14,7 @@ export interface Answer {
   [key: string]: unknown
 }
 
-/** What an endpoint for programs says that do not speak JSON. */
+/** The answer of an endpoint for programs that do not read JSON. */
 export class TextAnswer {
   readonly text: string
   readonly contentType: string
@@ -38,11 +40,10 @@ const STATUS_OF: Record<ErrorCode, number> = {
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
-/** Answers up to this long are handed to the system whole. */
+/** Answers up to this length are written in one piece. */
 const PIECE_BYTES = 64 * 1024
 /**
- * How long the rest of a refused request is still read, so that the client gets to see why it was
- * refused. As long as nginx does.
+ * The rest of a rejected request is read for so long, so that the client reads why: as in nginx.
  */
 const LINGER_MS = 30_000
 
@@ -58,10 +59,10 @@ interface EncodedAnswer {
 }
 
 /**
- * Turns an answer into what goes out, so that nothing of what it was made from is held while its reader
- * takes it.
+ * Encodes an answer before it is sent, so that its data is not held in memory while a slow client
+ * reads it.
  *
- * @param memory what a long answer is counted against until then
+ * @param memory counts a long answer until it is sent
  * @throws ChatError as `Share.take`
  */
 export function encode(answer: Answer | TextAnswer, memory: Share): EncodedAnswer {
@@ -75,7 +76,7 @@ export function encode(answer: Answer | TextAnswer, memory: Share): EncodedAnswe
   return { status, contentType, content: Buffer.from(text) }
 }
 
-/** Resolves when the answer is written; a long one piece by piece, as its reader takes it. */
+/** Resolves when the answer is written: with backpressure, piece by piece, for a long one. */
 export async function sendAnswer(response: ServerResponse, answer: EncodedAnswer): Promise<void> {
   const { status, content } = answer
   if (status !== 200) response.setHeader('Retry-After', UNHEALTHY_RETRY_SECONDS)
@@ -88,7 +89,7 @@ export async function sendAnswer(response: ServerResponse, answer: EncodedAnswer
   response.end()
 }
 
-/** Resolves, too, when the reader has hung up. */
+/** Resolves when the client has read what is buffered, or has disconnected. */
 function untilDrained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
@@ -112,7 +113,7 @@ function writeHead(
   })
 }
 
-/** The one place where an error becomes an HTTP answer. A ChatError is told; all else is a bug. */
+/** The one place where an error becomes an HTTP answer: a ChatError's message, or a bug's 500. */
 export async function sendError(
   request: IncomingMessage,
   response: ServerResponse,
@@ -135,15 +136,15 @@ export async function sendError(
   if (!request.complete) request.socket.destroy()
 }
 
-/** The HTTP status that an error is answered with. */
+/** The HTTP status of an error. */
 export function statusOf(error: unknown): number {
   return STATUS_OF[error instanceof ChatError ? error.code : 'setup']
 }
 
 /**
- * Goes on reading a body that was refused before its end, once the answer is on its way. To hang up
- * while the client still writes would reset the connection, and a client that reads only when it has
- * written everything would never see the answer. One that looks earlier may stop.
+ * Reads the rest of a rejected body after the answer. To close while the client still writes would
+ * reset the connection, and a client that reads only after it has written everything would never
+ * receive the answer. A client that reads earlier may stop.
  */
 async function linger(request: IncomingMessage): Promise<void> {
   if (request.complete || request.destroyed) return

@@ -32,13 +32,13 @@ export function endpointAt(path: string): Endpoint | undefined {
   return ENDPOINTS.get(path)
 }
 
-/** What an endpoint takes; a file, whatever file it is, is read. */
+/** The methods of an endpoint, or (undefined) of files. */
 export function methodsOf(endpoint: Endpoint | undefined): readonly string[] {
   return endpoint?.methods ?? ['GET']
 }
 
 /**
- * Refuses a method that is not among `methods`. Whoever takes GET takes HEAD.
+ * Rejects a method that is not among `methods`. GET includes HEAD.
  *
  * @throws ChatError `method_not_allowed`
  */

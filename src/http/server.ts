@@ -35,9 +35,11 @@ const IDLE_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 /** The longest that JSON and percent-encoding make of a character: an emoji as \ud83d\ude00. */
 const ENCODED_CHARACTER_BYTES = 12
-/** Room for what belongs to a message beside its text: ids, names of parameters, a caption's form. */
+/**
+ * Room for what belongs to a message beside its text: ids, names of parameters, a caption's form.
+ */
 const FORM_OVERHEAD_BYTES = 8 * 1024
-/** How long a stopping server waits for a slow upload or download. */
+/** A graceful shutdown waits so long for a slow upload or download. */
 const STOP_GRACE_MS = 5_000
 
 interface ApiParts extends FilesParts {
@@ -65,7 +67,7 @@ export type ApiOptions = FilesOptions &
     | 'uploadBytesPerDay'
   >
 
-/** The HTTP API: takes a request to its endpoint, or to a file. Authority comes before work. */
+/** The HTTP API: dispatches a request to its endpoint or file, after authentication. */
 export class ApiServer {
   readonly #parts: ApiParts
   readonly #options: ApiOptions
@@ -96,18 +98,18 @@ export class ApiServer {
     this.#listener.closeIdleAfter(IDLE_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS)
   }
 
-  /** Resolves with the port once requests are taken. @throws as Listener.listen */
+  /** Resolves with the port once it accepts requests. @throws as Listener.listen */
   start(): Promise<number> {
     const { apiPort, host } = this.#options
     return this.#listener.listen(apiPort, host, 'CHAT_API_PORT')
   }
 
-  /** Uses another certificate for the connections to come. */
+  /** Uses another certificate for new connections. */
   useCertificate(certificate: Certificate): void {
     this.#listener.useCertificate(certificate)
   }
 
-  /** Takes no more requests; resolves when those under way are answered, or cut off for taking long. */
+  /** Graceful shutdown: resolves when requests are answered, or cut after STOP_GRACE_MS. */
   async stop(): Promise<void> {
     this.#isStopping = true
     const timer = setTimeout(() => this.#listener.closeAllConnections(), STOP_GRACE_MS)
@@ -151,7 +153,7 @@ export class ApiServer {
     const { metricsSecret } = this.#options
     const address = this.#addressOf(request)
     const memory = new Share([this.#memoryOfAddress, address], [this.#memory, ''])
-    // Whoever holds all that they may is told so before there is any work.
+    // A client at its limit of memory is rejected before any work.
     memory.take()
     try {
       const rules = this.#bodyRules(request, endpoint, { caller, address, memory })
@@ -181,7 +183,7 @@ export class ApiServer {
     }
   }
 
-  /** Who calls, as far as the endpoint wants to know. Nothing of the body is read before. */
+  /** Authenticates the caller, as far as the endpoint requires, before the body is read. */
   async #authorize(request: IncomingMessage, { access }: Endpoint): Promise<Caller> {
     const { allowedOrigins, broadcastSecret, metricsSecret } = this.#options
     if (!isAllowedOrigin(request, allowedOrigins)) {
@@ -231,7 +233,7 @@ export class ApiServer {
   }
 }
 
-/** Refusals that an operator wants to hear of: somebody tries what they may not. */
+/** Rejections for the audit trail: a client tries what it may not. */
 const AUDITED: string[] = ['forbidden', 'too_many']
 
 function createLimits(options: ApiOptions): Limits {
@@ -243,7 +245,9 @@ function createLimits(options: ApiOptions): Limits {
   }
 }
 
-/** Bytes of the longest text body: a message in the longest way to write it, and what belongs to it. */
+/**
+ * Bytes of the longest text body: a message in the longest way to write it, and what belongs to it.
+ */
 function textBytesMaxFor(messageLengthMax: number): number {
   return messageLengthMax * ENCODED_CHARACTER_BYTES + FORM_OVERHEAD_BYTES
 }

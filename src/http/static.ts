@@ -4,12 +4,12 @@ import { extname, join, resolve as resolvePath, sep } from 'node:path'
 import send from 'send'
 import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
 
-/** Media never changes under its name. */
+/** Media is immutable: its content never changes under its name. */
 const MEDIA_MAX_AGE_SECONDS = 365 * 24 * 60 * 60
 
 /**
- * What is served from the uploads folder, by extension. Everything else (whatever a shop's older
- * program put there) is a download: HTML or SVG opened from here would run with the chat's rights.
+ * Content types of the uploads folder, by extension. Any other file (from a shop's older program)
+ * is a download: HTML or SVG opened from here would run in the chat's origin.
  */
 const MEDIA_TYPES: Record<string, string> = {
   '.jpg': 'image/jpeg',
@@ -28,27 +28,30 @@ const MEDIA_TYPES: Record<string, string> = {
   '.3gp': 'audio/3gpp',
 }
 
-/** Other spellings (//page, /%70age, /./page) would lead to the same files past any check of the path. */
+/**
+ * Other spellings (//page, /%70age, /./page) would lead to the same files past any check of the
+ * path.
+ */
 const PAGE_PATH = /^(\/\w[\w.-]*)*\/?$/
 
-/** Statuses that are about the file, which is there, and what was asked of it: a version, a range. */
+/** Statuses of an existing file: a version or range of it is not available. */
 const CONDITION_FAILED = [412, 416]
 
-/** What the system says of a path at which there can be no file. */
+/** The system's errors for a path without a file. */
 const NO_FILE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']
 
 interface Folder {
   root: string
-  /** Whether a symbolic link in it is as good as what it points to. */
+  /** Whether symbolic links in it are followed. */
   followsLinks: boolean
   options: send.SendOptions
   headers: (response: ServerResponse, path: string) => void
 }
 
 /**
- * The uploads folder: cached for good, and never run as a page.
+ * The uploads folder: cached as immutable, and never run as a page.
  *
- * @param isPrivate whether shared caches, which ask nobody who is asking, must not keep it
+ * @param isPrivate whether shared caches, which do not authenticate, must not keep it
  */
 export function mediaFolder(root: string, isPrivate: boolean): Folder {
   const scope = isPrivate ? 'private' : 'public'
@@ -61,8 +64,8 @@ export function mediaFolder(root: string, isPrivate: boolean): Folder {
 }
 
 /**
- * Whether a path is that of a page. Pages are plainly named, and the uploads folder, which may lie
- * among them, holds none: its files are media, whatever path leads to them.
+ * Whether a path is that of a page. Pages have plain names, and the uploads folder, which may lie
+ * among them, has none: its files are media at any path.
  */
 export function isPagePath(path: string, pagesDir: string, uploadsDir: string): boolean {
   const file = join(resolvePath(pagesDir), path, sep)
@@ -72,7 +75,7 @@ export function isPagePath(path: string, pagesDir: string, uploadsDir: string): 
 /**
  * The pages.
  *
- * @param websocketUrl where the pages connect, and nowhere else
+ * @param websocketUrl the only WebSocket that the pages may connect to
  */
 export function pagesFolder(root: string, websocketUrl: string): Folder {
   const headers = (response: ServerResponse) => setPageHeaders(response, websocketUrl)
@@ -81,11 +84,11 @@ export function pagesFolder(root: string, websocketUrl: string): Folder {
 }
 
 /**
- * Answers with a file: ranges, conditional requests and caching are `send`'s business.
+ * Answers with a file; `send` handles ranges, conditional requests and caching.
  *
  * @param path of the file below the folder, as it stands in the URL
- * @throws ChatError `not_found`, also for dot files, anything outside the folder and what a symbolic
- *   link leads to; the system's error for a file that is there and cannot be read
+ * @throws ChatError `not_found`, also for dot files, files outside the folder and the targets of
+ *   symbolic links; the system's error for a file that is there and cannot be read
  */
 export async function sendFile(
   request: IncomingMessage,
@@ -93,7 +96,7 @@ export async function sendFile(
   folder: Folder,
   path: string,
 ): Promise<void> {
-  if (!folder.followsLinks) await refuseLinks(folder.root, path)
+  if (!folder.followsLinks) await assertNoLinks(folder.root, path)
   return new Promise((resolve, reject) => {
     const stream = send(request, path, { ...folder.options, dotfiles: 'ignore' })
     stream.on('headers', folder.headers)
@@ -102,7 +105,7 @@ export async function sendFile(
       if (CONDITION_FAILED.includes(error.status)) answerWithoutBody(response, error.status)
       else reject(error.status < 500 ? notFound() : fileError(error))
     })
-    // A file stays open for as long as there is somebody to read it, and no longer.
+    // Closes the file when its client disconnects.
     const socketOnClose = () => response.destroy()
     request.socket.once('close', socketOnClose)
     response.once('close', () => {
@@ -113,8 +116,8 @@ export async function sendFile(
   })
 }
 
-/** The folder itself may be a link: its owner has put it where it is. */
-async function refuseLinks(root: string, path: string): Promise<void> {
+/** The folder itself may be a link, made by the operator. */
+async function assertNoLinks(root: string, path: string): Promise<void> {
   try {
     const plainPath = join(sep, decodeURIComponent(path))
     const [realRoot, realFile] = await Promise.all([
@@ -138,7 +141,7 @@ function fileError(error: unknown): unknown {
   return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 5 })
 }
 
-/** What was said of the file does not hold for this answer: it must not be kept for a year. */
+/** The headers of the file do not apply to this answer: it must not be cached for a year. */
 function answerWithoutBody(response: ServerResponse, status: number): void {
   response.removeHeader('Content-Type')
   response.writeHead(status, { 'Cache-Control': 'no-store', 'Content-Length': 0 }).end()
@@ -160,8 +163,8 @@ function setPageHeaders(response: ServerResponse, websocketUrl: string): void {
 }
 
 /**
- * What a page may load: only what comes from here, beside the socket's address. Pictures and recordings
- * may be made in the page itself.
+ * The Content-Security-Policy of a page: it loads from its own origin only, and connects to the
+ * socket. The page itself may create pictures and recordings.
  */
 function pagePolicy(websocketUrl: string): string {
   return [
@@ -176,7 +179,7 @@ function pagePolicy(websocketUrl: string): string {
   ].join('; ')
 }
 
-/** Scheme, host and port. There is no way to name an IPv6 address: then every host will have to do. */
+/** Scheme, host and port. A policy cannot name an IPv6 address, so that permits every host. */
 function policySource(websocketUrl: string): string {
   const { origin, protocol, hostname } = new URL(websocketUrl)
   return hostname.startsWith('[') ? protocol : origin

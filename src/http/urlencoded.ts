@@ -1,8 +1,9 @@
 import { ChatError } from '../errors.ts'
 
 /**
- * Decodes `a=1&b=2`, one pair after the other. Not URLSearchParams: that turns what is not UTF-8 into
- * question marks, which would be stored. A lone % stands for itself, as it did for the PHP original.
+ * Parses `a=1&b=2`, one pair after the other. Not URLSearchParams, which replaces invalid UTF-8 by
+ * question marks, which would be stored. A lone % stands for itself, as it did for the PHP
+ * original.
  *
  * @throws ChatError `invalid` for percent-encoding that is not UTF-8
  */

@@ -3,13 +3,13 @@ import { hostname } from 'node:os'
 import type { Chat } from '../chat/chat.ts'
 import type { ClientConfig } from './endpoint.ts'
 
-/** A name or an address as it may stand in a header: URLs allow more, such as a semicolon. */
+/** A host that is safe in a header: URLs allow more, such as a semicolon. */
 const HOST = /^([\w.-]+|\[[\da-f:.]+\])$/i
 
 /**
- * Where a page connects that came from this host: CHAT_PUBLIC_WS_URL, or the daemon's port there; that
- * of the settings while no daemon is found. The daemon's own address is no good elsewhere: 127.0.0.1
- * is another machine there.
+ * The URL that a page from this host connects to: CHAT_PUBLIC_WS_URL, or the daemon's port on this
+ * host; the port of the settings while no daemon runs. Not the daemon's own address: 127.0.0.1 is
+ * the client's own machine.
  */
 export async function websocketUrl(
   { daemons }: Chat,

@@ -1,9 +1,9 @@
 import { isIPv6 } from 'node:net'
 
 /**
- * What an address counts as. An IPv6 client has a /64 to itself, and could come from another address
- * with every request; an IPv4 address written as IPv6 is that IPv4 address. What is no IPv6 address
- * counts as it is.
+ * The key of an address for limits. An IPv6 client owns a /64, and could use another address for
+ * every request, so the key is the /64; an IPv4 address written as IPv6 is that IPv4 address.
+ * Anything else is its own key.
  */
 export function addressKey(address: string): string {
   if (!address.includes(':') || !isIPv6(address)) return address
@@ -20,7 +20,7 @@ function dotted(groups: number[]): string {
   return groups.flatMap((group) => [group >> 8, group & 255]).join('.')
 }
 
-/** The eight numbers of an IPv6 address, whichever way it is written. */
+/** The eight numbers of an IPv6 address, in any spelling. */
 function ipv6Groups(address: string): number[] {
   // The shortest way to write it: hexadecimal, with at most one `::`.
   const written = new URL(`http://[${address}]`).hostname.slice(1, -1)

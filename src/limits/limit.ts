@@ -8,18 +8,18 @@ export const DAY = 24 * 60 * MINUTE
 
 /** One limit: how much of what, for whom, why, and what the one beyond it gets. */
 export interface Limit {
-  /** What is counted, as the README says it. */
+  /** What is counted, as in the README. */
   what: string
-  /** So much is allowed; the next is one too many. A text names the setting that says it. */
+  /** The largest count that is accepted. A text names the setting with the number. */
   max: number | string
-  /** Counted over so many seconds; undefined for what is counted at any one time. */
+  /** The window in seconds; undefined for a limit on what exists at one time. */
   seconds?: number
   per: 'user' | 'pair of users' | 'address' | 'socket' | 'connection' | 'request' | 'process'
-  /** What the one beyond it gets: an HTTP status, a close code, or what happens. */
+  /** What happens beyond it: an HTTP status, a close code, or an effect. */
   beyond: string
-  /** Told to the one beyond it; undefined where the place that refuses has its own words. */
+  /** The error message beyond it; undefined where the place that rejects has its own. */
   refusal?: string
-  /** Why it is there, and why it is no lower. */
+  /** Why it exists, and why it is no lower. */
   reason: string
 }
 
@@ -31,7 +31,7 @@ export function keyFor({ per }: Limit, key: number | string): number | string {
   return per === 'address' ? addressKey(String(key)) : key
 }
 
-/** What one key uses up is its own doing; what all have used up is nobody's. */
+/** `too_many` is the fault of one key; `busy` is the fault of none. */
 export function limitError(
   { per, refusal = 'Too many' }: Limit,
   retryAfterSeconds: number,

@@ -7,9 +7,9 @@ import { uploadLimits } from './uploads.ts'
 /**
  * Every limit that a stranger or a user can run into; the README's table is made of the same rows.
  *
- * By comparison, as they come: Centrifugo 6 takes 64 KB of body and of frame, and disconnects a
- * reader who owes 1 MB; it limits sockets, in all and of a user, where it is told to. Socket.IO 4
- * takes 1 MB of body and of packet, and limits neither sockets nor what their readers owe.
+ * Other servers by default: Centrifugo 6 accepts 64 KB of body and of frame, and disconnects a slow
+ * consumer at 1 MB; it limits sockets, in all and of a user, where it is configured. Socket.IO 4
+ * accepts 1 MB of body and of packet, and limits neither sockets nor their buffers.
  */
 export const limits = {
   ...requestLimits,

@@ -9,7 +9,7 @@ export const loginLimits = {
     per: 'address',
     beyond: '429',
     refusal: 'Too many failed logins from your address',
-    reason: 'an office fails now and then, a guesser every second; who proves who they are passes',
+    reason: 'an office fails now and then, a guesser every second; valid credentials pass',
   },
   tokenBytes: {
     what: 'bytes of a token',
@@ -19,7 +19,7 @@ export const loginLimits = {
     reason: 'it is parsed before its signature can be checked; usual ones have some hundred',
   },
   callbackQuestionsPerAddress: {
-    what: 'questions under way to the callback',
+    what: 'concurrent requests to the callback',
     max: 16,
     per: 'address',
     beyond: 'waits up to 3 s, then 429',
@@ -27,12 +27,12 @@ export const loginLimits = {
     reason: 'one address is not to take the places of all; an office takes turns',
   },
   callbackQuestions: {
-    what: 'questions under way to the callback, about known and about unknown cookies each',
+    what: 'concurrent requests to the callback, for known and for unknown cookies each',
     max: 64,
     per: 'process',
     beyond: 'waits up to 1 s, then 503',
     refusal: 'Too many logins are being checked. Please try again in a moment.',
-    reason: 'strangers with invented cookies are not to overload the shop by way of the chat',
+    reason: 'clients with invented cookies must not overload the shop through the chat',
   },
   callbackAnswerBytes: {
     what: 'bytes in an answer of the callback',

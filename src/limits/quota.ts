@@ -1,9 +1,9 @@
 import { type FixedLimit, keyFor, limitError } from './limit.ts'
 
-/** When to try again what is limited at any one time: nobody knows, but soon. */
+/** Retry-After for a limit on what exists at one time: it may be free again soon. */
 const RETRY_AFTER_SECONDS = 2
 
-/** So much of something at any one time, for each key. What is taken has to be released. */
+/** A limit per key on what exists at one time: the caller releases what it takes. */
 export class Quota {
   readonly #limit: FixedLimit
   readonly #taken = new Map<number | string, number>()
@@ -12,14 +12,14 @@ export class Quota {
     this.#limit = limit
   }
 
-  /** How much a key holds. */
+  /** The amount that a key holds. */
   of(key: number | string): number {
     return this.#taken.get(keyFor(this.#limit, key)) ?? 0
   }
 
   /**
-   * Takes `amount` more, or nothing. Whoever is below the limit may go past it once: how long an answer
-   * is shows when it is there, and then it had better be sent.
+   * Takes `amount` more, or nothing. A key below the limit may exceed it once: the length of an
+   * answer is known only when it is complete, and then it is better sent.
    *
    * @throws ChatError `too_many`, or `busy` for a limit that all share
    */
@@ -36,7 +36,7 @@ export class Quota {
   }
 }
 
-/** What one request or file holds of several quotas, until it gives everything back. */
+/** What one request or file holds of several quotas, until it releases all of it. */
 export class Share {
   readonly #quotas: (readonly [Quota, number | string])[]
   #amount = 0
@@ -61,7 +61,7 @@ export class Share {
     this.#amount += amount
   }
 
-  /** Gives everything back. Safe to call twice. */
+  /** Releases everything. Idempotent. */
   release(): void {
     if (this.#amount === 0) return
     for (const [quota, key] of this.#quotas) quota.release(key, this.#amount)
@@ -69,12 +69,12 @@ export class Share {
   }
 }
 
-/** As a Quota, but those who find it used up wait for their turn: first come, first served. */
+/** As a Quota, but callers beyond the limit wait in a queue: first in, first out. */
 export class Turns {
   readonly #quota: Quota
   readonly #limit: FixedLimit
   readonly #waitMs: number
-  /** How to tell those who wait that it is their turn, the oldest first. */
+  /** The queue of each key: the functions that resolve the waiting calls, the oldest first. */
   readonly #waiting = new Map<number | string, Set<() => void>>()
 
   constructor(limit: FixedLimit, waitMs: number) {
@@ -84,9 +84,9 @@ export class Turns {
   }
 
   /**
-   * Resolves when it is the caller's turn, which has to be released.
+   * Resolves when it is the caller's turn, which the caller releases.
    *
-   * @throws ChatError `too_many`, or `busy` for a limit that all share, when that takes too long
+   * @throws ChatError `too_many`, or `busy` for a limit that all share, after waitMs
    */
   async take(key: number | string): Promise<void> {
     const countedKey = keyFor(this.#limit, key)
@@ -104,7 +104,7 @@ export class Turns {
     })
   }
 
-  /** Hands the turn on to whoever has waited longest. */
+  /** Passes the turn to the oldest waiting call. */
   release(key: number | string): void {
     const countedKey = keyFor(this.#limit, key)
     const [next] = this.#waitingFor(countedKey)

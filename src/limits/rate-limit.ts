@@ -2,8 +2,7 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { type FixedLimit, keyFor, type Limit, limitError } from './limit.ts'
 
 /**
- * So many of something within the seconds of its limit, for each key (a user, an address). What is
- * refused is not counted.
+ * A limit per key (a user, an address) within a window of seconds. What is rejected is not counted.
  */
 export class RateLimit {
   readonly #limiter: RateLimiterMemory | undefined
@@ -20,7 +19,7 @@ export class RateLimit {
         : new RateLimiterMemory({ points: max, duration: limit.seconds as number })
   }
 
-  /** Counts `points`. @throws ChatError `too_many`, with when to try again, for one too many */
+  /** Counts `points`. @throws ChatError `too_many` with Retry-After beyond the limit */
   async count(key: number | string, points = 1): Promise<void> {
     if (this.#limiter === undefined) return
     await this.check(key)
@@ -32,7 +31,7 @@ export class RateLimit {
     }
   }
 
-  /** As `count`, for where nobody is told: resolves with whether it was counted. */
+  /** As `count`, but resolves with whether it was counted. */
   async tryCount(key: number | string, points = 1): Promise<boolean> {
     try {
       await this.count(key, points)
@@ -42,14 +41,14 @@ export class RateLimit {
     }
   }
 
-  /** Takes back what was counted, as if it had not been; nothing when its time has passed anyway. */
+  /** Uncounts `points`, unless their window has passed. */
   async giveBack(key: number | string, points = 1): Promise<void> {
     const countedKey = keyFor(this.#limit, key)
     const counted = (await this.#limiter?.get(countedKey))?.consumedPoints ?? 0
     if (counted > 0) await this.#limiter?.reward(countedKey, Math.min(points, counted))
   }
 
-  /** Refuses a key that has used up its share, without counting. @throws as `count` */
+  /** Rejects a key at its limit, without counting. @throws as `count` */
   async check(key: number | string): Promise<void> {
     const used = await this.#limiter?.get(keyFor(this.#limit, key))
     if (used && used.remainingPoints <= 0) throw this.#tooMany(used)

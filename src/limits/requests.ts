@@ -21,14 +21,14 @@ export const requestLimits = {
     max: 1,
     per: 'connection',
     beyond: 'the connection is cut',
-    reason: 'no client, browser or nginx pipelines; whoever does makes the server hold the answers',
+    reason: 'no client, browser or nginx pipelines; pipelining makes the server hold the answers',
   },
   requestsPerConnection: {
     what: 'HTTP requests',
     max: 10_000,
     per: 'connection',
     beyond: '`Connection: close`',
-    reason: 'what a connection holds on to is let go of now and then',
+    reason: 'so that what a connection holds is released now and then',
   },
   bytesUnderWay: {
     what: 'bytes of bodies and answers in memory',
@@ -36,7 +36,7 @@ export const requestLimits = {
     per: 'process',
     beyond: '503',
     refusal: 'The server is busy. Please try again in a moment.',
-    reason: 'a body that never ends, or an answer that nobody reads, is memory',
+    reason: 'a body that never ends, or an answer that no client reads, is memory',
   },
   bytesUnderWayPerAddress: {
     what: 'bytes of bodies and answers in memory',
@@ -62,7 +62,7 @@ export const requestLimits = {
     per: 'user',
     beyond: '429',
     refusal: 'You send too many messages',
-    reason: 'two a second: nobody writes faster',
+    reason: 'two a second: no user writes faster',
   },
   blocks: {
     what: 'blocks and unblocks',
@@ -78,7 +78,7 @@ export const requestLimits = {
     max: 1_000,
     per: 'user',
     beyond: '400',
-    reason: 'nobody blocks more by hand; each is a row that stays',
+    reason: 'no user blocks more by hand; each is a row that stays',
   },
   pageOffset: {
     what: '`offset` of a page',

@@ -58,7 +58,7 @@ export const socketLimits = {
     max: 8,
     per: 'socket',
     beyond: '1008',
-    reason: 'nobody cuts a hundred bytes into pieces',
+    reason: 'no client cuts a hundred bytes into pieces',
   },
   frameChunks: {
     what: 'pieces in which a frame may trickle in',
@@ -73,7 +73,7 @@ export const socketLimits = {
     seconds: 1,
     per: 'user',
     beyond: '4429',
-    reason: 'somebody who types and reads on several devices needs a handful',
+    reason: 'a user who types and reads on several devices needs a handful',
   },
   frameBytesPerSecond: {
     what: 'bytes of a client',
@@ -99,20 +99,20 @@ export const socketLimits = {
     per: 'pair of users',
     beyond: 'an error frame',
     refusal: 'You say too often that you type',
-    reason: 'the other one is told at most once a second',
+    reason: 'the receiver is sent at most one a second',
   },
   unreadBytes: {
     what: 'bytes that wait for the reader of a socket',
     max: 4 * MB,
     per: 'socket',
     beyond: '4408',
-    reason: 'some hundreds of the longest messages, and more than the largest event',
+    reason: 'backpressure: some hundreds of the longest messages, more than the largest event',
   },
   waitingEvents: {
-    what: 'events that wait for a socket which is told what it missed',
+    what: 'events held for a socket in recovery',
     max: 1_000,
     per: 'socket',
     beyond: '4408',
-    reason: 'they are memory; whoever cannot keep up resumes',
+    reason: 'they are memory; a client that cannot keep up reconnects, with recovery',
   },
 } satisfies Record<string, Limit>

@@ -26,7 +26,7 @@ export const uploadLimits = {
     per: 'user',
     beyond: '429',
     refusal: 'Wait until your other files are sent',
-    reason: 'somebody picks a handful of pictures; most phones send one after the other',
+    reason: 'a user picks a handful of pictures; most phones send one after the other',
   },
   uploadsAtOncePerAddress: {
     what: 'files coming in',

@@ -1,4 +1,4 @@
-/** Bytes as they arrive, and as many as one wants of them; fewer only where they end. */
+/** Reads a stream in pieces of a given length; shorter only at its end. */
 export class ByteStream {
   readonly #chunks: AsyncIterator<Buffer>
   #ready: Buffer = Buffer.alloc(0)
@@ -7,7 +7,7 @@ export class ByteStream {
     this.#chunks = chunks[Symbol.asyncIterator]()
   }
 
-  /** At least so many, without taking them: all that have arrived. */
+  /** Returns the bytes that have arrived, at least `length`, without consuming them. */
   async peek(length: number): Promise<Buffer> {
     while (this.#ready.length < length) {
       const { value, done } = await this.#chunks.next()
@@ -23,7 +23,7 @@ export class ByteStream {
     return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
   }
 
-  /** In the pieces in which they come. */
+  /** Consumes `length` bytes in the pieces in which they arrive. */
   async *pass(length: number): AsyncGenerator<Buffer> {
     for (let left = length; left > 0; ) {
       const piece = (await this.peek(1)).subarray(0, left)
@@ -41,6 +41,6 @@ export class ByteStream {
 
 export async function drained(pieces: AsyncGenerator<Buffer>): Promise<void> {
   for await (const _ of pieces) {
-    // It goes nowhere.
+    // Discarded.
   }
 }

@@ -1,13 +1,13 @@
-/** What stands before EXIF in a JPEG, and in some WebPs. */
+/** The prefix of EXIF in a JPEG, and in some WebPs. */
 export const EXIF_NAME = Buffer.from('Exif\0\0')
-/** How EXIF says that a picture is to be shown as it is stored. */
+/** The orientation of a picture that is shown as it is stored. */
 export const UPRIGHT = 1
 const ORIENTATIONS = [UPRIGHT, 2, 3, 4, 5, 6, 7, 8]
 const ORIENTATION_TAG = 0x0112
 const SHORT = 3
 const ENTRY_BYTES = 12
 
-/** Which side of a picture is up, as its EXIF says; undefined where it does not. */
+/** Parses the orientation of EXIF; undefined when it has none. */
 export function orientationOf(exif: Buffer): number | undefined {
   const isNamed = exif.subarray(0, EXIF_NAME.length).equals(EXIF_NAME)
   const tiff = isNamed ? exif.subarray(EXIF_NAME.length) : exif
@@ -31,7 +31,7 @@ function entriesOf(list: Buffer, count: number): Buffer[] {
   )
 }
 
-/** An EXIF that says nothing else. */
+/** EXIF with the orientation and nothing else. */
 export function tiffOf(orientation: number): Buffer {
   const head = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8]
   const entry = [0x01, 0x12, 0, SHORT, 0, 0, 0, 1, 0, orientation, 0, 0]

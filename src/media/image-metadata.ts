@@ -4,25 +4,25 @@ import { ByteStream, drained } from './byte-stream.ts'
 import { EXIF_NAME, orientationOf, tiffOf, UPRIGHT } from './exif.ts'
 
 /**
- * Takes out of pictures what they say beside the picture: where and when it was taken, by what and by
- * whom. The picture itself stays as it is, byte for byte, and so does what decides how it looks: colour
- * profiles, animation, and which side is up.
+ * Strips the metadata of pictures: where and when they were taken, by what and by whom. The picture
+ * itself stays as it is, byte for byte, and so do colour profiles, animation and orientation.
  *
- * Only the containers are read, piece by piece, as they arrive. What is not known to belong to the
- * picture goes. Where a container makes no sense it ends, as it does for a decoder.
+ * Only the containers are parsed, piece by piece, as they arrive. Pieces that are not known to
+ * belong to the picture are dropped. A container ends where it is invalid, as it does for a
+ * decoder.
  *
  * @throws ChatError `too_large` at the end of a picture of too many parts
  */
 export async function* withoutMetadata(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const input = new ByteStream(chunks)
   const problem = yield* cleanerFor(await input.peek(RIFF_HEAD_BYTES))(input)
-  // Whoever sends has to get to the end of it.
+  // The sender must reach the end of its stream.
   await input.skip(Number.POSITIVE_INFINITY)
   if (problem !== undefined) throw problem
 }
 
 type Cleaner = (input: ByteStream) => Cleaned
-/** What is kept, and in the end what is wrong. */
+/** Yields the pieces to keep; returns the error at the end, if any. */
 type Cleaned = AsyncGenerator<Buffer, ChatError | undefined>
 
 const RIFF_HEAD_BYTES = 12
@@ -42,7 +42,8 @@ function tooManyParts(): ChatError {
   return new ChatError('too_large', message)
 }
 
-// JPEG: segments, each begun by a marker (0xff and a number), and compressed data after some of them.
+// JPEG: segments, each begun by a marker (0xff and a number), and compressed data after some of
+// them.
 
 const SOI = 0xd8
 const EOI = 0xd9
@@ -62,7 +63,7 @@ async function* cleanJpeg(input: ByteStream): Cleaned {
   let isTurned = false
   yield await input.take(2)
   for (let part = 0; part < limits.imageParts.max; part += 1) {
-    // Between segments there is nothing; decoders, too, pass over what is.
+    // Bytes between segments are invalid; decoders skip them too.
     await drained(upToMarker(input))
     const marker = await input.take(2)
     const number = marker[1]
@@ -108,7 +109,7 @@ async function* upToMarker(input: ByteStream): AsyncGenerator<Buffer> {
   }
 }
 
-/** Where a marker is, or may be if it is the last byte; the length where there is none. */
+/** The offset of a marker, or of a last byte that may begin one; the length when there is none. */
 function markerIn(bytes: Buffer): number {
   let at = bytes.indexOf(0xff)
   while (at !== -1 && at < bytes.length - 1 && !isMarker(bytes[at + 1] as number)) {
@@ -117,7 +118,7 @@ function markerIn(bytes: Buffer): number {
   return at === -1 ? bytes.length : at
 }
 
-/** Of those that begin something: not of restarts, and of others that stand for themselves. */
+/** Markers that begin a segment: not restarts, and not others without a segment. */
 function isMarker(number: number): boolean {
   return number > 0x01 && number !== 0xff && (number < 0xd0 || number > SOI)
 }
@@ -169,7 +170,7 @@ function pngChunk(type: string, data: Buffer): Buffer {
   return chunk
 }
 
-/** node:zlib has one only since Node 20.15; and this is for forty bytes. */
+/** node:zlib has crc32 only since Node 20.15; this one serves forty bytes. */
 function crc32(bytes: Buffer): number {
   let sum = -1
   for (const byte of bytes) {
@@ -179,12 +180,13 @@ function crc32(bytes: Buffer): number {
   return ~sum >>> 0
 }
 
-// WebP: chunks of a type, a length and data, in one that says how long all are. That stands in front,
-// and what is to go at the end: so the chunks stay, as long as they were, and lose what is in them.
+// WebP: chunks of a type, a length and data, in one whose length, at the front, covers all. It is
+// sent before the metadata at the end is parsed: so such chunks keep their length, and lose their
+// content.
 
 const WEBP_CHUNKS = ['VP8X', 'VP8 ', 'VP8L', 'ALPH', 'ANIM', 'ANMF', 'ICCP']
 const VP8X_XMP = 0x04
-/** A type that nobody knows, which readers have to pass over. */
+/** An unknown type, which decoders must skip. */
 const BLANK = Buffer.from('JUNK')
 
 async function* cleanWebp(input: ByteStream): Cleaned {
@@ -233,7 +235,7 @@ async function* withoutPlace(
   yield* zeros(length - exif.length, input)
 }
 
-/** As many as come: a file may say that it is longer than it is. */
+/** Yields as many as arrive: a file may claim to be longer than it is. */
 async function* zeros(length: number, input: ByteStream): AsyncGenerator<Buffer> {
   for await (const piece of input.pass(length)) yield Buffer.alloc(piece.length)
 }

@@ -3,7 +3,7 @@ import { limits } from '../limits/limits.ts'
 import { Quota, Share } from '../limits/quota.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
 
-/** How many files may come in, and how much of them. */
+/** The limits on the number and size of uploads. */
 export class UploadLimits {
   readonly #perMinute: RateLimit
   readonly #bytesPerDay: RateLimit
@@ -17,9 +17,9 @@ export class UploadLimits {
   }
 
   /**
-   * Call when a file begins, before any of it is kept; release the share when it is there.
+   * Call when a file begins, before any of it is written; release the share when it is complete.
    *
-   * @param userId undefined while nobody has said who sends it
+   * @param userId undefined while the sender is not known
    * @throws ChatError `too_many` for a user or address that sends too much, `busy` when all do
    */
   async begin(userId: number | undefined, address: string): Promise<Share> {
@@ -33,7 +33,7 @@ export class UploadLimits {
     return share
   }
 
-  /** Counts a file that is there. @throws ChatError `too_many` */
+  /** Counts a complete file. @throws ChatError `too_many` */
   async count(userId: number, bytes: number): Promise<void> {
     await this.#perMinute.count(userId)
     await this.#bytesPerDay.count(userId, bytes)

@@ -11,18 +11,18 @@ import { withoutMetadata } from './image-metadata.ts'
 
 export type MediaKind = 'image' | 'voice'
 
-/** A file as it came in: complete, on the disk, of a type we take, and not yet part of a message. */
+/** A received file: complete, on the disk, of an accepted type, and not yet part of a message. */
 export interface Upload {
   kind: MediaKind
-  /** Random, and its name until and after it is kept. */
+  /** Random; the file's name before and after it is kept. */
   name: string
-  /** Decided by its bytes, whatever the client called it. */
+  /** Detected from its bytes, whatever name the client gave. */
   extension: string
-  /** As it is kept: what a picture says of where and when it was taken is not. */
+  /** The size on the disk, without the metadata of a picture. */
   bytes: number
 }
 
-/** Extensions by what file-type finds in the bytes. MP4 is what Android and Safari record voice in. */
+/** Our extensions by those of file-type. Android and Safari record voice as MP4. */
 const EXTENSIONS: Record<MediaKind, Record<string, string>> = {
   image: { jpg: 'jpg', png: 'png', apng: 'png', gif: 'gif', webp: 'webp' },
   voice: {
@@ -48,22 +48,22 @@ const TAKEN: Record<MediaKind, string> = {
 }
 /** Where uploads arrive. The dot keeps it from being served. */
 const INCOMING = '.incoming'
-/** 128 bits: nobody guesses the address of somebody else's picture. */
+/** 128 bits: the URL of another user's picture cannot be guessed. */
 const NAME_BYTES = 16
 /** An upload that takes longer than this was abandoned. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000
-/** What the system says when nothing can be written until somebody makes room. */
+/** The system's errors for a full disk or quota. */
 const FULL_DISK = ['ENOSPC', 'EDQUOT']
 
 /**
- * The uploads folder. A file passes through three states, and a crash in any of them leaves nothing
- * behind for good:
+ * The uploads folder. A file passes through three states, and `sweep` removes what a crash leaves
+ * in any of them:
  *
  * - incoming: written to `.incoming/<name>` while it arrives, and flushed to the disk;
- * - kept: linked to `chat/<kind>s/<name>.<extension>`, before its message is committed. The incoming
- *   name stays until after the commit, as the mark that tells the sweeper to look whether the message
- *   came to be;
- * - settled: the incoming name is gone.
+ * - kept: linked to `chat/<kind>s/<name>.<extension>`, before its message is committed. The
+ *   incoming name stays until after the commit: it makes the sweeper check whether the message
+ *   exists;
+ * - settled: the incoming name is removed.
  */
 export class Uploads {
   /** The largest file of any kind, in bytes. */
@@ -82,7 +82,7 @@ export class Uploads {
   async prepare(): Promise<void> {
     try {
       for (const folder of [INCOMING, PARENT, ...Object.values(FOLDERS)]) {
-        await refuseLink(join(this.#folder, folder))
+        await assertNoLink(join(this.#folder, folder))
         await mkdir(join(this.#folder, folder), { recursive: true })
         await access(join(this.#folder, folder), constants.W_OK)
       }
@@ -95,10 +95,10 @@ export class Uploads {
   }
 
   /**
-   * Takes in one file, always reading `stream` to its end.
+   * Receives one file; always reads `stream` to its end.
    *
-   * @throws ChatError `too_large`, `unsupported_type`, `invalid` for an empty file or one cut short,
-   *   or `unavailable` as `keep` does; nothing is left on the disk then
+   * @throws ChatError `too_large`, `unsupported_type`, `invalid` for an empty file or one cut
+   *   short, or `unavailable` as `keep` does; it removes the file then
    */
   async receive(kind: MediaKind, stream: Readable): Promise<Upload> {
     const name = randomBytes(NAME_BYTES).toString('hex')
@@ -113,8 +113,8 @@ export class Uploads {
   }
 
   /**
-   * Gives an upload its final place, on the disk for good, and returns its path below the uploads
-   * folder. Call `discard` when the message is committed, `remove` when it is not.
+   * Links an upload at its final path, durably, and returns that path below the uploads folder.
+   * Call `discard` when the message is committed, `remove` when it is not.
    *
    * @throws ChatError `unavailable` when the disk is full, or too many files are open
    */
@@ -131,19 +131,19 @@ export class Uploads {
     }
   }
 
-  /** Takes back a `keep`. */
+  /** Reverts a `keep`. Idempotent. */
   async remove(path: string): Promise<void> {
     await rm(join(this.#folder, path), { force: true })
   }
 
-  /** Forgets an upload; what was kept of it stays. */
+  /** Removes the incoming name of an upload; the kept file stays. Idempotent. */
   async discard(upload: Upload | undefined): Promise<void> {
     if (upload !== undefined) await rm(this.#incomingPath(upload.name), { force: true })
   }
 
   /**
-   * Clears what was abandoned: files that stopped arriving, and files whose message was never
-   * committed because the process died in between.
+   * Recovery after a crash: removes files that stopped arriving, and files whose message was never
+   * committed.
    *
    * @param isPosted whether a message has this path
    */
@@ -166,7 +166,7 @@ export class Uploads {
   async #write(kind: MediaKind, stream: Readable, path: string): Promise<number> {
     const bytesMax = this.#bytesMax[kind]
     let bytes = 0
-    // What is beyond the limit is read, so that the parser gets to the end, but not written.
+    // Bytes beyond the limit are read, so that the parser reaches the end, but not written.
     async function* withinLimit(chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
         bytes += chunk.length
@@ -184,8 +184,8 @@ export class Uploads {
   }
 }
 
-/** Where the uploads folder itself is, its owner says; below it, no file may land anywhere else. */
-async function refuseLink(path: string): Promise<void> {
+/** The uploads folder itself may be a link; below it, a link could lead files anywhere. */
+async function assertNoLink(path: string): Promise<void> {
   const stats = await lstat(path).catch(() => undefined)
   if (stats?.isSymbolicLink() !== true) return
   const advice = 'Replace it by a folder, or set CHAT_UPLOADS_DIR to where files are to be kept'
@@ -207,7 +207,7 @@ function keptPaths(name: string): string[] {
   })
 }
 
-/** A new name in a folder is on the disk only once the folder is. */
+/** A new name in a folder is durable only after an fsync of the folder. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   try {

@@ -2,11 +2,11 @@ import type { Candidates } from '../chat/model.ts'
 import type { Database, Statement } from './database.ts'
 
 /**
- * Returns a function that finds out which of the candidates a user shares something with. Strangers can
- * make the list in the database long, so whichever of the two is shorter is gone through: it never
- * costs more than the candidates.
+ * Returns the candidates with whom a user shares something. Other users can make the list in the
+ * database long, so the shorter of the two is scanned: the cost never exceeds the candidates.
  *
- * @param sql `others` selects all those with whom @userId shares it; `among` those of @ids, a JSON array
+ * @param selectOthers the first `limit` users with whom the user shares it
+ * @param selectAmong the users among `ids`, a JSON array, with whom the user shares it
  */
 export function prepareAmong(
   database: Database,

@@ -1,6 +1,6 @@
 /**
- * A thread that checkpoints the database whenever it is told its path and identity, and answers with null or what
- * went wrong. See checkpoint() in checkpoint.ts for why it is a thread.
+ * A thread that checkpoints a database for each message with its path and identity, and answers
+ * null or the error. See checkpoint() in checkpoint.ts for why it is a thread.
  */
 import { parentPort } from 'node:worker_threads'
 import { messageOf } from '../errors.ts'

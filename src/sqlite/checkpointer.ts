@@ -5,12 +5,12 @@ import type { Log } from '../log.ts'
 import { WAL_WARNED_BYTES_MIN } from '../thresholds.ts'
 import { WAL_COPIED_BYTES_MIN, walState } from './checkpoint.ts'
 
-/** Keeps the WAL of the database at `path` short, on a thread of its own that it starts when needed. */
+/** Checkpoints the WAL of the database at `path`, on a thread that starts when it is needed. */
 export class Checkpointer {
   readonly #path: string
   readonly #log: Log
   #worker: Worker | undefined
-  /** When the WAL was last written to before it was checkpointed: a WAL at rest needs no other. */
+  /** The last change of the WAL at its last checkpoint: an unchanged WAL needs no other. */
   #checkpointedAt: number | undefined
   #isWarned = false
 
@@ -25,7 +25,7 @@ export class Checkpointer {
    */
   async run(identity?: string): Promise<void> {
     const { bytes, writtenAt } = walState(this.#path)
-    this.#watch(bytes)
+    this.#warnOfSize(bytes)
     if (bytes < WAL_COPIED_BYTES_MIN || writtenAt === this.#checkpointedAt) return
     this.#worker ??= this.#startWorker()
     this.#worker.postMessage({ path: this.#path, identity })
@@ -40,14 +40,14 @@ export class Checkpointer {
 
   #startWorker(): Worker {
     const worker = new Worker(new URL('./checkpoint-worker.js', import.meta.url))
-    // It is dead then and answers nobody: the next run starts another.
+    // The thread has ended: the next run starts another.
     worker.once('error', () => {
       this.#worker = undefined
     })
     return worker
   }
 
-  #watch(bytes: number): void {
+  #warnOfSize(bytes: number): void {
     const isLarge = bytes >= WAL_WARNED_BYTES_MIN
     if (isLarge && !this.#isWarned) {
       const size = `${Math.round(bytes / 1024 / 1024)} MB`

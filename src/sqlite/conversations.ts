@@ -89,24 +89,24 @@ export class SqliteConversations implements Conversations {
     return this.#selectParticipants.get(conversationId)
   }
 
-  /** The conversation of two people, new or not. */
+  /** Returns the conversation of two people; creates it when it is missing. */
   ensure(userId: number, otherUserId: number): number {
     const conversationId = this.idOf(userId, otherUserId)
     return conversationId ?? (this.#insert.get(pair(userId, otherUserId)) as number)
   }
 
-  /** A message is now the conversation's last, and unread. */
+  /** Makes a message the conversation's last, and counts it as unread. */
   recordMessage(message: { conversationId: number; messageId: number; receiverId: number }): void {
     const { conversationId, messageId, receiverId } = message
     this.#recordMessage.run(messageId, receiverId, receiverId, conversationId)
   }
 
-  /** Whether the reader has messages here that they have not read. */
+  /** Whether the reader has unread messages in this conversation. */
   hasUnread(conversationId: number, readerId: number): boolean {
     return this.#selectUnreadCount.get({ conversationId, readerId }) !== 0
   }
 
-  /** `count` messages that were unread by the reader are read. */
+  /** Takes `count` messages off the reader's unread count. */
   recordRead(read: { conversationId: number; readerId: number; count: number }): void {
     this.#recordRead.run(read)
   }
@@ -119,7 +119,9 @@ function pair(userId: number, otherUserId: number): Participants {
   }
 }
 
-/** Each side of the UNION comes ordered from its own index; SQLite merges them and stops at LIMIT. */
+/**
+ * Each side of the UNION comes ordered from its own index; SQLite merges them and stops at LIMIT.
+ */
 const LIST = `
   WITH mine AS (
     SELECT conversation_id, higher_user_id AS other_user_id, lower_unread_count AS unread_count,

@@ -14,7 +14,10 @@ interface StartOfProcess {
 type DaemonRow = Daemon & StartOfProcess
 type Heartbeat = Pick<DaemonRow, keyof DaemonReport | 'daemonId'> & { now: string }
 
-/** The lease: the one row that says which daemon broadcasts this database's events. */
+/**
+ * The lease: one row, whose owner is the daemon that broadcasts this database's events, with its
+ * heartbeat and status.
+ */
 export class SqliteDaemons implements Daemons {
   readonly #database: Database
   readonly #clock: Clock

@@ -5,16 +5,16 @@ import { isBusy, writeError } from './errors.ts'
 import { OpenedFiles } from './opened-files.ts'
 import { announceCommit } from './wal-watcher.ts'
 
-/** How long a write is tried again, the event loop running in between, before the caller is told. */
+/** A write to a locked database is retried for this long, without blocking the event loop. */
 const BUSY_RETRY_MS = 5_000
 export const BUSY_RETRY_PAUSE_MS = 20
-/** Writes that share one commit. A batch holds the write lock and the event loop while it runs. */
+/** Writes in one commit. A batch holds the write lock and blocks the event loop while it runs. */
 const BATCH_WRITES_MAX = 256
 
-/** What clients are told of writes to a database that was moved, deleted or replaced. */
-const OUT_OF_PLACE = 'The database is not in its place: nothing can be stored.'
-/** It takes an operator to put it there. */
-const OUT_OF_PLACE_RETRY_SECONDS = 30
+/** The answer to a write when a database file was moved, deleted or replaced. */
+const FILE_REPLACED = 'The database is not in its place: nothing can be stored.'
+/** Long, as only an operator can restore the file. */
+const FILE_REPLACED_RETRY_SECONDS = 30
 
 export type Statement<Parameters extends unknown[] | object, Row = unknown> = Sqlite.Statement<
   Parameters extends unknown[] ? Parameters : [Parameters],
@@ -29,8 +29,8 @@ interface Write {
 }
 
 /**
- * One open SQLite file. Reads happen at once; writes go through `write`, where those that arrive in
- * the same turn of the event loop share one transaction, so that one fsync pays for all of them.
+ * One open SQLite file. Reads run at once. Writes go through `write`, the group commit: those of
+ * one turn of the event loop share one transaction, and so one fsync.
  */
 export class Database {
   readonly path: string
@@ -52,7 +52,7 @@ export class Database {
     this.#runTogether = sqlite.transaction((batch) => batch.map(answerTo))
     this.#runApart = sqlite.transaction((batch) => batch.map((write) => this.#settle(write)))
     // better-sqlite3 turns a transaction inside a transaction into a savepoint: a write that throws
-    // undoes its own changes and no one else's.
+    // rolls back its own changes only.
     this.#runAlone = sqlite.transaction((run) => run())
   }
 
@@ -72,11 +72,11 @@ export class Database {
   }
 
   /**
-   * Runs `run` inside a transaction that is shared with the other writes of this turn, and resolves
-   * with what it returned once that transaction is committed (and, in chat-api, on the disk).
-   * Rejects with what `run` threw, leaving no trace of it, or with `unavailable` when the database
-   * stayed locked for BUSY_RETRY_MS, the disk is full or the file is not in its place. `run` must not
-   * await, and must do nothing but read and write the database: it may be run again.
+   * Runs `run` in a transaction that it shares with the other writes of this turn; resolves with
+   * its result once that transaction is committed (and, in chat-api, on the disk). Rejects with the
+   * error of `run`, whose changes are rolled back, or with `unavailable` when the database stays
+   * locked for BUSY_RETRY_MS, the disk is full or the file was replaced. `run` must not await, and
+   * must only read and write the database: it may run again.
    */
   write<Result>(run: () => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
@@ -86,14 +86,14 @@ export class Database {
   }
 
   /**
-   * Something that is not what it was once another connection has committed anything.
-   * SQLite reads it from memory that all of them share, for a sixth of what an empty query costs.
+   * Changes whenever another connection commits. SQLite reads it from shared memory, at a sixth of
+   * the cost of an empty query.
    */
   foreignVersion(): number {
     return this.#dataVersion.get() as number
   }
 
-  /** How often a write found the database locked, and had to be tried again. */
+  /** The number of retries of writes that found the database locked. */
   get retriedCount(): number {
     return this.#retriedCount
   }
@@ -107,23 +107,23 @@ export class Database {
     this.#sqlite.pragma('optimize')
   }
 
-  /** Which file it has opened, whatever has become of the name. */
+  /** The identity of the open file, also after it was moved, deleted or replaced. */
   get identity(): string | undefined {
     return this.#files.identity
   }
 
   /** Why nothing can be stored: a file was moved, deleted or replaced. Undefined while it can. */
   problem(): string | undefined {
-    return this.#files.areInPlace() ? undefined : OUT_OF_PLACE
+    return this.#files.areInPlace() ? undefined : FILE_REPLACED
   }
 
-  /** What an operator is to do whose database was moved, deleted or replaced under this process. */
+  /** Instructions for the operator of a database that was moved, deleted or replaced. */
   rescueAdvice(): string {
     const copy = this.#files.copyCommands(`${this.path}.saved`).join(' && ')
     return `Save what is open: ${copy}; put it in the place of ${this.path}, and restart both programs`
   }
 
-  /** Commits what is queued, then closes the file. Safe to call twice. */
+  /** Commits what is queued, then closes the file. Idempotent. */
   async close(): Promise<void> {
     while (this.#queue.length > 0) await delay(1)
     this.#sqlite.close()
@@ -140,7 +140,7 @@ export class Database {
     const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
     if (this.#queue.length > 0) this.#scheduleFlush()
     try {
-      this.#refuseOutOfPlace()
+      this.#assertInPlace()
       const answers = this.#commit(batch)
       announceCommit(this.path)
       for (const answer of answers) answer()
@@ -149,16 +149,16 @@ export class Database {
     }
   }
 
-  /** Nothing is acknowledged into a file that is not there any more. */
-  #refuseOutOfPlace(): void {
+  /** A write into a file that was moved, deleted or replaced must not be acknowledged. */
+  #assertInPlace(): void {
     const problem = this.problem()
     if (problem === undefined) return
-    throw new ChatError('unavailable', problem, { retryAfterSeconds: OUT_OF_PLACE_RETRY_SECONDS })
+    throw new ChatError('unavailable', problem, { retryAfterSeconds: FILE_REPLACED_RETRY_SECONDS })
   }
 
   /**
-   * Hardly ever does a write fail, and a savepoint around each costs as much as the write: so all run
-   * together first, and only when one has thrown they are undone and each runs by itself.
+   * A savepoint costs as much as a write, and few writes fail: so a batch runs without savepoints,
+   * and when a write throws, the batch is rolled back and runs again with one for each.
    */
   #commit(batch: Write[]): (() => void)[] {
     try {
@@ -169,13 +169,16 @@ export class Database {
     }
   }
 
-  /** Runs one write of a batch; the returned function tells its caller, once the batch is committed. */
+  /**
+   * Runs one write of a batch; call the returned function to answer, once the batch is committed.
+   */
   #settle(write: Write): () => void {
     try {
       const value = this.#runAlone(write.run)
       return () => write.resolve(value as never)
     } catch (error) {
-      // Some errors (disk full, I/O) make SQLite roll back the whole transaction: then all have failed.
+      // Some errors (disk full, I/O) make SQLite roll back the whole transaction: then all have
+      // failed.
       if (!this.#sqlite.inTransaction) throw error
       return () => write.reject(writeError(error))
     }

@@ -5,7 +5,7 @@ export function isBusy(error: unknown): boolean {
   return systemCode(error).startsWith('SQLITE_BUSY')
 }
 
-/** What the caller of a failed write is told. */
+/** The error for the caller of a failed write. */
 export function writeError(error: unknown): unknown {
   if (isBusy(error)) {
     const message = 'The database is busy. Please try again in a moment.'
@@ -41,7 +41,7 @@ export function corruptError(cause?: unknown): ChatError {
   return new ChatError('setup', message, { cause })
 }
 
-/** What the operator is told of a database that does not let a program start. */
+/** The error for the operator of a database that cannot be opened. */
 export function openError(path: string, error: unknown): ChatError {
   const advice = setupError(error).message.replace('FILE', path)
   return new ChatError('setup', `Database ${path} ${advice}`, { cause: error })

@@ -2,20 +2,20 @@ import type { QueuedEvent } from '../chat/model.ts'
 import type { Events, EventTail } from '../chat/store.ts'
 import type { Database, Statement } from './database.ts'
 
-/** Characters of JSON in a row: what schema.sql allows. */
+/** Characters of JSON in a row, as in schema.sql. */
 const DATA_LENGTH_MAX = 1_048_576
-/** Rows that one statement deletes: the daemon's sockets wait while it runs. */
+/** Rows that one statement deletes: it blocks the daemon's sockets while it runs. */
 const DELETED_ROWS_MAX = 2_000
 
-/** What a tail asks of the events as a whole. */
+/** The part of the events that a tail reads. */
 interface Source extends Pick<Events, 'waitedSeconds'> {
-  /** Something that is not what it was once there may be more events. */
+  /** Changes whenever there may be more events. */
   version(): string
 }
 
 /**
- * Positions are event ids: SQLite gives them out in the order of commits, since only one
- * transaction writes at a time.
+ * The tail of pending_events. A position is the high-water mark of the acknowledged event ids:
+ * SQLite assigns those in the order of commits, since only one transaction writes at a time.
  */
 export class SqliteEventTail implements EventTail {
   readonly #database: Database
@@ -23,13 +23,14 @@ export class SqliteEventTail implements EventTail {
   readonly #selectAfter: Statement<[eventId: number, limit: number], QueuedEvent>
   readonly #deleteThrough: Statement<[eventId: number, kept: string, limit: number]>
   #acknowledgedThrough = 0
-  /** Of the events, when there was nothing more to read. */
+  /** The version at which there was nothing more to read. */
   #emptyVersion: string | undefined
 
   constructor(database: Database, events: Source) {
     this.#database = database
     this.#events = events
-    // The table refuses what is no JSON, but a program that writes to the file may switch that off.
+    // The table rejects invalid JSON, but a program that writes to the file may switch its checks
+    // off.
     this.#selectAfter = database.prepare(`
       SELECT event_id AS eventId, event, user_id AS userId, message_id AS messageId,
         subject_user_id AS subjectUserId,
@@ -60,7 +61,7 @@ export class SqliteEventTail implements EventTail {
   }
 
   async read(limit: number): Promise<QueuedEvent[]> {
-    // Asked before the query: what is committed in between has another version.
+    // Before the query: an event that is committed in between changes the version.
     const version = this.#events.version()
     const events = this.#selectAfter.all(this.#acknowledgedThrough, limit)
     this.#emptyVersion = events.length === 0 ? version : undefined

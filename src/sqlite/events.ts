@@ -7,7 +7,7 @@ import { blockBetween } from './blocks.ts'
 import type { Database, Statement } from './database.ts'
 import { SqliteEventTail } from './event-tail.ts'
 
-/** What an event tells of, as a row says it: see PendingEvent. */
+/** The columns that say what an event is about: see PendingEvent. */
 interface About {
   messageId?: number
   subjectUserId?: number
@@ -22,7 +22,7 @@ export class SqliteEvents implements Events {
   readonly #deleteStale: Statement<[string, string]>
   readonly #lastId: Statement<[], number>
   readonly #queuedAt: Statement<[number], string>
-  /** By this process; what it writes besides brings no events. */
+  /** Counts events that this process appended: its other writes change no version. */
   #appendedCount = 0
 
   constructor(database: Database, wire: Wire, clock: Clock) {
@@ -51,7 +51,7 @@ export class SqliteEvents implements Events {
     `)
   }
 
-  /** The event is committed with what it tells of, or not at all; returns its event_id. */
+  /** Inserts an event in the transaction of the change that it is about; returns its event_id. */
   append(event: string, userId: number | null, data: object, about: About = {}): number {
     this.#appendedCount += 1
     const { messageId = null, subjectUserId = null } = about

@@ -2,9 +2,9 @@ import type { Message } from '../chat/model.ts'
 import { blockBetween } from './blocks.ts'
 
 /**
- * What the viewer may know of when a message was read: the receiver all of it, anybody else nothing
- * that happened while one of the two blocked the other. What was read before a block stays read: to
- * take it back would show the block.
+ * read_at as the viewer may see it. The receiver sees it as it is; any other viewer does not see a
+ * read that happened while one of the two blocked the other. A message that was read before a block
+ * stays read: to take it back would show the block.
  */
 const VISIBLE_READ_AT = `
   CASE
@@ -19,7 +19,7 @@ const VISIBLE_READ_AT = `
 `
 
 /**
- * Selects whole messages, with their senders, as @viewerId may see them (null: whoever asks is not
+ * Selects whole messages, with their senders, as @viewerId may see them (null: the viewer is not
  * known). Add WHERE and ORDER BY.
  */
 export const SELECT_MESSAGE = `

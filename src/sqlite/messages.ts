@@ -102,6 +102,7 @@ export class SqliteMessages implements Messages {
     return this.#recovery.messages(userId, messageId, limit)
   }
 
+  /** Makes `post` idempotent: finds the message of an earlier try, by its client_message_id. */
   #firstTry(draft: Draft): Message | undefined {
     const { senderId, clientMessageId } = draft
     if (clientMessageId === undefined) return undefined
@@ -140,9 +141,9 @@ export class SqliteMessages implements Messages {
     return message
   }
 
-  /** Returns the id. */
+  /** Returns the message_id. */
   #store(message: Message): number {
-    // By position: names would be looked up one by one, for each message.
+    // Parameters by position: by name, SQLite would look up each one for each message.
     const { lastInsertRowid } = this.#insert.run(
       message.conversationId,
       message.sender.userId,

@@ -1,21 +1,20 @@
 /**
- * What brings a file from one version of schema.sql to the next: the first from 1 to 2, the second
- * from 2 to 3, and so on. Every change of the tables there comes with one here, and none is changed
- * once a file out there may have gone through it. All that a file lacks run in one transaction, so
- * none begins or commits; and while they run nobody can write, so none may take long.
+ * Each migration brings a file from one version of schema.sql to the next: the first from 1 to 2,
+ * the second from 2 to 3, and so on. Every change of the tables there adds one here, and a released
+ * one never changes. All that a file lacks run in one transaction, so none begins or commits one;
+ * they hold the write lock, so none may take long.
  */
 const MIGRATIONS = [
-  // An index over unread messages was written to at every send and again at every read. They are
-  // found without it: they are the newest of a conversation.
+  // Every send and every read wrote to an index over unread messages. They are found without it:
+  // they are the newest of a conversation.
   'DROP INDEX IF EXISTS messages_unread',
-  // What somebody was sent is found without walking over what they sent: 0.4 s for a million messages.
+  // Finds what a user received without a scan of what they sent: 0.4 s for a million messages.
   `
     DROP INDEX IF EXISTS messages_of_conversation;
     CREATE INDEX messages_of_conversation ON messages (conversation_id, receiver_id);
   `,
-  // Recovery recognises by its message_id what it has sent already, and status events say who they
-  // are about. Rows that no client could read, of a program that had switched checks off, would make
-  // SQLite refuse the new columns.
+  // Recovery de-duplicates by message_id, and status events name their subject. Rows that violate
+  // the checks, of a program that had switched them off, would make SQLite reject the new columns.
   `
     DELETE FROM pending_events
     WHERE length(event) NOT BETWEEN 1 AND 64 OR user_id <= 0

@@ -6,31 +6,31 @@ import { BUSY_RETRY_PAUSE_MS, Database, isIntact } from './database.ts'
 import { corruptError, foreignError, isBusy, newerError, olderError, openError } from './errors.ts'
 import { migrationsFrom, SCHEMA_VERSION } from './migrations.ts'
 
-/** `PRAGMA application_id`: "Chat" in ASCII, so that no other program's database is taken for ours. */
+/** `PRAGMA application_id`, "Chat" in ASCII: it tells this database from another program's. */
 export const APPLICATION_ID = 0x43686174
 const SCHEMA_FILE = new URL('../../schema.sql', import.meta.url)
 
-/** SQLite waits this long for a lock inside one call, and the event loop with it: so, not long. */
+/** One call waits this long for a lock, and blocks the event loop meanwhile. */
 const BUSY_TIMEOUT_MS = 50
-/** The daemon's: what it has to write can wait, and is tried again; its sockets cannot. */
+/** The daemon's: its writes are retried, its sockets must not wait. */
 const BUSY_TIMEOUT_MS_OF_DAEMON = 2
-/** How long opening waits for a lock: one of two that start together waits for the other. */
+/** Opening waits this long for a lock: of two programs that start together, one waits. */
 const OPEN_RETRY_MS = 5_000
 /** Opening checks files up to this size page by page; larger ones would take seconds. */
 const CHECKED_BYTES_MAX = 64 * 1024 * 1024
-/** SQLite's own checkpoint, in pages of 4 KB: a net for when checkpoint() is not called. */
+/** SQLite's own checkpoint, in pages of 4 KB: a safety net for when checkpoint() is not called. */
 const AUTOCHECKPOINT_PAGES = 16_384
 
 interface OpenOptions {
   /**
-   * true: a commit returns when it is on the disk (synchronous=FULL), what an acknowledged message
-   * needs. false: a power cut may undo the last moments (synchronous=NORMAL), which is all the
-   * daemon's own bookkeeping needs and keeps its event loop off the disk.
+   * true: a commit returns when it is on the disk (synchronous=FULL), as an acknowledged message
+   * needs. false: a power cut may undo the last commits (synchronous=NORMAL), which suffices for
+   * the daemon's own rows and keeps its event loop off the disk.
    */
   durable: boolean
   /**
-   * Lets a file of an older version be migrated, and is told from which and to which once it is.
-   * Without it such a file is refused: a command must not change it under the services.
+   * Called after a file of an older version is migrated, with both versions. Without it such a file
+   * is rejected: a command must not change it under the services.
    */
   onMigrated?: (from: number, to: number) => void
 }
@@ -38,7 +38,7 @@ interface OpenOptions {
 /**
  * Opens the database file, creating it with schema.sql when there is none.
  *
- * @throws ChatError `setup`: one line that says what is wrong with the file and what to do.
+ * @throws ChatError `setup` with one line: what is wrong with the file, and what to do
  */
 export async function openDatabase(path: string, options: OpenOptions): Promise<Database> {
   const deadline = performance.now() + OPEN_RETRY_MS
@@ -53,7 +53,7 @@ export async function openDatabase(path: string, options: OpenOptions): Promise<
 }
 
 /**
- * Opens an existing database as it is, for looking at it: nothing is created, changed or checked.
+ * Opens an existing database for inspection: creates, changes and checks nothing.
  *
  * @param busyTimeoutMs how long each call may wait for a lock
  */
@@ -70,14 +70,14 @@ function openSqlite(path: string, { durable, onMigrated }: OpenOptions): Sqlite.
   const timeout = durable ? BUSY_TIMEOUT_MS : BUSY_TIMEOUT_MS_OF_DAEMON
   const sqlite = new Sqlite(path, { timeout })
   try {
-    refuseForeignFile(sqlite, path)
-    // Readers never wait for the writer, nor it for them; one fsync a commit.
+    assertOwnFile(sqlite, path)
+    // Readers never wait for the writer, nor it for them; one fsync per commit.
     sqlite.pragma('journal_mode = WAL')
     sqlite.pragma(`synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
-    // Off unless asked for, in SQLite: without it the REFERENCES in schema.sql are comments.
+    // Off by default in SQLite: without it the REFERENCES in schema.sql are comments.
     sqlite.pragma('foreign_keys = ON')
     sqlite.pragma(`wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`)
-    bringUpToDate(sqlite, onMigrated)
+    migrate(sqlite, onMigrated)
     return sqlite
   } catch (error) {
     sqlite.close()
@@ -85,12 +85,12 @@ function openSqlite(path: string, { durable, onMigrated }: OpenOptions): Sqlite.
   }
 }
 
-/** SQLite itself would leave out the group, whatever the umask; its other files take after this one. */
+/** SQLite would omit the group's rights, whatever the umask. Its other files copy these rights. */
 function createFile(path: string): void {
   if (!existsSync(path)) closeSync(openSync(path, 'a'))
 }
 
-function refuseForeignFile(sqlite: Sqlite.Database, path: string): void {
+function assertOwnFile(sqlite: Sqlite.Database, path: string): void {
   const isEmpty = sqlite.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0
   if (isEmpty) return
   if (sqlite.pragma('application_id', { simple: true }) !== APPLICATION_ID) throw foreignError()
@@ -99,13 +99,13 @@ function refuseForeignFile(sqlite: Sqlite.Database, path: string): void {
   if (!isIntact(sqlite)) throw corruptError()
 }
 
-/** Fills a new file, and migrates an older one: all of it or nothing, however the process ends. */
-function bringUpToDate(sqlite: Sqlite.Database, onMigrated: OpenOptions['onMigrated']): void {
+/** Creates the schema in a new file, or migrates an older one, in one transaction. Idempotent. */
+function migrate(sqlite: Sqlite.Database, onMigrated: OpenOptions['onMigrated']): void {
   const found = versionOf(sqlite)
   if (found === SCHEMA_VERSION) return
   if (found > 0 && onMigrated === undefined) throw olderError(found)
-  const bring = sqlite.transaction(() => {
-    // The other process may have done it while this one waited for the lock.
+  const transaction = sqlite.transaction(() => {
+    // The other process may have migrated it while this one waited for the lock.
     const version = versionOf(sqlite)
     if (version > SCHEMA_VERSION) throw newerError(version)
     if (version === 0) createSchema(sqlite)
@@ -113,7 +113,7 @@ function bringUpToDate(sqlite: Sqlite.Database, onMigrated: OpenOptions['onMigra
     sqlite.pragma(`user_version = ${SCHEMA_VERSION}`)
     return version
   })
-  const version = bring.immediate()
+  const version = transaction.immediate()
   if (version > 0 && version < SCHEMA_VERSION) onMigrated?.(version, SCHEMA_VERSION)
 }
 

@@ -8,8 +8,8 @@ import { APPLICATION_ID, openAsItIs } from './open-database.ts'
 const BUSY_TIMEOUT_MS = 2_000
 
 /**
- * Looks at a database, in steps that each throw a ChatError `setup` with what is wrong and what to do.
- * It leaves everything as it is: what it writes it takes back.
+ * Inspects a database, in steps that each throw a ChatError `setup` with what is wrong and what to
+ * do. It changes nothing: it rolls back what it writes.
  */
 export class DatabaseProbe {
   readonly database: Database
@@ -24,7 +24,7 @@ export class DatabaseProbe {
     return existsSync(path)
   }
 
-  /** Returns the schema's version; 0 for an empty file, which the chat's first start fills. */
+  /** Returns the schema's version; 0 for an empty file, which the first start of the chat fills. */
   schemaVersion(): number {
     return this.#explained(() => {
       if (this.#first('SELECT count(*) FROM sqlite_schema') === 0) return 0

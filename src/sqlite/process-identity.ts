@@ -2,15 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /**
- * When the process with this pid started, as the operating system tells it; undefined when there is
- * no such process. A pid alone proves nothing, since it is given out again; a pid and its start are
- * one process. Compare the text, do not read it: on Linux it counts clock ticks since boot.
+ * The start time of the process with this pid, in a format of the operating system; undefined when
+ * there is no such process. The system reuses pids; a pid and its start time identify one process.
+ * Compare the text, do not parse it: on Linux it counts clock ticks since boot.
  */
 export function processStartedAt(pid: number): string | undefined {
   return process.platform === 'linux' ? startedAtFromProc(pid) : startedAtFromPs(pid)
 }
 
-/** Whether the process that wrote down this pid and start is still the one that runs. */
+/** Whether the process with this pid and start time still runs. */
 export function isSameProcess(pid: number, startedAt: string): boolean {
   return processStartedAt(pid) === startedAt
 }
@@ -18,7 +18,8 @@ export function isSameProcess(pid: number, startedAt: string): boolean {
 function startedAtFromProc(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // Field 2 is the command in parentheses and may hold spaces; field 3 is the state, 22 the start.
+    // Field 2 is the command in parentheses and may hold spaces; field 3 is the state, 22 the
+    // start.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     const isZombie = fields[0] === 'Z'
     return isZombie ? undefined : `${bootId()}/${fields[19]}`

@@ -16,7 +16,7 @@ export interface ReceiptsParts {
   clock: Clock
 }
 
-/** Marks messages as read: forwards only, and only those that the reader was sent. */
+/** Marks messages as read, forwards only, for their receiver only. Idempotent. */
 export class Receipts {
   readonly #parts: ReceiptsParts
   readonly #selectConversation: Statement<[number], number>
@@ -63,7 +63,7 @@ export class Receipts {
     })
   }
 
-  /** Undefined when the two people have never written to each other: there is nothing to read. */
+  /** Undefined when the two people have no conversation: there is nothing to read. */
   #conversationOf(readerId: number, mark: ReadMark): number | undefined {
     if ('conversationId' in mark) return mark.conversationId
     if ('otherUserId' in mark) return this.#parts.conversations.idOf(readerId, mark.otherUserId)
@@ -88,9 +88,9 @@ const NOTHING_READ: Receipt = {
 }
 
 /**
- * Whoever reads a message has read those before it. So what is unread up to the marked one is found
- * by walking back from there to the first that was read, and needs no index that each send would pay
- * for: what it costs is what is marked.
+ * A reader of a message has read those before it. So a scan back from the marked message to the
+ * last that was read finds the unread ones: it costs what it marks, and needs no index that each
+ * send would pay for.
  */
 const UNREAD = `
   FROM messages

@@ -4,15 +4,15 @@ import type { Database, Statement } from './database.ts'
 import { type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
 
 /**
- * What was sent to a user while they were away, read from the messages themselves: events are gone
- * once they are delivered, messages are for good.
+ * Recovery: the messages that a user received after a given one. It reads the messages, not the
+ * events: events are deleted after delivery, messages stay.
  */
 export class Recovery {
   readonly #countChanged: Statement<SinceParameters, number>
   readonly #count: Statement<SinceParameters, number>
   readonly #select: Statement<SinceParameters & { viewerId: number }, MessageRow>
 
-  /** @param withOwn whether what the user sent from another device counts too (CHAT_ECHO_TO_SENDER) */
+  /** @param withOwn whether messages that the user sent count too (CHAT_ECHO_TO_SENDER) */
   constructor(database: Database, withOwn: boolean) {
     const since = messagesSince(withOwn ? 'IN (@userId, changed.other_user_id)' : '= @userId')
     this.#countChanged = database.prepareValue(`
@@ -52,8 +52,8 @@ export class Recovery {
 }
 
 /**
- * The user's conversations in which something happened since: an index over the receivers of all
- * messages would answer too, but every send would pay for it.
+ * The user's conversations with messages since. An index over the receivers of all messages would
+ * find them too, but every send would pay for it.
  */
 const CHANGED = `
   changed (conversation_id, other_user_id) AS (
@@ -67,7 +67,7 @@ const CHANGED = `
   )
 `
 
-/** CROSS JOIN: one look into the index for each of these conversations, in this order. */
+/** CROSS JOIN fixes the order: one index lookup for each of these conversations. */
 function messagesSince(receiver: string): string {
   return `
     FROM changed

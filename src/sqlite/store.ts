@@ -11,9 +11,9 @@ import { SqliteMessages } from './messages.ts'
 import { SqliteUsers } from './users.ts'
 
 /**
- * The chat in one SQLite file. In each of its parts, asynchronous methods are use cases, a
- * transaction each; synchronous ones are steps of another part's transaction, to be called inside
- * `database.write` alone.
+ * The chat in one SQLite file. In each of its parts, an asynchronous method is a use case and one
+ * transaction; a synchronous one is a step of a transaction, to be called only inside
+ * `database.write`.
  */
 export class SqliteStore implements Chat {
   readonly clock: Clock

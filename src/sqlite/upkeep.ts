@@ -6,10 +6,13 @@ import { Checkpointer } from './checkpointer.ts'
 import type { Database } from './database.ts'
 
 const INTERVAL_MS = 1_000
-/** Once an hour, when no other hourly job of the machine runs. */
+/** Hourly, at a minute that other jobs of the machine seldom use. */
 const OPTIMIZE_SCHEDULE = '17 * * * *'
 
-/** What a service does for its database beside its work; `stop` resolves when nothing of it runs. */
+/**
+ * The scheduled jobs of a service for its database: checkpoints, statistics, and the warning about
+ * a file that was replaced. `stop` resolves when no job runs. Idempotent.
+ */
 export function startUpkeep(database: Database, log: Log): { stop(): Promise<void> } {
   const checkpointer = new Checkpointer(database.path, log)
   const outage = new Outage(

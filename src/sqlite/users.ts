@@ -45,7 +45,7 @@ export class SqliteUsers implements Users {
     if (stored === undefined || !isSameProfile(stored, user)) this.#updateProfile.run(user)
   }
 
-  /** The user's row, new or not. */
+  /** Returns the user; creates the row when it is missing. */
   ensure(userId: number): User {
     const user = this.#selectUser.get(userId)
     if (user !== undefined) return user
@@ -53,12 +53,12 @@ export class SqliteUsers implements Users {
     return anonymous(userId)
   }
 
-  /** As `ensure`, where nothing is to be known of the user. */
+  /** As `ensure`, for callers that do not need the user. */
   add(userId: number): void {
     if (!this.exists(userId)) this.#insertUser.run(userId)
   }
 
-  /** Whether they ever connected, wrote or were written to. */
+  /** Whether the user ever connected, sent or received a message. */
   exists(userId: number): boolean {
     return this.#selectExists.get(userId) !== undefined
   }

@@ -2,9 +2,9 @@ import { type FSWatcher, utimesSync, watch } from 'node:fs'
 import type { Log } from '../log.ts'
 
 /**
- * Rings when another process has committed: the doorbell of the poller, on SQLite. Only an accelerator,
- * since a file system need not tell of changes, and a commit shows in the file before it can be read.
- * So whoever writes with `announceCommit` touches the write-ahead log once more when it can.
+ * The doorbell of the poller on SQLite: rings when another process has committed. It only brings a
+ * poll forward, since a file system need not report changes. A commit changes the write-ahead log
+ * before it can be read, so the writer touches the log again after it: see `announceCommit`.
  */
 export class WalWatcher {
   readonly #file: string
@@ -39,7 +39,7 @@ export function announceCommit(databasePath: string): void {
   try {
     utimesSync(walFile(databasePath), now, now)
   } catch {
-    // Nobody can watch what is not there; and whoever polls finds it all the same.
+    // A missing file has no watcher; the tick of the poller finds the commit.
   }
 }
 

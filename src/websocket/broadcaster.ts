@@ -11,13 +11,13 @@ import type { Hub } from './hub.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Undelivered } from './undelivered.ts'
 
-/** How long audiences are looked up in one turn of the event loop, in ms. */
+/** Milliseconds of audience lookups in one turn of the event loop. */
 const LOOKUPS_IN_ONE_TURN_MS = 5
 
-/** Which users an event is for: these only, or all but these. */
+/** The receivers of an event: these users only, or all but these. */
 type Audience = { only: Iterable<number> } | { except: ReadonlySet<number> }
 
-const EVERYBODY: Audience = { except: new Set() }
+const EVERY_USER: Audience = { except: new Set() }
 
 interface BroadcasterOptions {
   hub: Hub
@@ -30,7 +30,7 @@ interface BroadcasterOptions {
   presence: Config['presence']
 }
 
-/** Takes the events of each poll to the sockets that they are for. */
+/** Broadcasts the events of each poll to the sockets of their receivers. */
 export class Broadcaster {
   readonly #options: BroadcasterOptions
 
@@ -39,8 +39,8 @@ export class Broadcaster {
   }
 
   /**
-   * Resolves when every event is written to its sockets, or held for those that recover. Rejects before
-   * anything is written when an audience cannot be read.
+   * Resolves when every event is written to its sockets, or held for those in recovery. Rejects
+   * before anything is written when an audience cannot be read.
    *
    * @param events in their order
    */
@@ -50,10 +50,10 @@ export class Broadcaster {
     let outgoing = new Outgoing()
     for (const event of events) {
       if (event.event !== DISCONNECT_EVENT) {
-        this.#add(event, audiences.get(event) ?? EVERYBODY, outgoing)
+        this.#add(event, audiences.get(event) ?? EVERY_USER, outgoing)
         continue
       }
-      // What came before is sent before.
+      // Events before the sign-out are sent before the socket closes.
       await outgoing.write(hub)
       outgoing = new Outgoing()
       this.#signOut(event)
@@ -61,7 +61,7 @@ export class Broadcaster {
     await outgoing.write(hub)
   }
 
-  /** The audiences of those events that do not go to everybody. */
+  /** The audiences of those events that do not go to every user. */
   async #audiencesOf(events: PendingEvent[]): Promise<Map<PendingEvent, Audience>> {
     const audiences = new Map<PendingEvent, Audience>()
     let startedAt = performance.now()
@@ -76,7 +76,7 @@ export class Broadcaster {
     return audiences
   }
 
-  /** Who may see whether this user is online: not the user, and nobody whom a block hides them from. */
+  /** The receivers of a user's presence: not the user, and no user on either side of a block. */
   async #audienceOf(subjectUserId: number): Promise<Audience> {
     const { hub, chat, presence } = this.#options
     const hidden = await chat.blocks.hiddenFrom(subjectUserId, hub.users)
@@ -95,7 +95,9 @@ export class Broadcaster {
     undelivered.add(event, isDelivered)
   }
 
-  /** Returns whether any of these users has a socket. The frame is made once, and not for nobody. */
+  /**
+   * Returns whether any of these users has a socket. The frame is made once, on the first socket.
+   */
   #addFor(userIds: Iterable<number>, event: PendingEvent, outgoing: Outgoing): boolean {
     let frame: Frame | undefined
     for (const userId of userIds) {

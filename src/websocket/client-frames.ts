@@ -10,7 +10,7 @@ import { type ClientFrame, errorFrame, PONG_FRAME, parseClientFrame } from './fr
 
 type Data = ClientFrame['data']
 
-/** Does what clients ask for over their sockets; the limits count all sockets of a user together. */
+/** Handles the text frames of clients; the limits count all sockets of a user together. */
 export class ClientFrames {
   readonly #chat: Pick<Chat, 'events' | 'messages'>
   readonly #log: Log
@@ -28,7 +28,7 @@ export class ClientFrames {
     this.#receipts = new RateLimit(limits.requests, requestRateLimit)
   }
 
-  /** Handles a text frame; what cannot be done is answered with an error frame. */
+  /** Handles a text frame; answers an invalid or rejected one with an error frame. */
   async handle(connection: Connection, text: string): Promise<void> {
     try {
       const frame = parseClientFrame(text)
@@ -42,7 +42,7 @@ export class ClientFrames {
     }
   }
 
-  /** Everything that a client may send. */
+  /** The client events. */
   async #dispatch(connection: Connection, { event, data }: ClientFrame): Promise<void> {
     switch (event) {
       case 'ping':
@@ -56,7 +56,9 @@ export class ClientFrames {
     }
   }
 
-  /** chat:typing {receiver_id, is_typing}: of the socket's own user, whatever else `data` claims. */
+  /**
+   * chat:typing {receiver_id, is_typing}: the sender is the socket's user, whatever `data` claims.
+   */
   async #sendTyping(senderId: number, data: Data): Promise<void> {
     await this.#typing.count(senderId)
     const receiverId = readId(data, 'receiver_id')
@@ -65,7 +67,7 @@ export class ClientFrames {
     await this.#chat.events.typing(senderId, receiverId, isTyping)
   }
 
-  /** chat:read {message_id}: everything up to it is read. Emits chat:read. */
+  /** chat:read {message_id}: marks everything up to it as read. Emits chat:read. */
   async #markRead(readerId: number, data: Data): Promise<void> {
     await this.#receipts.count(readerId)
     await this.#chat.messages.markRead(readerId, { messageId: readId(data, 'message_id') })
@@ -78,7 +80,7 @@ function readId(data: Data, name: string): number {
   throw new ChatError('invalid', `data.${name} must be a positive integer`)
 }
 
-/** Clients without a boolean of their own send 1 and 0. */
+/** Clients in languages without a boolean send 1 and 0. */
 function readBoolean(data: Data, name: string): boolean {
   const value = data[name]
   if ([true, 1, '1', 'true'].some((yes) => yes === value)) return true

@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws'
 import type { ChatError } from '../errors.ts'
 
-/** Close codes and what a client should do about them; the README's table is this one. */
+/** Close codes, each with what the client should do; the README has the same table. */
 export const CLOSE = {
   stopping: { code: 1001, reason: 'Server is stopping; reconnect in a few seconds' },
   failed: { code: 1011, reason: 'Something went wrong here; reconnect in a few seconds' },
@@ -18,10 +18,10 @@ export interface Close {
   reason: string
 }
 
-/** The close code of a client that may not do what it wants. */
+/** The close code for a user without the permission. */
 export const FORBIDDEN = 4403
 
-/** What a close frame has room for (RFC 6455, section 5.5). */
+/** The room of a close frame for its reason (RFC 6455, section 5.5). */
 const REASON_BYTES_MAX = 123
 
 /** The one place where an error becomes a close code. */
@@ -38,7 +38,7 @@ export function closeFor(error: ChatError): Close {
   }
 }
 
-/** Closes with a code; does nothing to a socket that is closing already. */
+/** Closes with a code. Idempotent: does nothing to a socket that is closing already. */
 export function closeSocket(socket: WebSocket, { code, reason }: Close): void {
   if (socket.readyState === socket.OPEN) socket.close(code, closeReason(reason))
 }

@@ -6,27 +6,29 @@ import { type Frame, PING_FRAME } from './frame.ts'
 
 /** The longest that a timer can wait. */
 const TIMER_MS_MAX = 2 ** 31 - 1
-/** Bytes that a recovering socket may owe its reader before the rest of its replay waits. */
+/** Buffered bytes of a socket in recovery before its replay waits: the backpressure of a replay. */
 const PACED_BYTES_MAX = 256 * 1024
-/** How long a peer has to answer a close before `ws` cuts its socket. */
+/** The time for a peer to answer a close before `ws` cuts its socket. */
 export const CLOSE_TIMEOUT_MS = 2_000
 
-/** An event that waits for the end of the recovery; without a frame it closes the socket. */
+/** An event held until recovery ends; one without a frame closes the socket. */
 interface Held {
   messageId: number | null
   frame: Frame | undefined
 }
 
 /**
- * One socket of one user. It starts as `recovering`, in which live events wait; `goLive` sends those
- * and makes it `live`. Either way it is `closed` by the peer, by `close`, or by owing its reader more
- * than limits.unreadBytes.max: an unbounded buffer would let one stuck phone take the memory of all,
+ * One socket of one user. States: `recovering`, in which live events are held; `live`, after
+ * `goLive` has sent those; `closed`, by the peer, by `close`, or by backpressure.
+ *
+ * Backpressure: a socket whose reader is slow buffers up to limits.unreadBytes.max, then it is
+ * closed as a slow consumer. An unbounded buffer would let one stuck phone take the memory of all,
  * and dropping single events would lose them silently.
  *
- * Frames of the peer are not read before chat:connected has gone out: each can be answered.
+ * Frames of the peer are not read before chat:connected is sent, so that each can be answered.
  *
- * Frames are written past `ws`, straight to the stream below it: it would make the same header again
- * for each of thousands of sockets. `ws` itself writes there at once and in one piece too (it has
+ * Frames are written past `ws`, straight to the stream below it: it would make the same header
+ * again for each of thousands of sockets. `ws` also writes there at once and in one piece (it has
  * nothing to compress), so the two never interleave within a frame.
  */
 export class Connection {
@@ -37,7 +39,7 @@ export class Connection {
   readonly #stream: Duplex
   /** Undefined once the socket is live. */
   #held: Held[] | undefined = []
-  /** Messages up to this id have been replayed to the socket. */
+  /** The high-water mark of the replay: messages up to this id are at the client. */
   #replayedThrough = 0
   #isConnected = false
   #isAlive = true
@@ -51,12 +53,12 @@ export class Connection {
     socket.pause()
   }
 
-  /** Bytes that the peer has not taken yet. */
+  /** Bytes that the peer has not read yet. */
   get bufferedBytes(): number {
     return this.#stream.writableLength
   }
 
-  /** With what this side closed it; undefined when the peer did. */
+  /** The close of this side; undefined when the peer closed. */
   get closedWith(): Close | undefined {
     return this.#closedWith
   }
@@ -70,8 +72,8 @@ export class Connection {
   }
 
   /**
-   * Offers an event that is for this socket. Returns whether its frame is to be written now: not while
-   * the socket recovers, when it is held, and not when its message was replayed.
+   * Offers an event for this socket. Returns whether to write its frame now: a recovering socket
+   * holds it, and one whose message was replayed is a duplicate.
    */
   offer(messageId: number | null, frame: Frame): boolean {
     if (this.#held === undefined) return !this.#isReplayed(messageId)
@@ -79,16 +81,16 @@ export class Connection {
     return false
   }
 
-  /** Closes the socket of a user who was signed out; while it recovers, in its turn. */
+  /** Closes the socket of a user who was signed out; in recovery, after the events held before. */
   signOut(): void {
     if (this.#held === undefined) this.close(CLOSE.signedOut)
     else this.#hold({ messageId: null, frame: undefined })
   }
 
   /**
-   * Sends what was held, and ends the recovery.
+   * Ends recovery: sends the events that were held.
    *
-   * @param replayedThrough the newest message that the client has, by its own word or by replay
+   * @param replayedThrough the newest message that the client has, by last_message_id or by replay
    */
   goLive(replayedThrough = 0): void {
     const held = this.#held ?? []
@@ -101,42 +103,44 @@ export class Connection {
     if (signOutAt !== -1) this.close(CLOSE.signedOut)
   }
 
-  /** Sends chat:connected. Nothing goes out before it. */
+  /** Sends chat:connected, before any other frame. */
   sendConnected(frame: Frame): void {
     this.#isConnected = true
     this.write(frame)
     this.#socket.resume()
   }
 
-  /** Writes a frame, or several in one piece, past those that are held. */
+  /** Writes a frame, or several in one piece, ahead of those that are held. */
   write(frames: Frame): void {
     if (!this.isOpen || !this.#isConnected) return
     this.#stream.write(frames)
     if (this.bufferedBytes > limits.unreadBytes.max) this.close(CLOSE.slowConsumer)
   }
 
-  /** Writes a frame; resolves when the peer has room for more. For a replay. */
+  /** Writes a frame with backpressure: resolves when the peer has room for more. For a replay. */
   async writePaced(frame: Frame): Promise<void> {
     if (!this.isOpen) return
     const isWritten = new Promise((resolve) => this.#stream.write(frame, resolve))
     if (this.bufferedBytes > PACED_BYTES_MAX) await isWritten
   }
 
-  /** Closes the socket when the proof of its user's identity expires, in ms since 1970. */
+  /** Closes the socket when its user's token expires, in ms since 1970. */
   expireAt(time: number): void {
     const waitMs = Math.min(Math.max(time - Date.now(), 0), TIMER_MS_MAX)
     const timer = setTimeout(() => this.close(CLOSE.expired), waitMs)
     this.#socket.once('close', () => clearTimeout(timer))
   }
 
-  /** Call for each pong; returns whether a ping asked for it. */
+  /** Call for each pong; returns whether it answers a ping. */
   pongReceived(): boolean {
     const wasAsked = !this.#isAlive
     this.#isAlive = true
     return wasAsked
   }
 
-  /** Pings the peer; cuts the socket when the last ping was not answered. */
+  /**
+   * The heartbeat of the socket: pings the peer; cuts a socket that did not answer the last ping.
+   */
   checkAlive(): void {
     if (this.#isAlive) {
       this.#isAlive = false
@@ -151,7 +155,9 @@ export class Connection {
     closeSocket(this.#socket, close)
   }
 
-  /** Closes a socket whose peer sends too much: what still comes from it, a close too, is not read. */
+  /**
+   * Closes a socket whose peer sends too much, and reads nothing more from it, a close included.
+   */
   closeFlooding(): void {
     this.close(CLOSE.tooManyFrames)
     this.#socket.pause()

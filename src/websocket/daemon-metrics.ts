@@ -4,9 +4,9 @@ import type { Hub } from './hub.ts'
 
 /** Upper bounds in seconds: an empty poll takes microseconds, and a tick comes every 10 ms. */
 const POLL_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5]
-/** About a second's. */
+/** The polls of about a second. */
 const POLLS_TAKEN_TOGETHER = 100
-/** Close codes below are the protocol's own: a peer that left, a daemon that stops. */
+/** Lower close codes are the protocol's own: a peer that left, a graceful shutdown. */
 const REFUSING_CODE_MIN = 4400
 
 interface DaemonGauges {
@@ -15,7 +15,7 @@ interface DaemonGauges {
   pollAgeMs: () => number
 }
 
-/** What the daemon counts; the README's table is this file. */
+/** The metrics of the daemon; the README has the same table. */
 export class DaemonMetrics {
   readonly registry: Metrics
   readonly #pollSeconds
@@ -69,7 +69,7 @@ export class DaemonMetrics {
     )
   }
 
-  /** Counts a poll. Taken together, observations cost a tenth of what each costs in a tick of its own. */
+  /** Counts a poll. Observations in batches cost a tenth of observations in each tick. */
   polled(seconds: number): void {
     this.#polls.push(seconds)
     if (this.#polls.length >= POLLS_TAKEN_TOGETHER) this.#observePolls()

@@ -21,11 +21,11 @@ import { Sessions, type SessionsOptions } from './sessions.ts'
 import { Undelivered } from './undelivered.ts'
 import { UpgradeServer } from './upgrade.ts'
 
-/** `undeliveredMs`, unless given: what a phone takes to notice, wait and reconnect. */
+/** The default of `undeliveredMs`: the time for a phone to notice, back off and reconnect. */
 const UNDELIVERED_MS = 30_000
-/** How often rows of delivered events are deleted, and the lag is measured. */
+/** The interval at which rows of delivered events are deleted, and the lag is measured. */
 const UPKEEP_INTERVAL_MS = 1_000
-/** How long closing sockets may take before they are cut. */
+/** The time for sockets to close in a graceful shutdown before they are cut. */
 const CLOSE_ALL_MS = 3_000
 
 interface DaemonParts {
@@ -35,19 +35,19 @@ interface DaemonParts {
   authenticate: Authenticate
   refusals: Refusals
   metrics: DaemonMetrics
-  /** What brings polls forward; undefined to rely on the tick alone. */
+  /** Undefined to rely on the tick alone. */
   doorbell: Doorbell | undefined
   certificate: Certificate | undefined
-  /** Called when another daemon has taken this one's place: it must not go on. */
+  /** Called when another daemon has taken the lease over: this one must stop. */
   onLost: () => void
 }
 
 export interface DaemonTimes extends Pick<SessionsOptions, 'sessionCheckMs'> {
-  /** How long after a start clients may reconnect and still be sent what they missed, in ms. */
+  /** How long after a start Undelivered is open for clients that reconnect, in ms. */
   undeliveredMs?: number
 }
 
-/** The daemon: polls pending_events and broadcasts each event to the sockets that it is for. */
+/** The daemon: polls pending_events and broadcasts each event to the sockets of its receivers. */
 export class Daemon {
   readonly #parts: DaemonParts
   readonly #config: Config
@@ -62,7 +62,7 @@ export class Daemon {
   readonly #server: UpgradeServer
   readonly #upkeep: Job
   readonly #timers: NodeJS.Timeout[] = []
-  /** Since the last heartbeat. */
+  /** The maxima since the last heartbeat. */
   #worst = { lagSeconds: 0, pollMs: 0 }
 
   constructor(parts: DaemonParts, config: Config, times: DaemonTimes = {}) {
@@ -92,7 +92,7 @@ export class Daemon {
     const onRequest = createHttpHandler({ ...config, ...parts, pollAgeMs })
     const onAccepted = this.#sessions.open.bind(this.#sessions)
     this.#server = new UpgradeServer({ ...parts, inbound, onAccepted, onRequest }, config)
-    this.#upkeep = new Job('Deleting delivered events', log, () => this.#keepUp())
+    this.#upkeep = new Job('Deleting delivered events', log, () => this.#deleteDelivered())
     metrics.addGauges({
       hub: this.#hub,
       lagSeconds: () => this.#lagSeconds(),
@@ -101,14 +101,14 @@ export class Daemon {
   }
 
   /**
-   * Refuse to be the second daemon → bind the port → acquire the lease → broadcast what is pending into
-   * `undelivered` → accept sockets. Resolves with the port.
+   * Assert that the lease is free → bind the port → acquire the lease → broadcast what is pending
+   * into `undelivered` → accept sockets. Resolves with the port.
    *
    * @throws the system's error (EADDRINUSE), or a ChatError `setup` while another daemon lives
    */
   async start(): Promise<number> {
     const { events } = this.#parts.chat
-    // Before the port is bound: both daemons want the same one, and "in use" says less than the pid.
+    // Before the port is bound: an error that names the lease owner says more than "port in use".
     await this.#lease.assertFree()
     const { port, url } = await this.#server.open()
     await this.#lease.acquire(url)
@@ -123,15 +123,15 @@ export class Daemon {
     return port
   }
 
-  /** Uses another certificate for the connections to come. */
+  /** Uses another certificate for new connections. */
   useCertificate(certificate: Certificate): void {
     this.#server.useCertificate(certificate)
   }
 
   /**
-   * Reject sockets → stop polling → close the sockets with this code → delete what was delivered →
-   * release the lease. What is committed after the last poll stays pending for the next daemon. Safe
-   * to call twice.
+   * Graceful shutdown: reject sockets → stop polling → close the sockets with this code → delete
+   * delivered events → release the lease. Events committed after the last poll stay pending for the
+   * next daemon. Idempotent.
    */
   async stop(close: Close = CLOSE.stopping): Promise<void> {
     this.#sessions.stop()
@@ -156,13 +156,13 @@ export class Daemon {
     }
   }
 
-  /** Deliver first, delete after: a crash in between repeats an event rather than loses it. */
-  async #keepUp(): Promise<void> {
+  /** At-least-once delivery: a crash before the delete repeats an event rather than loses it. */
+  async #deleteDelivered(): Promise<void> {
     this.#worst.lagSeconds = Math.max(this.#worst.lagSeconds, await this.#lagSeconds())
     while (await this.#tail.deleteRead(this.#undelivered.kept)) await new Promise(setImmediate)
   }
 
-  /** Stored times are whole seconds; but what waits has come since the last good poll. */
+  /** Stored times are whole seconds; the age of the last good poll bounds the lag more closely. */
   async #lagSeconds(): Promise<number> {
     const seconds = await this.#tail.waitedSeconds()
     return Math.min(seconds, Math.floor(this.#poller.pollAgeMs / 1000))

@@ -13,7 +13,7 @@ export function eventFrame(event: string, dataJson: string): Frame {
   return textFrame(`{"event":${JSON.stringify(event)},"data":${dataJson}}`)
 }
 
-/** What a client is told of a frame that was not understood; `reason` says what was wrong with it. */
+/** The answer to a frame that could not be handled; `reason` says why. */
 export function errorFrame(reason: string): Frame {
   const message = 'Invalid message format'
   return textFrame(JSON.stringify({ event: 'error', message, data: { reason } }))
@@ -21,7 +21,7 @@ export function errorFrame(reason: string): Frame {
 
 export const PONG_FRAME = textFrame('{"event":"pong"}')
 
-/** The protocol's own ping, empty: its pong says that somebody is there. */
+/** The protocol's own ping, empty: the heartbeat that a live client answers with a pong. */
 export const PING_FRAME: Frame = Buffer.from([FINAL_PING, 0])
 
 /** A server's text frame (RFC 6455, section 5.2): final, unmasked, uncompressed. */
@@ -46,7 +46,7 @@ function frameHeader(length: number): Buffer {
   return header
 }
 
-/** What a client says, in the document's own envelope. */
+/** A frame from a client, in the document's own envelope. */
 export interface ClientFrame {
   event: string
   data: Record<string, unknown>

@@ -6,43 +6,44 @@ import { profileFrom } from '../chat/wire.ts'
 import { ChatError } from '../errors.ts'
 import { queryOf } from '../urls.ts'
 
-/** What a client says when it connects. */
+/** The parameters of a client that connects. */
 export interface Handshake {
   userId: number
-  /** The parts of the profile that it gave. */
+  /** The parts of the profile that are given. */
   profile: Partial<Profile>
-  /** The last message that it has, if it wants what it missed since. */
+  /** The last message that the client has, if it asks for recovery. */
   lastMessageId: number | undefined
 }
 
 /**
- * Reads `?user_id=…&username=…&name=…&profile_url=…&last_message_id=…`. A caller who has proved who
- * they are need not say it again, and what the proof tells of them goes before what they say.
+ * Parses `?user_id=…&username=…&name=…&profile_url=…&last_message_id=…`. An authenticated caller
+ * may omit user_id, and the profile of their identity takes precedence over the one in the query.
  *
- * @throws ChatError `invalid` when there is no usable user_id, `forbidden` when it is another's
+ * @throws ChatError `invalid` when there is no usable user_id, `forbidden` for another user's
  */
 export function readHandshake(request: IncomingMessage, caller: Caller): Handshake {
   const query = new URLSearchParams(queryOf(request))
-  const given = said(query.get('user_id'))
+  const given = parse(query, 'user_id')
   const userId = given === undefined ? caller.identity?.userId : integerFrom(given)
   if (userId === undefined || userId === 0) {
     throw new ChatError('invalid', 'user_id must be a positive integer: ws://…/?user_id=1')
   }
-  const last = said(query.get('last_message_id'))
+  const last = parse(query, 'last_message_id')
   const lastMessageId = last === undefined ? undefined : integerFrom(last)
   if (last !== undefined && lastMessageId === undefined) {
     throw new ChatError('invalid', 'last_message_id must be the id of a message, or 0')
   }
   const profile = { ...readProfile(query), ...caller.identity?.profile }
-  return { userId: caller.mustBe(userId), profile, lastMessageId }
+  return { userId: caller.assertActsAs(userId), profile, lastMessageId }
 }
 
 function readProfile(query: URLSearchParams): Partial<Profile> {
   const names = ['username', 'name', 'profile_url']
-  return profileFrom(Object.fromEntries(names.map((name) => [name, said(query.get(name))])))
+  return profileFrom(Object.fromEntries(names.map((name) => [name, parse(query, name)])))
 }
 
-/** Template strings in the field turn what an app does not know into these words. */
-function said(value: string | null): string | undefined {
+/** Template strings of clients in the field turn a value that is missing into these words. */
+function parse(query: URLSearchParams, name: string): string | undefined {
+  const value = query.get(name)
   return value === null || ['', 'null', 'undefined'].includes(value) ? undefined : value
 }

@@ -61,7 +61,7 @@ const GET_ONLY: HttpAnswer = {
   headers: { Allow: 'GET, HEAD' },
 }
 
-/** Refused as no operator's, or for too many wrong secrets. */
+/** 403 for a client that is no operator, 429 for one with too many wrong secrets. */
 function refusal(error: unknown): HttpAnswer {
   const message = error instanceof ChatError ? error.message : 'Internal error'
   const body = { status: 'error', message }

@@ -2,7 +2,7 @@ import { addressKey } from '../limits/address-key.ts'
 import type { Close } from './close-codes.ts'
 import type { Connection } from './connection.ts'
 
-/** Which sockets are open: pure memory. */
+/** The open sockets, by user and by address: pure memory. */
 export class Hub {
   readonly #byUser = new Map<number, Set<Connection>>()
   readonly #recovering = new Set<Connection>()
@@ -17,12 +17,12 @@ export class Hub {
     return this.#connectionCount
   }
 
-  /** Every user who has a socket. */
+  /** The sockets of every user who has one. */
   get users(): ReadonlyMap<number, ReadonlySet<Connection>> {
     return this.#byUser
   }
 
-  /** The sockets that are not live yet. */
+  /** The sockets in recovery: not live yet. */
   get recovering(): ReadonlySet<Connection> {
     return this.#recovering
   }
@@ -32,7 +32,7 @@ export class Hub {
     return this.#byUser.get(userId) ?? NONE
   }
 
-  /** How many sockets this address has; an IPv6 address counts with its network. */
+  /** The number of sockets of this address; an IPv6 address counts with its network. */
   countFrom(address: string): number {
     return this.#countByAddress.get(addressKey(address)) ?? 0
   }
@@ -41,7 +41,7 @@ export class Hub {
     for (const connections of this.#byUser.values()) yield* connections
   }
 
-  /** Bytes that peers have not taken yet, of all sockets. */
+  /** Bytes buffered for all sockets: what backpressure holds back at the moment. */
   bufferedBytes(): number {
     let bytes = 0
     for (const connection of this.all()) bytes += connection.bufferedBytes

@@ -4,12 +4,12 @@ import { limits } from '../limits/limits.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
 import type { Connection } from './connection.ts'
 
-/** The answer to a ping. Chunks as short as that are not worth a count: their frames have one. */
+/** The size of a pong. Chunks up to this size are not counted: their frames are. */
 const EMPTY_FRAME_BYTES = 6
 
-/** Whose a socket or stream is. Stored on it: the collector walks over a WeakMap again and again. */
+/** The sender of a socket or stream, stored on it: the garbage collector walks over a WeakMap. */
 const SENDER = Symbol('sender')
-/** For a client that was refused, its address. */
+/** For a client that was rejected, its address. */
 type Sender = Connection | string
 interface Sent {
   [SENDER]?: Sender
@@ -24,12 +24,12 @@ function setSender(source: WebSocket | Duplex, sender: Sender): void {
 }
 
 /**
- * Counts what clients send before anything is done with it: frames, and the bytes that come in, of
- * all sockets of a user together. A socket that goes beyond is closed with 4429. A client that was
- * refused is no user: its bytes count for its address. Beyond the limit nothing more is read.
+ * Counts what clients send before it is parsed: frames and bytes, of all sockets of a user
+ * together. A socket beyond the limit is closed with 4429. The bytes of a rejected client count for
+ * its address. Beyond the limit the stream is paused: backpressure reaches the sender.
  *
- * An idle socket costs nothing here: the listeners are shared, and the pong that answers a ping is
- * not counted.
+ * An idle socket costs nothing: the listeners are shared, and the pong that answers a ping is not
+ * counted.
  */
 export class InboundLimits {
   readonly #frames = new RateLimit(limits.frames)
@@ -53,28 +53,28 @@ export class InboundLimits {
     }
   }
 
-  /** Counts what this connection receives, but for its messages: ask `accepts` for each of them. */
-  watch(connection: Connection, socket: WebSocket, stream: Duplex): void {
+  /** Counts what this connection receives, except its messages: call `accepts` for each of them. */
+  attach(connection: Connection, socket: WebSocket, stream: Duplex): void {
     setSender(socket, connection)
     socket.on('ping', this.#socketOnPing)
     socket.on('pong', this.#socketOnPong)
-    this.#watchStream(stream, connection)
+    this.#attachTo(stream, connection)
   }
 
-  /** Counts what still comes from a client that was refused. */
-  watchRefused(address: string, stream: Duplex): void {
-    this.#watchStream(stream, address)
+  /** Counts what a rejected client still sends. */
+  attachRejected(address: string, stream: Duplex): void {
+    this.#attachTo(stream, address)
   }
 
-  /** Counts a frame; resolves with whether it is to be looked at. */
+  /** Counts a frame; resolves with whether to handle it. */
   async accepts(connection: Connection): Promise<boolean> {
     if (!connection.isOpen) return false
     if (!(await this.#frames.tryCount(connection.userId))) connection.closeFlooding()
     return connection.isOpen
   }
 
-  /** Ahead of the listener of `ws`, so that a chunk is counted before it is taken apart. */
-  #watchStream(stream: Duplex, sender: Sender): void {
+  /** Ahead of the listener of `ws`, so that a chunk is counted before it is parsed. */
+  #attachTo(stream: Duplex, sender: Sender): void {
     setSender(stream, sender)
     stream.prependListener('data', this.#streamOnData)
   }

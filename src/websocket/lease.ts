@@ -15,7 +15,10 @@ interface LeaseOptions {
   onLost: () => void
 }
 
-/** The right to broadcast this database's events: one daemon at a time holds it, and renews it by heartbeats. */
+/**
+ * The lease: the right to broadcast this database's events. One daemon at a time owns it, and
+ * renews it by heartbeats.
+ */
 export class Lease {
   readonly #options: LeaseOptions
   readonly #heartbeat: Job
@@ -26,7 +29,7 @@ export class Lease {
     this.#heartbeat = new Job('Heartbeat', options.log, () => this.#renew())
   }
 
-  /** Of the holder; 0 while the lease is not held. */
+  /** The lease owner's id; 0 while this daemon does not own the lease. */
   get daemonId(): number {
     return this.#daemonId ?? 0
   }
@@ -35,7 +38,7 @@ export class Lease {
     return this.#daemonId !== undefined
   }
 
-  /** @throws ChatError `setup` that names the pid of the daemon that holds the lease */
+  /** @throws ChatError `setup` that names the pid of the lease owner */
   async assertFree(): Promise<void> {
     await this.#options.daemons.assertFree(hostname())
   }
@@ -63,7 +66,7 @@ export class Lease {
     await this.#heartbeat.stop()
   }
 
-  /** Gives the lease back, and with it the rows of the users who were connected. */
+  /** Releases the lease, and with it the rows of its connections. Idempotent. */
   async release(): Promise<void> {
     if (this.#daemonId === undefined) return
     try {

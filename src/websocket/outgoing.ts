@@ -2,24 +2,23 @@ import type { Connection } from './connection.ts'
 import type { Frame } from './frame.ts'
 import type { Hub } from './hub.ts'
 
-/** Bytes written in one turn of the event loop; then the sockets' readers have theirs. */
+/** Bytes written in one turn of the event loop, before the sockets are served. */
 const BYTES_IN_ONE_TURN_MAX = 2 * 1024 * 1024
 
-/** Where one socket's frames differ from everybody's. */
+/** A difference between one socket's frames and the shared ones. */
 interface Splice {
-  /** The place in everybody's frames, in bytes. */
+  /** The offset in the shared frames, in bytes. */
   at: number
-  /** Bytes of them, from there, that are not for this socket. */
+  /** Bytes of the shared frames, from there, that are not for this socket. */
   omittedBytes: number
   /** A frame for this socket alone. */
   frame: Frame | undefined
 }
 
 /**
- * The frames of one poll. Each socket gets its own in one write and in the order of the events. Frames
- * for everybody lie end to end in one piece of memory that all sockets share, so that what a crowd of
- * thousands is sent costs its length once; a socket that gets a frame of its own, or must not get one
- * of everybody's, gets a copy of its own.
+ * The frames of one poll. Each socket receives its frames in one write, in the order of the events.
+ * Frames for all sockets share one buffer, so that a broadcast to thousands costs its length once;
+ * a socket with a frame of its own, or without one of the shared ones, receives a copy.
  */
 export class Outgoing {
   readonly #shared: Frame[] = []
@@ -41,7 +40,7 @@ export class Outgoing {
     this.#sharedBytes += frame.length
   }
 
-  /** Resolves when all is written. Which sockets are live is settled before the first write. */
+  /** Resolves when all is written, to the sockets that are live before the first write. */
   async write(hub: Hub): Promise<void> {
     if (this.#sharedBytes === 0) {
       for (const [connection, splices] of this.#splices) connection.write(joined(splices))
@@ -82,7 +81,7 @@ export class Outgoing {
   }
 }
 
-/** The frames of a socket when there are none for everybody. */
+/** The frames of a socket when none are shared. */
 function joined(splices: Splice[]): Frame {
   const frames = splices.map(({ frame }) => frame as Frame)
   return frames.length === 1 ? (frames[0] as Frame) : Buffer.concat(frames)

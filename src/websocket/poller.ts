@@ -3,14 +3,14 @@ import type { EventTail } from '../chat/store.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 
-/** Events read at once: what a tick may keep the sockets waiting for. */
+/** Events in one read: it bounds how long a poll blocks the event loop. */
 const BATCH_EVENTS_MAX = 500
-/** Characters of data broadcast in one turn of the event loop; then the sockets' readers have theirs. */
+/** Characters of data broadcast in one turn of the event loop, before the sockets are served. */
 const DATA_IN_ONE_TURN_MAX = 256 * 1024
-/** Failing polls are tried again ever more slowly, up to this. */
+/** The longest pause of the exponential backoff between failing polls. */
 const BACKOFF_MS_MAX = 1_000
 
-/** Something that can tell that there may be events before the next tick. */
+/** Rings when there may be events before the next tick. */
 export interface Doorbell {
   start(ring: () => void): void
   stop(): void
@@ -18,21 +18,23 @@ export interface Doorbell {
 
 interface PollerOptions {
   tail: EventTail
-  /** Called with the events of a poll, in order, in portions. When it rejects they are read again. */
+  /** Called with the events of a poll, in order, in portions. A rejected portion is read again. */
   broadcast: (events: PendingEvent[]) => Promise<void>
   log: Log
   intervalMs: number
   /** Undefined to rely on the tick alone. */
   doorbell: Doorbell | undefined
-  /** Called after each good poll, with how long it took. */
+  /** Called after each good poll, with its duration. */
   onPolled?: (seconds: number) => void
 }
 
 /**
- * Reads pending_events in order, forever, and broadcasts each event exactly once.
+ * Reads the tail of pending_events in order, forever, and broadcasts each event; acknowledges it
+ * after. The acknowledged position is the high-water mark: an event at or below it is not read
+ * again.
  *
  * The tick is the guarantee: a self-scheduling timer, every intervalMs, busy or idle, so that polls
- * never overlap and none is lost to an error. A doorbell brings the next poll forward.
+ * never overlap and an error stops none. A doorbell brings the next poll forward.
  */
 export class Poller {
   readonly #options: PollerOptions
@@ -40,10 +42,10 @@ export class Poller {
   #timer: NodeJS.Timeout | undefined
   /** When the next tick is due, by performance.now(). */
   #dueAt = 0
-  /** The doorbell has rung, and a poll is about to begin. */
+  /** The doorbell has rung, and the poll has not begun yet. */
   #isRung = false
   #failures = 0
-  /** By performance.now(), which nobody can set. */
+  /** By performance.now(): a change of the system clock does not move it. */
   #lastGoodPollAt = performance.now()
   #isRunning = false
   #poll: Promise<void> = Promise.resolve()
@@ -59,14 +61,14 @@ export class Poller {
     return performance.now() - this.#lastGoodPollAt
   }
 
-  /** Resolves after the first poll: whatever was pending has been broadcast by then. */
+  /** Resolves after the first poll: it has broadcast what was pending. */
   async start(): Promise<void> {
     this.#isRunning = true
     this.#options.doorbell?.start(() => this.#ring())
     await this.#tick()
   }
 
-  /** Resolves when no poll is under way, and none will be. */
+  /** Stops polling; resolves when the last poll has ended. Idempotent. */
   async stop(): Promise<void> {
     this.#isRunning = false
     this.#options.doorbell?.stop()
@@ -84,7 +86,7 @@ export class Poller {
     return this.#poll
   }
 
-  /** Reads until there is nothing left, letting the sockets have their turn between batches. */
+  /** Polls until nothing is left, and serves the sockets between batches. */
   async #pollAll(): Promise<void> {
     const startedAt = performance.now()
     try {
@@ -129,7 +131,7 @@ export class Poller {
     this.#timer = setTimeout(this.#timerOnTick, this.#nextDelay())
   }
 
-  /** An idle tick is a look into memory, and ends in the same turn. */
+  /** An idle tick reads memory only, and ends in the same turn. */
   readonly #timerOnTick = (): void => {
     const startedAt = performance.now()
     if (!this.#isAtEnd()) return void this.#tick()
@@ -141,7 +143,7 @@ export class Poller {
     try {
       return this.#options.tail.isAtEnd()
     } catch {
-      // The poll that follows says why.
+      // The poll that follows logs the error.
       return false
     }
   }
@@ -153,7 +155,9 @@ export class Poller {
     this.#options.onPolled?.((this.#lastGoodPollAt - startedAt) / 1000)
   }
 
-  /** Ticks keep to their beat: what a poll took, or a timer was late, is no part of the next wait. */
+  /**
+   * Ticks do not drift: the duration of a poll and the lateness of a timer shorten the next wait.
+   */
   #nextDelay(): number {
     const { intervalMs } = this.#options
     if (this.#failures > 0) return Math.min(intervalMs * 2 ** this.#failures, BACKOFF_MS_MAX)
@@ -163,7 +167,9 @@ export class Poller {
     return Math.ceil(this.#dueAt - now)
   }
 
-  /** Several rings in one turn of the event loop are one. A poll that fails keeps to its backoff. */
+  /**
+   * Several rings in one turn of the event loop are one. A poll that fails keeps to its backoff.
+   */
   #ring(): void {
     if (this.#isRung || this.#failures > 0) return
     this.#isRung = true

@@ -6,8 +6,8 @@ import { Outage } from '../outage.ts'
 import type { Connection } from './connection.ts'
 
 /**
- * How long changes wait to be announced together. Each announcement is a write to every socket: of a
- * crowd of thousands that arrives at once, one by one would be the square of its size.
+ * Changes are announced in batches. Each announcement writes to every socket: thousands of users
+ * who connect at once, announced one by one, would cost the square of their number.
  */
 const ANNOUNCE_DELAY_MS = 100
 
@@ -22,19 +22,19 @@ interface PresenceOptions extends Pick<Config, 'presence' | 'offlineDelayMs'> {
 }
 
 /**
- * Who is online, as the connections table has it: a row for each socket. A user is announced as online
- * with the first row and as offline with the end of the last one, which stays for offlineDelayMs after
+ * Presence: who is online, with a row of the connections table for each socket. A user is announced
+ * as online with the first row, and as offline when the last row is deleted, offlineDelayMs after
  * its socket has closed: the reload of a page is no change.
  *
- * Sockets do not depend on it: what cannot be written is logged, and the chat goes on.
+ * Sockets do not depend on it: a failed write is logged, and the chat goes on.
  */
 export class Presence {
   readonly #options: PresenceOptions
-  /** The row of each socket; undefined where it could not be written. */
+  /** The row of each socket; undefined when its write failed. */
   readonly #rows = new Map<Connection, Promise<number | undefined>>()
   readonly #leaving = new Map<number, Leaving>()
   readonly #writes = new Set<Promise<unknown>>()
-  /** What is not announced yet: whether a user has come online, or gone offline. */
+  /** The changes to announce: whether each user is online. */
   #changes = new Map<number, boolean>()
   #announceTimer: NodeJS.Timeout | undefined
   /** A locked database fails every socket that opens or closes. */
@@ -50,8 +50,8 @@ export class Presence {
   }
 
   /**
-   * Writes the row of a socket that has opened, with what its client says of its user. Resolves when it
-   * is committed, or could not be.
+   * Inserts the row of a socket that has opened, and saves the profile. Resolves when that is
+   * committed or has failed.
    */
   async opened(connection: Connection, daemonId: number, profile: Partial<Profile>): Promise<void> {
     const { userId } = connection
@@ -61,7 +61,7 @@ export class Presence {
     this.#leaving.delete(userId)
     clearTimeout(leaving?.timer)
     await row
-    // Only now: without a row of its own in between, the user would go offline.
+    // After the new row: without any row in between, the user would go offline.
     if (leaving !== undefined) void this.#deleteRow(leaving.connection, new Date())
   }
 
@@ -77,7 +77,7 @@ export class Presence {
     this.#leaving.set(connection.userId, { connection, timer })
   }
 
-  /** Resolves when nothing is being written, and nothing will be. */
+  /** Stops writing; resolves when the last write has ended. Idempotent. */
   async stop(): Promise<void> {
     clearTimeout(this.#announceTimer)
     for (const { timer } of this.#leaving.values()) clearTimeout(timer)
@@ -108,7 +108,9 @@ export class Presence {
     if (isLast) this.#changed(userId, false)
   }
 
-  /** The last change counts. One that is over is announced too: the API may have shown it. */
+  /**
+   * The last change of a user counts, even if it restores the state: the API may have shown both.
+   */
   #changed(userId: number, isOnline: boolean): void {
     if (this.#options.presence === 'off') return
     this.#changes.set(userId, isOnline)
@@ -122,7 +124,7 @@ export class Presence {
     void this.#written(this.#options.connections.announce(changes))
   }
 
-  /** Resolves with undefined when it could not be written. */
+  /** Resolves with undefined when the write has failed. */
   #written<Result>(write: Promise<Result>): Promise<Result | undefined> {
     const logged = write.then(
       (result) => {

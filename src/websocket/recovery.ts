@@ -5,24 +5,24 @@ import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'
 import { eventFrame } from './frame.ts'
 
-/** Messages read at once, so that a long absence does not keep the other sockets waiting. */
+/** Messages in one read, so that a long replay does not block the other sockets. */
 const PAGE_MESSAGES_MAX = 100
 
 interface RecoveryContext extends Pick<Config, 'replayedMessagesMax'> {
   chat: Pick<Chat, 'messages' | 'wire'>
   log: Log
-  /** Users online, as chat:connected says. */
+  /** Users online, for chat:connected. */
   userCount: number
-  /** Events that reached no socket of this user since the daemon started. */
+  /** The user's events of Undelivered. */
   undelivered: PendingEvent[]
 }
 
 /**
- * Sends chat:connected and what a client missed: every message after the last one that it has, in
- * order. Live events are held by the connection meanwhile, so there is no gap; those whose message was
- * replayed are dropped by its id, so there is no duplicate.
+ * Recovery: sends chat:connected, replays every message after lastMessageId in order, then sends
+ * the undelivered events. The connection holds live events meanwhile, so there is no gap; it drops
+ * those whose message was replayed, by message_id, so there is no duplicate.
  *
- * @param lastMessageId the last message that the client has, if it says so
+ * @param lastMessageId the last message that the client has; undefined when it asks for no replay
  * @returns the newest message that the client has now: for `goLive`
  */
 export async function recover(
@@ -43,7 +43,7 @@ export async function recover(
   return replayedThrough
 }
 
-/** Undefined when the client did not ask; false when it missed too much to be sent one by one. */
+/** Undefined when the client did not ask; false when the replay would be too long. */
 async function canReplay(
   userId: number,
   lastMessageId: number | undefined,
@@ -51,7 +51,7 @@ async function canReplay(
 ): Promise<boolean | undefined> {
   if (lastMessageId === undefined) return undefined
   try {
-    // An id that was never given out comes from another database: what is after it is unknown.
+    // An id that this database never assigned comes from another one: what follows it is unknown.
     if (lastMessageId > (await messages.lastId())) return false
     const count = await messages.countSince(userId, lastMessageId, replayedMessagesMax + 1)
     return count <= replayedMessagesMax

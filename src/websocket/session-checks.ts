@@ -3,38 +3,38 @@ import { ChatError, hasCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'
 
-/** How often it is looked whose turn it is. */
+/** The interval at which due checks are started. */
 const TICK_MS = 1_000
-/** Questions under way at once: the application has its visitors to serve. */
-const QUESTIONS_AT_ONCE_MAX = 4
+/** Concurrent checks: the application has its own users to serve. */
+const CHECKS_AT_ONCE_MAX = 4
 
 export type VerifyAgain = () => Promise<Identity>
 
 interface SessionChecksOptions {
   log: Log
-  /** How long an answer is believed, in ms. */
+  /** Between two checks of one session, in ms. */
   intervalMs: number
-  /** Called with the connection of a user who may not be here any more. */
+  /** Called with the connection of a user who is not logged in any more. */
   onEnded: (connection: Connection) => void
 }
 
 interface Session {
   verifyAgain: VerifyAgain
-  /** When its turn is, by performance.now(). */
+  /** When its next check is due, by performance.now(). */
   dueAt: number
 }
 
 /**
- * Asks, for each open socket and again and again, whether its user is still logged in: sessions end,
- * and sockets would outlive them. All take turns, so that thousands of sockets are a steady trickle
- * of questions. No answer is no reason to end a session.
+ * Verifies periodically that the user of each open socket is still logged in: a socket would
+ * outlive its session. The checks are spread over the interval, so that thousands of sockets make a
+ * steady trickle of requests. An application that does not answer ends no session.
  */
 export class SessionChecks {
   readonly #options: SessionChecksOptions
-  /** Whose turn is next comes first. */
+  /** In the order in which they are due. */
   readonly #sessions = new Map<Connection, Session>()
   #timer: NodeJS.Timeout | undefined
-  #questionCount = 0
+  #checkCount = 0
 
   constructor(options: SessionChecksOptions) {
     this.#options = options
@@ -43,7 +43,7 @@ export class SessionChecks {
   add(connection: Connection, verifyAgain: VerifyAgain): void {
     const dueAt = performance.now() + this.#options.intervalMs
     this.#sessions.set(connection, { verifyAgain, dueAt })
-    this.#timer ??= setInterval(() => this.#askDue(), TICK_MS)
+    this.#timer ??= setInterval(() => this.#checkDue(), TICK_MS)
   }
 
   remove(connection: Connection): void {
@@ -55,30 +55,30 @@ export class SessionChecks {
     this.#sessions.clear()
   }
 
-  #askDue(): void {
-    while (this.#questionCount < QUESTIONS_AT_ONCE_MAX) {
+  #checkDue(): void {
+    while (this.#checkCount < CHECKS_AT_ONCE_MAX) {
       const [next] = this.#sessions
       if (next === undefined || next[1].dueAt > performance.now()) return
       const [connection, { verifyAgain }] = next
       this.#sessions.delete(connection)
       this.add(connection, verifyAgain)
-      this.#ask(connection, verifyAgain)
+      this.#check(connection, verifyAgain)
     }
   }
 
-  async #ask(connection: Connection, verifyAgain: VerifyAgain): Promise<void> {
-    this.#questionCount += 1
+  async #check(connection: Connection, verifyAgain: VerifyAgain): Promise<void> {
+    this.#checkCount += 1
     const isOver = await this.#isOver(connection.userId, verifyAgain)
-    this.#questionCount -= 1
+    this.#checkCount -= 1
     if (isOver && this.#sessions.delete(connection)) this.#options.onEnded(connection)
-    this.#askDue()
+    this.#checkDue()
   }
 
   async #isOver(userId: number, verifyAgain: VerifyAgain): Promise<boolean> {
     try {
       return (await verifyAgain()).userId !== userId
     } catch (error) {
-      // That the application is down is logged where it is asked.
+      // The callback has logged that the application is down.
       if (!(error instanceof ChatError)) this.#options.log.error('A session check failed', error)
       return hasCode(error, 'unauthenticated')
     }

@@ -35,13 +35,16 @@ export interface SessionsOptions
   presence: Presence
   undelivered: Undelivered
   inbound: InboundLimits
-  /** Of this daemon, for the rows of its sockets; 0 while it does not serve. */
+  /** The lease owner's id, for the rows of its sockets; 0 while the lease is not held. */
   daemonId: () => number
-  /** After how long it is asked again whether a socket's user is still logged in, in ms. */
+  /** The interval of the session checks of one socket, in ms. */
   sessionCheckMs?: number
 }
 
-/** What happens to one socket from its acceptance to its close. */
+/**
+ * The life of each socket: accept (or reject), save its profile, recovery, live, close. A rejection
+ * is for a full server, user or address, and for a daemon that starts or shuts down.
+ */
 export class Sessions {
   readonly #options: SessionsOptions
   readonly #clientFrames: ClientFrames
@@ -56,12 +59,12 @@ export class Sessions {
     this.#checks = new SessionChecks({ log, intervalMs, onEnded })
   }
 
-  /** From now on sockets are taken. */
+  /** Accepts sockets from now on. */
   start(): void {
     this.#isOpen = true
   }
 
-  /** Takes no more sockets. */
+  /** Rejects sockets from now on. */
   stop(): void {
     this.#isOpen = false
     this.#checks.stop()
@@ -71,13 +74,13 @@ export class Sessions {
     return this.#isOpen
   }
 
-  /** Takes a socket, or returns with what to close it. */
+  /** Opens the session of a socket, or returns the close code to reject it with. */
   open(accepted: Accepted): Close | undefined {
     const rejection = this.#rejectionOf(accepted)
     if (rejection !== undefined) return rejection
     const { socket, stream, userId, address, expiresAt, verifyAgain } = accepted
     const connection = new Connection(socket, stream, userId, address)
-    this.#options.inbound.watch(connection, socket, stream)
+    this.#options.inbound.attach(connection, socket, stream)
     socket.on('message', (data) => this.#socketOnMessage(connection, data))
     socket.on('close', () => this.#socketOnClose(connection))
     if (expiresAt !== undefined) connection.expireAt(expiresAt)
@@ -102,7 +105,7 @@ export class Sessions {
     return true
   }
 
-  /** Up to the first await in one turn: from then on the connection misses no event. */
+  /** Adds the connection to the hub before the first await: from then on it misses no event. */
   async #start(connection: Connection, { profile, lastMessageId }: Accepted): Promise<void> {
     const { hub, presence, undelivered, log, daemonId } = this.#options
     hub.add(connection)

@@ -1,29 +1,29 @@
 import type { PendingEvent } from '../chat/model.ts'
 import { EPHEMERAL_EVENTS } from '../chat/rules.ts'
 
-/** Events kept at most; the oldest go first, and stand in the history all the same. */
+/** The oldest events are dropped first; their messages remain in the history. */
 export const UNDELIVERED_EVENTS_MAX = 50_000
-/** And their size, in characters of their data: most are a few hundred, some 65,536. */
+/** Characters of data: most events have a few hundred, some 65,536. */
 export const UNDELIVERED_CHARACTERS_MAX = 8 * 1024 * 1024
 
 /**
- * Events that arrived while no client was connected after a restart: those that were pending when the
- * daemon started, and those that came while its clients were still reconnecting. Each socket of a user
- * that comes back gets them, without asking.
+ * Events that arrived while no client was connected after a restart: pending at the start of the
+ * daemon, or appended while its clients reconnect. Recovery sends them to each socket of their
+ * user, with or without last_message_id.
  *
- * It is open for a while after the start, and for each user until the last of their sockets closes
- * again: from then on they are away, as at any other time, and read the history.
+ * It is open for a while after the start, and for each user until their last socket closes again:
+ * a user who is offline later reads the history.
  */
 export class Undelivered {
   readonly #byUser = new Map<number | null, PendingEvent[]>()
   readonly #gone = new Set<number>()
   readonly #kept = new Set<number>()
-  /** Whose event came when: the order in which to drop them. */
+  /** The receivers of the events, oldest event first: the order in which to drop them. */
   #order: (number | null)[] = []
   #characters = 0
   #isOpen = true
 
-  /** Ids of events that reached no socket yet: they stay in the table, for the next daemon after a crash. */
+  /** Ids of events that reached no socket yet. Their rows stay, for recovery after a crash. */
   get kept(): ReadonlySet<number> {
     return this.#kept
   }
@@ -50,7 +50,7 @@ export class Undelivered {
     return events.sort((a, b) => a.eventId - b.eventId)
   }
 
-  /** The last socket of this user has closed. */
+  /** Call when the last socket of this user has closed. */
   drop(userId: number): void {
     if (!this.#isOpen) return
     this.#gone.add(userId)
@@ -58,7 +58,7 @@ export class Undelivered {
     this.#byUser.delete(userId)
   }
 
-  /** From now on, users who are not connected read the history. */
+  /** Drops all events: users who connect from now on read the history. */
   close(): void {
     this.#isOpen = false
     this.#byUser.clear()

@@ -27,7 +27,7 @@ const FRAME_REFUSALS = new Map([
   ['WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', 1009],
   ['WS_ERR_TOO_MANY_BUFFERED_PARTS', 1008],
 ])
-/** A client that takes this long to send its handshake is not a client. */
+/** A client sends its handshake within this time, or its connection is cut. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
 /** Of each socket; `closeTimeout` is missing in the types of ws. */
@@ -39,21 +39,21 @@ const SOCKET_OPTIONS: ServerOptions & { closeTimeout: number } = {
   maxBufferedChunks: limits.frameChunks.max,
   // One frame of each socket in a turn of the event loop: see InboundLimits.
   allowSynchronousEvents: false,
-  // Compression would cost 300 KB a socket, for frames that are mostly shorter than a packet.
+  // Compression would cost 300 KB per socket, for frames that are mostly shorter than a packet.
   perMessageDeflate: false,
   closeTimeout: CLOSE_TIMEOUT_MS,
   handleProtocols: chooseProtocol,
 }
 
-/** A socket that was accepted, and whose it is. */
+/** A socket that was accepted, and its user. */
 export interface Accepted extends Handshake {
   socket: WebSocket
-  /** What lies below the socket. */
+  /** The stream below the socket. */
   stream: Duplex
   address: string
-  /** When the proof of the user's identity expires, in ms since 1970. */
+  /** When the user's token expires, in ms since 1970. */
   expiresAt: number | undefined
-  /** Asks whether it still holds. */
+  /** Verifies the user's credentials again. */
   verifyAgain: VerifyAgain | undefined
 }
 
@@ -67,7 +67,7 @@ interface UpgradeParts {
   metrics: DaemonMetrics
   /** Undefined for plain ws. */
   certificate: Certificate | undefined
-  /** Called with each accepted socket; returns with what to reject it after all. */
+  /** Called with each accepted socket; returns the close code to reject it with. */
   onAccepted: (accepted: Accepted) => Close | undefined
   /** Called with requests for anything but a socket. */
   onRequest: RequestListener
@@ -78,7 +78,7 @@ type UpgradeOptions = Pick<
   'host' | 'wsPort' | 'allowedOrigins' | 'trustProxy' | 'connectionsMax' | 'connectRateLimit'
 >
 
-/** From an HTTP upgrade to an accepted socket, or to a rejection that says why. */
+/** Accepts each HTTP upgrade as a socket, or rejects it with a close code that says why. */
 export class UpgradeServer {
   readonly #parts: UpgradeParts
   readonly #options: UpgradeOptions
@@ -93,7 +93,7 @@ export class UpgradeServer {
     this.#listener = new Listener(
       {
         certificate: parts.certificate,
-        // Room for those who are told that all sockets are taken.
+        // Room for the handshakes of clients that are rejected because all sockets are taken.
         connectionsMax: options.connectionsMax + limits.handshakes.max,
         perAddress: options.trustProxy ? undefined : limits.handshakes,
         requestTimeoutMs: HANDSHAKE_TIMEOUT_MS,
@@ -113,7 +113,7 @@ export class UpgradeServer {
     return { port, url: `${scheme}://${urlHost(host)}:${port}` }
   }
 
-  /** Uses another certificate for the connections to come. */
+  /** Uses another certificate for new connections. */
   useCertificate(certificate: Certificate): void {
     this.#listener.useCertificate(certificate)
   }
@@ -138,7 +138,7 @@ export class UpgradeServer {
         // ws closes the socket after any error of either; 'close' follows.
         stream.off('error', destroyStream)
         socket.on('error', this.#socketOnError)
-        // A browser sees a close code only if the socket opens first: so accept, then close.
+        // A browser sees a close code only after the socket opens: so upgrade, then reject.
         const peer = { socket, stream, address }
         const rejection =
           'code' in identified ? identified : this.#parts.onAccepted({ ...identified, ...peer })
@@ -155,17 +155,17 @@ export class UpgradeServer {
     const { metrics, audit, inbound } = this.#parts
     metrics.closed(close)
     if (close.code === FORBIDDEN) audit.note('refused', address, close.reason)
-    inbound.watchRefused(address, stream)
+    inbound.attachRejected(address, stream)
     closeSocket(socket, close)
   }
 
-  /** One function for all sockets: one of each socket's own would keep alive what it came with. */
+  /** One function for all sockets: a closure per socket would keep its request in memory. */
   readonly #socketOnError = (error: Error): void => {
     const code = FRAME_REFUSALS.get(systemCode(error))
     if (code !== undefined) this.#parts.metrics.refused(code)
   }
 
-  /** Whose socket it is, or the close to reject it with. */
+  /** Returns the user of the socket, or the close code to reject it with. */
   async #identify(request: IncomingMessage): Promise<Omit<Accepted, keyof Peer> | Close> {
     try {
       if (!isAllowedOrigin(request, this.#options.allowedOrigins)) {
@@ -180,7 +180,7 @@ export class UpgradeServer {
     }
   }
 
-  /** Costs less than a WebSocket: for floods, and for bugs. */
+  /** Rejects before the upgrade, which costs less than a WebSocket: for floods, and for bugs. */
   #answerInHttp(stream: Duplex, error: unknown): void {
     if (hasCode(error, 'too_many')) {
       this.#parts.metrics.refused(429)
@@ -199,8 +199,8 @@ function destroyStream(this: Duplex): void {
 }
 
 /**
- * The first subprotocol on offer that is not a token: those are never said back, as proxies log
- * answers. Browsers insist that one is chosen, so their clients offer another beside it.
+ * The first subprotocol on offer that is not a token: the answer never repeats a token, as proxies
+ * log answers. Browsers require that one is chosen, so their clients offer another beside it.
  */
 function chooseProtocol(offered: Set<string>): string | false {
   return [...offered].find((protocol) => !protocol.startsWith(TOKEN_PROTOCOL)) ?? false

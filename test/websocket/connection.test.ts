@@ -40,7 +40,7 @@ test('a peer that answers pings stays, one that answers none is cut at the secon
   const dead = await openConnection({ hub, autoPong: false })
   const inbound = new InboundLimits()
   for (const { connection, server, stream } of [alive, dead]) {
-    inbound.watch(connection, server, stream)
+    inbound.attach(connection, server, stream)
     connection.sendConnected(CONNECTED)
   }
   let pongs = 0

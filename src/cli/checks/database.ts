@@ -7,15 +7,15 @@ import { error, type Finding, ok, warning } from './finding.ts'
 
 interface DatabaseCheck {
   finding: Finding
-  /** To be closed; undefined when there was nothing to open. */
+  /** The caller closes it; undefined when there was nothing to open. */
   probe?: DatabaseProbe | undefined
-  /** Whether it is in order and of this version: others cannot be asked this version's questions. */
+  /** Whether it is valid and of this version, so that this version's queries run on it. */
   isReadable: boolean
 }
 
 const NAME = 'database'
 
-/** Reads every page of the database, and writes a row that it takes back. */
+/** Reads every page of the database, and writes a row that it rolls back. */
 export function checkDatabase(path: string): DatabaseCheck {
   if (!DatabaseProbe.isThere(path)) {
     const advice = 'If it should (see CHAT_DATABASE), restore it; else start the chat: it makes it'
@@ -34,7 +34,7 @@ export function checkDatabase(path: string): DatabaseCheck {
   }
 }
 
-/** @param version not a newer one: that was refused before */
+/** @param version not a newer one: that was rejected before */
 function judgeVersion(path: string, version: number): Finding {
   if (version === SCHEMA_VERSION) {
     return ok(NAME, `${path} is in order and can be written to (schema ${version})`)

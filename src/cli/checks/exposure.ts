@@ -5,10 +5,10 @@ import { LOOPBACK_SOCKETS_MAX, PRESENCE_SOCKETS_MAX } from '../../thresholds.ts'
 import { envFiles } from '../env-file.ts'
 import { type Finding, ok, warning } from './finding.ts'
 
-/** A folder that is everybody's, such as /tmp: there, only the files in it can be one's own. */
+/** The mode of a folder for all users, such as /tmp: it protects the files in it. */
 const STICKY = 0o1000
 
-/** What others may read or write: it was restored by hand, or is from before CHAT_UMASK. */
+/** Finds files that other users may read or write: restored by hand, or older than CHAT_UMASK. */
 export function checkRights({ database, uploadsDir, umask }: Config): Finding[] {
   const name = 'file rights'
   const paths = [dirname(database), database, `${database}-wal`, uploadsDir, ...envFiles()]

@@ -1,8 +1,8 @@
-/** What a check found: `warning` is worth a look, `error` keeps the chat from working. */
+/** The result of a check: a `warning` needs attention, an `error` keeps the chat from working. */
 export interface Finding {
   check: string
   level: 'ok' | 'warning' | 'error'
-  /** What is so, and what to do about it. */
+  /** The finding, and what to do about it. */
   message: string
 }
 

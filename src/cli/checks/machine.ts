@@ -23,7 +23,7 @@ export function checkUploads(folder: string): Finding {
   }
 }
 
-/** The limit here is that of a daemon that is started from here. */
+/** The limit of this process: a daemon that is started from the same shell inherits it. */
 export function checkOpenFiles(connectionsMax: number): Finding {
   const name = 'open files'
   const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim()
@@ -35,7 +35,7 @@ export function checkOpenFiles(connectionsMax: number): Finding {
   return warning(name, `limit ${limit} here: too low for ${connectionsMax} sockets. ${advice}`)
 }
 
-/** Whether the certificate can be used, and how long yet. */
+/** Whether the certificate can be used, and when it expires. */
 export function checkCertificate(
   files: Pick<Config, 'tlsCert' | 'tlsKey'>,
   now = Date.now(),

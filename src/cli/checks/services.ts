@@ -8,8 +8,8 @@ import { askApi, healthLine } from '../ask-health.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
 /**
- * @param status undefined when the database cannot be asked
- * @param pid what its pid file says
+ * @param status undefined when the database cannot be read
+ * @param pid of its pid file
  */
 export async function checkDaemon(
   { host, wsPort }: Config,
@@ -34,7 +34,7 @@ export async function checkDaemon(
   return ok(name, `listens on ${daemon.address} (pid ${daemon.pid}), ${poll}`)
 }
 
-/** @param daemonStatus undefined when the database cannot be asked */
+/** @param daemonStatus undefined when the database cannot be read */
 export async function checkApi(
   config: Config,
   daemonStatus: DaemonStatus | undefined,
@@ -52,10 +52,10 @@ export async function checkApi(
     const advice = `See chat-api logs, and who holds the port: sudo ss -ltnp "sport = :${apiPort}"`
     return error(name, `${url}: ${problem}. ${advice}`)
   }
-  // It is for operators: with CHAT_METRICS_SECRET, those who send it.
-  const isTold = data.daemon_pid !== undefined
+  // Only operators receive it: with CHAT_METRICS_SECRET, callers that send it.
+  const hasDaemonPid = data.daemon_pid !== undefined
   if (
-    isTold &&
+    hasDaemonPid &&
     daemonStatus !== undefined &&
     data.daemon_pid !== (daemonStatus.daemon?.pid ?? null)
   ) {
@@ -65,7 +65,7 @@ export async function checkApi(
   return ok(name, `answers at ${url}`)
 }
 
-/** A service that does not run, and perhaps cannot: its port has to be free. */
+/** Checks the port of a service that does not run: it must be free. */
 async function checkStopped(
   service: 'chat-api' | 'chat-websocket',
   host: string,
@@ -83,7 +83,7 @@ async function checkStopped(
   }
 }
 
-/** @param seconds how long the oldest event waits that nobody has been sent yet */
+/** @param seconds how long the oldest undelivered event waits */
 export function checkEvents(seconds: number, state: DaemonState): Finding {
   const name = 'pending events'
   if (seconds === 0) return ok(name, 'none waits')

@@ -5,14 +5,14 @@ import { success } from '../response.ts'
 
 /**
  * POST /block_unblock_user.php: user_id, blocked_user_id, and block (1 or 0) or action (block or
- * unblock) → data.is_blocked. From then on neither can write to the other or sees whether they are
- * online or typing, or have read something.
+ * unblock) → data.is_blocked. Idempotent. A block stops messages between the two, and hides
+ * presence, typing and read receipts.
  */
 export const blockUnblockUser: Endpoint = {
   methods: ['POST'],
   access: 'user',
   handle: async ({ form, chat, caller, limits, audit, address }) => {
-    const userId = caller.mustBe(form.id('user_id'))
+    const userId = caller.assertActsAs(form.id('user_id'))
     const otherUserId = form.id('blocked_user_id')
     const isBlocked = readIsBlocked(form)
     await limits.blocks.count(userId)
@@ -28,13 +28,14 @@ export const blockUnblockUser: Endpoint = {
 }
 
 function readIsBlocked(form: Form): boolean {
-  const wishes = [wish(form.text('block'), '1', '0'), wish(form.text('action'), 'block', 'unblock')]
-  const given = wishes.filter((isBlocked) => isBlocked !== undefined)
+  const block = parse(form.text('block'), '1', '0')
+  const action = parse(form.text('action'), 'block', 'unblock')
+  const given = [block, action].filter((isBlocked) => isBlocked !== undefined)
   if (given[0] !== undefined && !given.includes(!given[0])) return given[0]
   throw new ChatError('invalid', 'Give block=1 or 0, or action=block or unblock')
 }
 
-function wish(text: string, yes: string, no: string): boolean | undefined {
+function parse(text: string, yes: string, no: string): boolean | undefined {
   if (text === '') return undefined
   if (text === yes || text === 'true') return true
   if (text === no || text === 'false') return false

@@ -4,12 +4,12 @@ import { limits } from '../../limits/limits.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
-/** Any byte of the JSON takes three in a form (%7B), with room for what else belongs to an event. */
+/** A byte of JSON takes three in a form (%7B); with room for the other parameters. */
 const BODY_BYTES_MAX = 3 * limits.eventDataBytes.max + 4 * 1024
 
 /**
  * POST /chat_websocket_broadcast.php: event, data (a JSON object), user_id or receiver_id (neither:
- * everybody connected) → data.event_id. For the shop's own programs.
+ * all connected users) → data.event_id. For the shop's own programs.
  */
 export const chatWebsocketBroadcast: Endpoint = {
   methods: ['POST'],
@@ -32,7 +32,7 @@ export const chatWebsocketBroadcast: Endpoint = {
   },
 }
 
-/** A typing indicator that another program passes on stops at a block like one from a socket. */
+/** A block stops a typing indicator from another program, like one from a socket. */
 async function isUnwanted(
   chat: Chat,
   event: string,
@@ -40,7 +40,7 @@ async function isUnwanted(
   data: object,
 ): Promise<boolean> {
   if (event !== 'chat:typing' || userId === null || !('sender_id' in data)) return false
-  // An object may have no way to become a number, and throw.
+  // Number() throws for some objects.
   const senderId = typeof data.sender_id === 'object' ? Number.NaN : Number(data.sender_id)
   const { isBlocked, isBlockedByOther } = await chat.blocks.find(senderId, userId)
   return isBlocked || isBlockedByOther

@@ -2,7 +2,7 @@ import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 import { websocketUrl } from '../websocket-url.ts'
 
-/** GET /client_config.json: where a page connects, how its visitor signs in, and what may be sent. */
+/** GET /client_config.json: the URL of the socket, the kind of login, and the limits for a page. */
 export const clientConfig: Endpoint = {
   methods: ['GET'],
   access: 'public',

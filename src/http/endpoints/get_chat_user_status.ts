@@ -4,15 +4,15 @@ import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
 /**
- * GET/POST /get_chat_user_status.php: user_id, blocked_user_id (the other user) → whether user_id has
- * blocked the other, and whether the other is online. Clients read these at the top level, where
- * "status" has to stay "success": online or offline stands in data.status.
+ * GET/POST /get_chat_user_status.php: user_id, blocked_user_id (the other user) → whether user_id
+ * has blocked the other, and the presence of the other. Clients read these at the top level, where
+ * "status" must stay "success": online or offline stands in data.status.
  */
 export const getChatUserStatus: Endpoint = {
   methods: ['GET', 'POST'],
   access: 'user',
   handle: async ({ form, chat, caller, limits }) => {
-    const userId = caller.mustBe(form.id('user_id'))
+    const userId = caller.assertActsAs(form.id('user_id'))
     await limits.requests.count(userId)
     const otherUserId = form.id('blocked_user_id', 'other_user_id')
     const { isBlocked, isBlockedByOther } = await chat.blocks.find(userId, otherUserId)

@@ -8,8 +8,8 @@ import { success } from '../response.ts'
 
 /**
  * GET/POST /get_conversation_messages.php: user_id and other_user_id, or conversation_id (and
- * user_id); limit, offset, before_message_id → data.messages, a page counted from the newest message,
- * oldest first.
+ * user_id); limit, offset, before_message_id → data.messages, a page counted from the newest
+ * message, oldest first.
  */
 export const getConversationMessages: Endpoint = {
   methods: ['GET', 'POST'],
@@ -18,7 +18,7 @@ export const getConversationMessages: Endpoint = {
     const userId = caller.identity?.userId ?? form.optionalId('user_id')
     await limits.requests.count(userId ?? address)
     const { viewerId, conversationId } = await findConversation(form, chat, caller)
-    // Clients that count from 0 mean the first page by it.
+    // Some clients send 0 for the first page.
     const beforeMessageId =
       form.integer('before_message_id', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 }) ||
       undefined
@@ -38,23 +38,23 @@ export const getConversationMessages: Endpoint = {
 }
 
 interface Found {
-  /** Undefined when nobody knows who asks. */
+  /** Undefined when the caller is not authenticated and names no user_id. */
   viewerId: number | undefined
-  /** Undefined when the two people have not written to each other yet: an empty page, not an error. */
+  /** Undefined for two users without a conversation yet: an empty page, not an error. */
   conversationId: number | undefined
 }
 
 async function findConversation(form: Form, chat: Chat, caller: Caller): Promise<Found> {
   const conversationId = form.optionalId('conversation_id')
   if (conversationId === undefined) {
-    const viewerId = caller.mustBe(form.id('user_id'))
+    const viewerId = caller.assertActsAs(form.id('user_id'))
     const otherUserId = form.id('other_user_id')
     return { viewerId, conversationId: await chat.conversations.between(viewerId, otherUserId) }
   }
   const userId = form.optionalId('user_id')
-  const viewerId = userId === undefined ? caller.identity?.userId : caller.mustBe(userId)
+  const viewerId = userId === undefined ? caller.identity?.userId : caller.assertActsAs(userId)
   const people = Object.values((await chat.conversations.participants(conversationId)) ?? {})
-  // One answer for what is missing and what is somebody else's: ids tell nothing to a stranger.
+  // One answer for a missing conversation and another user's: it does not reveal which ids exist.
   if (people.length === 0 || (viewerId !== undefined && !people.includes(viewerId))) {
     throw new ChatError('not_found', 'There is no such conversation')
   }

@@ -7,7 +7,7 @@ export const getConversations: Endpoint = {
   methods: ['GET', 'POST'],
   access: 'user',
   handle: async ({ form, chat, caller, limits }) => {
-    const userId = caller.mustBe(form.id('user_id'))
+    const userId = caller.assertActsAs(form.id('user_id'))
     await limits.requests.count(userId)
     const { limit, offset } = readPage(form)
     const conversations = await chat.conversations.list(userId, { limit: limit + 1, offset })

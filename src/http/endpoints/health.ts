@@ -7,10 +7,10 @@ import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
 /**
- * GET /health: 200 while the database answers, 503 when it does not, or when requests have just been
- * answered 503. The daemon's health is told in data.daemon, not in the status: this process takes
- * messages whether or not that one delivers them, and taking it out of service would only lose them.
- * Operators are also told data.pid, data.daemon_pid and data.connected_users, how many are online.
+ * GET /health: 200 while the database answers, 503 when it does not, or when requests were just
+ * answered 503. The daemon status stands in data.daemon, not in the HTTP status: this process
+ * accepts messages whether or not the daemon delivers them, and to take it out of service would
+ * only lose them. Operators also receive data.pid, data.daemon_pid and data.connected_users.
  */
 export const health: Endpoint = {
   methods: ['GET'],
@@ -33,7 +33,7 @@ export const health: Endpoint = {
   },
 }
 
-/** Strangers have nothing counted for them: that goes through all connections. */
+/** Counts users for operators only: the query scans all connections. */
 async function read(
   chat: Chat,
   isForOperator: boolean,

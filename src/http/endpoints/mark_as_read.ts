@@ -4,14 +4,15 @@ import type { Form } from '../form.ts'
 import { success } from '../response.ts'
 
 /**
- * POST /mark_as_read.php: user_id and other_user_id, conversation_id or message_id (everything up to
- * it) → data.read_count. Emits chat:read to whoever sent what was read, and to the reader's devices.
+ * POST /mark_as_read.php: user_id and other_user_id, conversation_id or message_id (everything up
+ * to it) → data.read_count. Idempotent. Emits chat:read to the sender of the messages, and to the
+ * reader's devices.
  */
 export const markAsRead: Endpoint = {
   methods: ['POST'],
   access: 'user',
   handle: async ({ form, chat, caller, limits }) => {
-    const userId = caller.mustBe(form.id('user_id'))
+    const userId = caller.assertActsAs(form.id('user_id'))
     await limits.requests.count(userId)
     const receipt = await chat.messages.markRead(userId, readMark(form))
     return success('Messages marked as read', {

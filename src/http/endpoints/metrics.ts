@@ -1,7 +1,7 @@
 import type { Endpoint } from '../endpoint.ts'
 import { TextAnswer } from '../response.ts'
 
-/** GET /metrics: what this process counts, for Prometheus. */
+/** GET /metrics: the metrics of this process, for Prometheus. */
 export const metrics: Endpoint = {
   methods: ['GET'],
   access: 'operator',

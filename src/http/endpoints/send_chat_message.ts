@@ -5,13 +5,13 @@ import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
 import { success } from '../response.ts'
 
-/** A voice message of a day is a mistake in units. */
+/** A longer voice message is a mistake in units. */
 const DURATION_SECONDS_MAX = 24 * 60 * 60
 
 /**
  * POST /send_chat_message.php: sender_id, receiver_id (or from_user_id, to_user_id), and message,
  * image or voice, duration of a voice; client_message_id → the message. Emits chat:message to the
- * receiver.
+ * receiver. Idempotent by client_message_id: a retry is answered with the first message.
  */
 export const sendChatMessage: Endpoint = {
   methods: ['POST'],
@@ -21,7 +21,7 @@ export const sendChatMessage: Endpoint = {
     const { form, chat, caller, uploads, limits, metrics } = context
     const sent = metrics.sendSeconds.startTimer()
     const draft = {
-      senderId: caller.mustBe(form.id('sender_id', 'from_user_id')),
+      senderId: caller.assertActsAs(form.id('sender_id', 'from_user_id')),
       receiverId: form.id('receiver_id', 'to_user_id'),
       message: form.text('message'),
       clientMessageId: form.text('client_message_id') || undefined,
@@ -39,7 +39,7 @@ export const sendChatMessage: Endpoint = {
 
 type Posted = Awaited<ReturnType<Messages['post']>>
 
-/** Keeps the form's file for as long as the message that `post` makes of it exists. */
+/** Keeps the form's file, and removes it again when `post` stores no message with it. */
 async function withMedia(
   form: Form,
   uploads: Uploads,

@@ -5,8 +5,8 @@ import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
 /**
- * GET /status.json: both processes at a glance, for status.html. Counts only ever grow; what happened
- * between two answers is their difference.
+ * GET /status.json: the status of both processes, for status.html. Counts are monotonic: the
+ * difference of two answers is what happened between them.
  */
 export const status: Endpoint = {
   methods: ['GET'],
