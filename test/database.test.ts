@@ -19,8 +19,8 @@ import { SqliteStore } from '../src/sqlite/store.ts'
 import { sendText } from './support/clients.ts'
 import { temporaryFolder } from './support/folders.ts'
 import { startApi, startDaemon } from './support/in-process.ts'
+import { commitsInWal } from './support/open-chat.ts'
 import { waitFor } from './support/wait.ts'
-import { commitsInWal } from './support/wal.ts'
 
 const MB = 1024 * 1024
 const TABLES = [

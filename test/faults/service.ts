@@ -49,8 +49,6 @@ export class Service {
     const fixed = {
       CHAT_API_PORT: String(ports.api),
       CHAT_WS_PORT: String(ports.daemon),
-      // Presence queues events of its own: without it there is one for each message, and each is counted.
-      CHAT_PRESENCE: 'off',
     }
     if (diskBytes !== undefined) this.#disk = new SmallDisk(this.folder, diskBytes)
     this.settings = { ...fixed, ...settings?.(this.folder) }

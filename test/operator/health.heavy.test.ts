@@ -3,13 +3,13 @@ import { expect, test } from 'vitest'
 import { POLL_STALE_MS } from '../../src/thresholds.ts'
 import { get } from '../support/clients.ts'
 import { temporaryFolder } from '../support/folders.ts'
-import * as processes from '../support/processes.ts'
+import { startChat, startDaemon } from '../support/processes.ts'
 import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 test('the daemon is healthy while it polls, and 503 while its polls fail', async () => {
   const folder = temporaryFolder()
-  const { url } = await processes.startDaemon(folder)
+  const { url } = await startDaemon(folder)
   const healthUrl = `${url.replace('ws:', 'http:')}/health`
   const healthy = await get(healthUrl)
   expect(healthy).toMatchObject({ status: 200, body: { status: 'success' } })
@@ -28,7 +28,7 @@ test('the daemon is healthy while it polls, and 503 while its polls fail', async
 })
 
 test('the API calls a daemon that hangs unhealthy, and stays in service itself', async () => {
-  const { folder, api, daemon } = await processes.startChat()
+  const { folder, api, daemon } = await startChat()
   daemon.program.process.kill('SIGSTOP')
   const database = new Sqlite(environment(folder).CHAT_DATABASE)
   database.exec("UPDATE daemons SET polled_at = datetime('now', '-20 seconds')")

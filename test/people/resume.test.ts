@@ -4,7 +4,6 @@ import { multipart } from '../support/forms.ts'
 import { startChat } from '../support/in-process.ts'
 import { picture, recording } from '../support/media.ts'
 import { call, setBlock } from '../support/people.ts'
-import * as processes from '../support/processes.ts'
 import { waitFor } from '../support/wait.ts'
 
 const REPLAY_MAX = 500
@@ -213,22 +212,6 @@ test('nothing but messages is replayed, and none from before is lost to a block'
     'chat:message',
     'pong',
   ])
-})
-
-test('a daemon that was killed is resumed from by its successor', async () => {
-  const { api, daemon, folder } = await processes.startChat()
-  const device = new TestDevice(2)
-  await device.connect(daemon.url)
-  const ids = [(await sendText(api.url, 1, 2, 'Told by the first')).message_id]
-  await waitFor(() => device.messageIds.length === 1, 'the first message')
-  // The first message's event is still in the table: it is deleted a second after it is told.
-  await daemon.program.kill()
-  ids.push((await sendText(api.url, 1, 2, 'While it was down')).message_id)
-  const successor = await processes.startDaemon(folder)
-  await device.connect(successor.url)
-  ids.push((await sendText(api.url, 1, 2, 'Live')).message_id)
-  await waitFor(() => device.lastMessageId === ids[2], 'the last message')
-  expect(device.messageIds).toEqual(ids)
 })
 
 function lastMessageId(id: number | string): Record<string, string> {
