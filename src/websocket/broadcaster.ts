@@ -3,7 +3,6 @@ import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/model.ts'
 import { DISCONNECT_EVENT } from '../chat/rules.ts'
 import type { Config } from '../config/config.ts'
-import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'
 import type { DaemonMetrics } from './daemon-metrics.ts'
 import { eventFrame, type Frame } from './frame.ts'
@@ -25,7 +24,6 @@ interface BroadcasterOptions {
   undelivered: Undelivered
   metrics: DaemonMetrics
   audit: Audit
-  log: Log
   /** Who receives chat:user_status. */
   presence: Config['presence']
 }

@@ -104,7 +104,7 @@ export class Daemon {
    * Assert that the lease is free → bind the port → acquire the lease → broadcast what is pending
    * into `undelivered` → accept sockets. Resolves with the port.
    *
-   * @throws the system's error (EADDRINUSE), or a ChatError `setup` while another daemon lives
+   * @throws ChatError `setup` when the port cannot be bound, or while another daemon lives
    */
   async start(): Promise<number> {
     const { events } = this.#parts.chat

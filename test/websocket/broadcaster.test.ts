@@ -23,7 +23,7 @@ async function setUp({ presence = 'all' as 'all' | 'contacts' } = {}) {
   const log = createLog('text', () => {})
   const metrics = new DaemonMetrics(new Metrics(), () => 0)
   const audit = new Audit(log)
-  const broadcaster = new Broadcaster({ chat, hub, undelivered, metrics, audit, log, presence })
+  const broadcaster = new Broadcaster({ chat, hub, undelivered, metrics, audit, presence })
   return { chat, hub, undelivered, metrics, broadcaster }
 }
 
