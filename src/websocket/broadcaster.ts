@@ -47,14 +47,14 @@ export class Broadcaster {
     const audiences = await this.#audiencesOf(events)
     let outgoing = new Outgoing()
     for (const event of events) {
-      if (event.event !== DISCONNECT_EVENT) {
-        this.#add(event, audiences.get(event) ?? EVERY_USER, outgoing)
-        continue
-      }
-      // Events before the sign-out are sent before the socket closes.
+      const isSignOut = event.event === DISCONNECT_EVENT
+      if (!isSignOut) this.#add(event, audiences.get(event) ?? EVERY_USER, outgoing)
+      if (!isSignOut && !outgoing.isFull) continue
+      // Events before a sign-out are sent before the socket closes.
       await outgoing.write(hub)
       outgoing = new Outgoing()
-      this.#signOut(event)
+      if (isSignOut) this.#signOut(event)
+      else await new Promise(setImmediate)
     }
     await outgoing.write(hub)
   }

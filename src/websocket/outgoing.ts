@@ -4,6 +4,8 @@ import type { Hub } from './hub.ts'
 
 /** Bytes written in one turn of the event loop, before the sockets are served. */
 const BYTES_IN_ONE_TURN_MAX = 2 * 1024 * 1024
+/** Frames of single sockets in one turn: each costs a write, and a status has many contacts. */
+export const SINGLE_FRAMES_MAX = 2_000
 
 /** A difference between one socket's frames and the shared ones. */
 interface Splice {
@@ -24,9 +26,16 @@ export class Outgoing {
   readonly #shared: Frame[] = []
   #sharedBytes = 0
   readonly #splices = new Map<Connection, Splice[]>()
+  #singleCount = 0
+
+  /** Whether it is to be written before more is added. */
+  get isFull(): boolean {
+    return this.#singleCount >= SINGLE_FRAMES_MAX
+  }
 
   /** A frame for one socket. */
   add(connection: Connection, frame: Frame): void {
+    this.#singleCount += 1
     this.#splice(connection, { at: this.#sharedBytes, omittedBytes: 0, frame })
   }
 

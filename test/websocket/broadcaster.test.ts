@@ -9,6 +9,7 @@ import { Broadcaster } from '../../src/websocket/broadcaster.ts'
 import { CLOSE } from '../../src/websocket/close-codes.ts'
 import { DaemonMetrics } from '../../src/websocket/daemon-metrics.ts'
 import { Hub } from '../../src/websocket/hub.ts'
+import { SINGLE_FRAMES_MAX } from '../../src/websocket/outgoing.ts'
 import { Undelivered } from '../../src/websocket/undelivered.ts'
 import { CONNECTED, openConnection, openLiveConnection } from '../support/hub-socket.ts'
 import { insertUsers, openChat } from '../support/open-chat.ts'
@@ -74,6 +75,22 @@ test('a poll reaches each socket of a user, or all, in the order of its events, 
   await waitFor(() => other.received.length === 4, 'the events')
   expect(other.received).toEqual(['chat:connected', 'second', 'third', 'fifth'])
   expect(counters.map(({ writes }) => writes)).toEqual([1, 1, 1])
+})
+
+test('SINGLE_FRAMES_MAX frames of single sockets leave in one turn; one more waits for the next', async () => {
+  const { hub, broadcaster } = await setUp()
+  const { received, stream } = await openLiveConnection(hub, 1)
+  const events = Array.from({ length: SINGLE_FRAMES_MAX + 1 }, (_, index) =>
+    eventFor(1, `event ${index}`),
+  )
+  const counter = countWrites(stream)
+  await broadcaster.broadcast(events.slice(0, SINGLE_FRAMES_MAX))
+  expect(counter.writes).toBe(1)
+  await broadcaster.broadcast(events)
+  expect(counter.writes).toBe(3)
+  await waitFor(() => received.length === 1 + SINGLE_FRAMES_MAX + events.length, 'all events')
+  const names = events.map(({ event }) => event)
+  expect(received.slice(1)).toEqual([...names.slice(0, -1), ...names])
 })
 
 test('an event counts as delivered when it reached a socket; what did not is kept', async () => {
