@@ -20,19 +20,17 @@ import type { RunningService } from './program.ts'
 const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
 const SWEEP_SCHEDULE = '*/10 * * * *'
 
-/** A running API, and the chat behind it. */
-export interface OpenedApi extends RunningService {
-  port: number
-  chat: OpenedStore['chat']
-}
-
 /**
  * Composes chat-api and starts it.
  *
  * @param pagesDir the folder of the pages
  * @throws ChatError `setup` that tells the operator what to do
  */
-export async function openApi(config: Config, log: Log, pagesDir = PAGES_DIR): Promise<OpenedApi> {
+export async function openApi(
+  config: Config,
+  log: Log,
+  pagesDir = PAGES_DIR,
+): Promise<RunningService> {
   log.plain('Starting Chat API...')
   const certificate = readCertificate(config)
   const audit = new Audit(log)
@@ -54,8 +52,6 @@ export async function openApi(config: Config, log: Log, pagesDir = PAGES_DIR): P
     const scheme = certificate === undefined ? 'http' : 'https'
     log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${port}`)
     return {
-      port,
-      chat,
       reload: () => renewCertificate(config, log, (renewed) => server.useCertificate(renewed)),
       stop: async () => {
         await server.stop()

@@ -12,14 +12,12 @@ import { CLOSE } from '../websocket/close-codes.ts'
 import { Daemon, type DaemonTimes } from '../websocket/daemon.ts'
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
 import { watchDescriptors } from './descriptors.ts'
-import { type OpenedStore, openStore } from './open-store.ts'
+import { openStore } from './open-store.ts'
 import type { RunningService } from './program.ts'
 
-/** A running daemon, and the chat behind it. */
+/** A running daemon. */
 export interface OpenedDaemon extends RunningService {
   port: number
-  chat: OpenedStore['chat']
-  metrics: DaemonMetrics
 }
 
 /**
@@ -52,8 +50,6 @@ export async function openDaemon(
     logStarted(log, config, port)
     return {
       port,
-      chat,
-      metrics,
       reload: () => renewCertificate(config, log, (renewed) => daemon.useCertificate(renewed)),
       stop: async (isRestart) => {
         await descriptors.stop()

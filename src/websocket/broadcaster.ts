@@ -44,11 +44,11 @@ export class Broadcaster {
    */
   async broadcast(events: PendingEvent[]): Promise<void> {
     const { hub } = this.#options
-    const audiences = await this.#audiencesOf(events)
+    const statusAudiences = await this.#statusAudiencesOf(events)
     let outgoing = new Outgoing()
     for (const event of events) {
       const isSignOut = event.event === DISCONNECT_EVENT
-      if (!isSignOut) this.#add(event, audiences.get(event) ?? EVERY_USER, outgoing)
+      if (!isSignOut) this.#add(event, audienceOf(event, statusAudiences), outgoing)
       if (!isSignOut && !outgoing.isFull) continue
       // Events before a sign-out are sent before the socket closes.
       await outgoing.write(hub)
@@ -59,14 +59,13 @@ export class Broadcaster {
     await outgoing.write(hub)
   }
 
-  /** The audiences of those events that do not go to every user. */
-  async #audiencesOf(events: PendingEvent[]): Promise<Map<PendingEvent, Audience>> {
-    const audiences = new Map<PendingEvent, Audience>()
+  /** The audience of each user whose presence is to be sent to others. */
+  async #statusAudiencesOf(events: PendingEvent[]): Promise<Map<number, Audience>> {
+    const audiences = new Map<number, Audience>()
     let startedAt = performance.now()
-    for (const event of events) {
-      const { userId, subjectUserId } = event
-      if (userId !== null) audiences.set(event, { only: [userId] })
-      else if (subjectUserId !== null) audiences.set(event, await this.#audienceOf(subjectUserId))
+    for (const { userId, subjectUserId } of events) {
+      if (userId !== null || subjectUserId === null || audiences.has(subjectUserId)) continue
+      audiences.set(subjectUserId, await this.#statusAudienceOf(subjectUserId))
       if (performance.now() - startedAt < LOOKUPS_IN_ONE_TURN_MS) continue
       await new Promise(setImmediate)
       startedAt = performance.now()
@@ -75,7 +74,7 @@ export class Broadcaster {
   }
 
   /** The receivers of a user's presence: not the user, and no user on either side of a block. */
-  async #audienceOf(subjectUserId: number): Promise<Audience> {
+  async #statusAudienceOf(subjectUserId: number): Promise<Audience> {
     const { hub, chat, presence } = this.#options
     const hidden = await chat.blocks.hiddenFrom(subjectUserId, hub.users)
     if (presence === 'all') return { except: hidden.add(subjectUserId) }
@@ -134,4 +133,13 @@ export class Broadcaster {
       audit.note('disconnected', connection.address, `user ${connection.userId}, signed out`)
     }
   }
+}
+
+function audienceOf(
+  { userId, subjectUserId }: PendingEvent,
+  statusAudiences: ReadonlyMap<number, Audience>,
+): Audience {
+  if (userId !== null) return { only: [userId] }
+  if (subjectUserId === null) return EVERY_USER
+  return statusAudiences.get(subjectUserId) as Audience
 }

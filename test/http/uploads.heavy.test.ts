@@ -11,6 +11,7 @@ import {
   partStart,
   StreamingUpload,
   sendHalf,
+  withPaths,
 } from '../support/forms.ts'
 import { wavOf } from '../support/media.ts'
 import { startApi } from '../support/processes.ts'
@@ -23,10 +24,7 @@ const HOUR_MS = 60 * 60 * 1000
 /** An API of the test's own, and its uploads folder. */
 async function start(settings: Record<string, string> = {}) {
   const folder = temporaryFolder()
-  const { program, url } = await startApi(folder, settings)
-  const uploads = join(folder, 'uploads')
-  const endpoint = `${url}/send_chat_message.php`
-  return { program, url, endpoint, uploads, database: join(folder, 'chat.db') }
+  return withPaths(await startApi(folder, settings), folder)
 }
 
 test('what a killed process had half received is swept after an hour', async () => {

@@ -20,6 +20,7 @@ import {
   StreamingUpload,
   sendFile,
   sendHalf,
+  withPaths,
 } from '../support/forms.ts'
 import { startApi } from '../support/in-process.ts'
 import { html, IMAGES, jpeg, jpegOf, REFUSED, VOICES, wavOf } from '../support/media.ts'
@@ -35,10 +36,7 @@ const HOUR_MS = 60 * 60 * 1000
 /** An API of the test's own, and its uploads folder. */
 async function start(settings: Record<string, string> = {}) {
   const folder = temporaryFolder()
-  const { program, url } = await startApi(folder, settings)
-  const uploads = join(folder, 'uploads')
-  const endpoint = `${url}/send_chat_message.php`
-  return { program, url, endpoint, uploads, database: join(folder, 'chat.db') }
+  return withPaths(await startApi(folder, settings), folder)
 }
 
 /** The same without saying beforehand how much will come. */

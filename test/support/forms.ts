@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type HttpAnswer, post } from './clients.ts'
 import { sizesBelow } from './folders.ts'
@@ -192,4 +193,10 @@ export async function sendHalf(endpoint: string, uploads: string): Promise<Strea
     'half of it on the disk',
   )
   return upload
+}
+
+/** An API, where its forms go, and where their files and messages end up. */
+export function withPaths<Api extends { url: string }>(api: Api, folder: string) {
+  const endpoint = `${api.url}/send_chat_message.php`
+  return { ...api, endpoint, uploads: join(folder, 'uploads'), database: join(folder, 'chat.db') }
 }

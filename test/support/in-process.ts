@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { type OpenedApi, openApi } from '../../src/cli/open-api.ts'
+import { openApi } from '../../src/cli/open-api.ts'
 import { type OpenedDaemon, openDaemon } from '../../src/cli/open-daemon.ts'
 import { openStore } from '../../src/cli/open-store.ts'
 import type { RunningService } from '../../src/cli/program.ts'
@@ -65,7 +65,7 @@ export class Service<Opened extends RunningService> {
  */
 export async function startApi(folder: string, settings: Environment = {}, pagesDir?: string) {
   const config = readConfig(environment(folder, settings))
-  const program = await Service.start<OpenedApi>((log) => openApi(config, log, pagesDir))
+  const program = await Service.start((log) => openApi(config, log, pagesDir))
   return { program, url: await urlOf(program) }
 }
 
@@ -90,7 +90,7 @@ export async function startChat(settings: Environment = {}, folder = temporaryFo
   return { folder, api, daemon }
 }
 
-function urlOf(program: Service<OpenedApi>): Promise<string> {
+function urlOf(program: Service<RunningService>): Promise<string> {
   return program.printed(/Chat API running on (https?:[^\s"]+)/)
 }
 
