@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
 import { access, constants, link, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -173,7 +172,9 @@ export class Uploads {
         if (bytes <= bytesMax) yield chunk
       }
     }
-    const file = createWriteStream(path, { flags: 'wx', flush: true })
+    // Open before the first byte: a file that is created later would outlive the removal of its name.
+    const handle = await open(path, 'wx')
+    const file = handle.createWriteStream({ flush: true })
     if (kind === 'image') await pipeline(stream, withinLimit, withoutMetadata, file)
     else await pipeline(stream, withinLimit, file)
     if (bytes > bytesMax) {
