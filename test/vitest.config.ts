@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    globalSetup: 'test/support/mariadb-setup.ts',
     // Two cores: real processes and sockets want one of them to themselves.
     maxWorkers: 2,
     projects: [

@@ -22,13 +22,14 @@ const LEAVES: Part[] = [
 
 /** Which part may import which others; a part may always import from itself. */
 const IMPORTS: Record<Part, Part[]> = {
-  cli: ['http', 'websocket', 'auth', 'media', 'chat', 'sqlite', ...LEAVES],
+  cli: ['http', 'websocket', 'auth', 'media', 'chat', 'sqlite', 'mysql', ...LEAVES],
   http: ['auth', 'media', 'chat', ...LEAVES],
   websocket: ['auth', 'chat', ...LEAVES],
   auth: ['chat', ...LEAVES],
   media: ['config', 'errors', 'limits'],
   chat: ['errors', 'limits', 'thresholds'],
   sqlite: ['chat', 'errors', 'jobs', 'limits', 'log', 'outage', 'thresholds'],
+  mysql: ['chat', 'errors', 'jobs', 'limits', 'log', 'outage', 'thresholds'],
   client: [],
   'pages/chat': ['client', 'pages/dom'],
   // To be copied, so it imports the library by the name of its package.
@@ -52,6 +53,7 @@ const IMPORTS: Record<Part, Part[]> = {
 /** Where each package may be imported; one that is not here, nowhere. */
 const PACKAGES: Record<string, Part[]> = {
   'better-sqlite3': ['sqlite'],
+  mysql2: ['mysql'],
   'node-cron': ['jobs'],
   busboy: ['http'],
   'file-type': ['media'],
