@@ -19,7 +19,7 @@ export async function daemonStatus(
   { daemons, clock }: Pick<Chat, 'daemons' | 'clock'>,
   hostname: string,
 ): Promise<DaemonStatus> {
-  const daemon = await daemons.find(hostname)
+  const [daemon] = await daemons.list(hostname)
   if (daemon === undefined) return { state: 'stopped', daemon, pollAgeSeconds: undefined }
   const pollAgeSeconds = clock.secondsSince(daemon.polledAt)
   const state = pollAgeSeconds > RECORDED_POLL_STALE_SECONDS ? 'unhealthy' : 'running'

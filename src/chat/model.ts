@@ -117,12 +117,13 @@ export interface PendingEvent {
 /** An event as it stands in the table: `data` is null when the row has no JSON that can be sent. */
 export type QueuedEvent = Omit<PendingEvent, 'data'> & { data: string | null }
 
-/** The high-water mark of a tail: opaque, except to the engine that made it. */
+/** The position of a tail: opaque, except to the engine that made it. */
 export type Position = number | string
 
 /** A socket, as other processes read it from the store. */
 export interface ConnectionRow {
   connectionId: number
+  daemonId: number
   userId: number
   username: string
   name: string
@@ -148,8 +149,8 @@ export interface ClosedConnection {
   seenAt: Date
 }
 
-/** The process that owns or acquires the lease. */
-export interface LeaseOwner {
+/** A daemon that registers. */
+export interface NewDaemon {
   hostname: string
   pid: number
   /** Where it listens: 'ws://127.0.0.1:8089'. */
@@ -170,7 +171,7 @@ export interface DaemonReport {
   polledAt: Date
 }
 
-export interface Daemon extends LeaseOwner, Omit<DaemonReport, 'polledAt'> {
+export interface Daemon extends NewDaemon, Omit<DaemonReport, 'polledAt'> {
   daemonId: number
   startedAt: string
   heartbeatAt: string

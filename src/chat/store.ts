@@ -7,9 +7,9 @@ import type {
   Daemon,
   DaemonReport,
   Draft,
-  LeaseOwner,
   Message,
   NewConnection,
+  NewDaemon,
   Page,
   Participants,
   Position,
@@ -33,6 +33,11 @@ export interface Store {
   readonly events: Events
   readonly connections: Connections
   readonly daemons: Daemons
+  /**
+   * Whether this process is the one to run a job that only one process at a time may run; holds for
+   * `seconds`.
+   */
+  claim(job: string, seconds: number): Promise<boolean>
   /** Why writes fail, as far as a quick check shows; undefined while they do not. */
   problem(): string | undefined
   /** Commits what is queued, then closes the engine. Idempotent. */
@@ -126,7 +131,7 @@ export interface Messages {
   ): Promise<{ messages: Message[]; hasMore: boolean }>
 }
 
-/** The queue between the writers of events and the daemon: the pending_events table. */
+/** The queue between the writers of events and the daemons: the pending_events table. */
 export interface Events {
   /**
    * Queues a custom event for one user or (userId null) for all connected users; resolves with its
@@ -140,8 +145,8 @@ export interface Events {
    * only reads.
    */
   typing(senderId: number, receiverId: number, isTyping: boolean): Promise<void>
-  /** A tail that starts at the oldest event. */
-  tail(): EventTail
+  /** A tail that starts at this position; undefined: at the oldest event. */
+  tail(position?: Position): EventTail
   /**
    * How long the oldest of the events after `position` (undefined: of all) has waited, in whole
    * seconds; 0 for none.
@@ -149,8 +154,6 @@ export interface Events {
   waitedSeconds(position?: Position): Promise<number>
   /** The number of events ever queued. */
   queuedCount(): Promise<number>
-  /** Deletes ephemeral events that are older than EPHEMERAL_SECONDS. */
-  deleteStale(): Promise<void>
 }
 
 /**
@@ -159,7 +162,10 @@ export interface Events {
  * read again.
  */
 export interface EventTail {
-  /** The high-water mark: every event up to it is acknowledged. */
+  /**
+   * The position at which a successor goes on: every event up to it is acknowledged and, where the
+   * engine can say so, none of those that the last deleteRead kept is before it.
+   */
   readonly position: Position
   /**
    * Whether every event is acknowledged, as far as the engine knows from memory alone; false when
@@ -168,6 +174,12 @@ export interface EventTail {
   isAtEnd(): boolean
   /** Up to `limit` events after the acknowledged ones, oldest first. */
   read(limit: number): Promise<QueuedEvent[]>
+  /**
+   * Whether events were lost to this tail since the last call (it was paused for longer than events
+   * are kept, or the database went back in time), and for which users: their sockets must recover
+   * from the messages.
+   */
+  takeGap(): ((userId: number) => boolean) | undefined
   /** Acknowledges the event and those read before it. */
   acknowledge(event: Pick<QueuedEvent, 'eventId'>): void
   /** The wait of the oldest event that is not acknowledged, in whole seconds; 0 for none. */
@@ -202,22 +214,27 @@ export interface Connections {
   isOnline(userId: number): Promise<boolean>
 }
 
-/** The lease: which daemon delivers this store's events. */
+/** The daemons of this store: one on an embedded engine, any number on a shared one. */
 export interface Daemons {
   /**
-   * Acquires the lease, and deletes the row of a dead owner with its connections, whose users were
-   * last seen at its last heartbeat, or when they connected after it.
+   * Registers a daemon. No daemon that registers reads an ephemeral event older than
+   * EPHEMERAL_SECONDS.
    *
-   * @returns the daemon_id to pass to `heartbeat` and `release`
-   * @throws ChatError `setup`, naming the owner's pid, while another daemon lives
+   * @returns its daemon_id, for `heartbeat` and `unregister`, and the position at which its tail
+   *   starts: where its predecessor on the same address stopped; undefined: at the oldest event
+   * @throws ChatError `setup`, naming the pid, where another daemon lives and the engine takes only
+   *   one
    */
-  acquire(owner: LeaseOwner): Promise<number>
-  /** @throws ChatError `setup`, naming the owner's pid, while another daemon lives */
+  register(daemon: NewDaemon): Promise<{ daemonId: number; position: Position | undefined }>
+  /** @throws ChatError `setup` as `register` */
   assertFree(hostname: string): Promise<void>
-  /** Says that the daemon lives; resolves with false when the lease is not its own any more. */
+  /** Says that the daemon lives; resolves with false when its registration is gone. */
   heartbeat(daemonId: number, report: DaemonReport): Promise<boolean>
-  /** Gives the lease back; everybody who was connected was last seen just now. */
-  release(daemonId: number): Promise<void>
-  /** The lease owner, as seen from `hostname`; undefined when none lives. */
-  find(hostname: string): Promise<Daemon | undefined>
+  /**
+   * Ends the registration after a graceful shutdown; everybody who was connected was last seen just
+   * now.
+   */
+  unregister(daemonId: number, report: DaemonReport): Promise<void>
+  /** The daemons that live, as seen from `hostname`, the oldest first. */
+  list(hostname: string): Promise<Daemon[]>
 }

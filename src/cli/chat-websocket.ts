@@ -49,7 +49,7 @@ export async function main(): Promise<void> {
   await run(program)
 }
 
-/** A daemon that has lost its lease stops. */
+/** A daemon whose place another one has taken stops. */
 function start(config: Config, log: Log): Promise<RunningService> {
   return openDaemon(config, log, () => process.kill(process.pid, 'SIGTERM'))
 }
@@ -65,7 +65,7 @@ async function describe(config: Config): Promise<Record<string, string | number>
 }
 
 async function describeDaemon(chat: Chat): Promise<Record<string, string | number>> {
-  const daemon = await chat.daemons.find(hostname())
+  const [daemon] = await chat.daemons.list(hostname())
   if (daemon === undefined) return {}
   return {
     health: healthLine(await askHealth(daemon.address)),

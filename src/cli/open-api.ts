@@ -18,7 +18,10 @@ import { type OpenedStore, openStore } from './open-store.ts'
 import type { RunningService } from './program.ts'
 
 const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
+const SWEEP = 'Sweeping uploads'
 const SWEEP_SCHEDULE = '*/10 * * * *'
+/** Of the process that sweeps: until just before the next time. */
+const SWEEP_CLAIM_SECONDS = 540
 
 /**
  * Composes chat-api and starts it.
@@ -47,8 +50,11 @@ export async function openApi(
     const server = new ApiServer({ ...parts, certificate }, config)
     const port = await server.start()
     const hasMessage = async (path: string) => (await chat.messages.peopleOfMedia(path)).length > 0
-    const sweep = () => uploads.sweep(hasMessage)
-    const jobs = [new Job('Sweeping uploads', log, sweep).at(SWEEP_SCHEDULE), watchDescriptors(log)]
+    const sweep = async () => {
+      const isClaimed = await chat.claim(SWEEP, SWEEP_CLAIM_SECONDS)
+      if (isClaimed) await uploads.sweep(hasMessage)
+    }
+    const jobs = [new Job(SWEEP, log, sweep).at(SWEEP_SCHEDULE), watchDescriptors(log)]
     const scheme = certificate === undefined ? 'http' : 'https'
     log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${port}`)
     return {

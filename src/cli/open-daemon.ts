@@ -23,7 +23,7 @@ export interface OpenedDaemon extends RunningService {
 /**
  * Composes chat-websocket and starts it.
  *
- * @param onLost called when another daemon has taken the lease over: this one must stop
+ * @param onLost called when another daemon has taken over: this one must stop
  * @throws ChatError `setup` that tells the operator what to do
  */
 export async function openDaemon(

@@ -17,7 +17,7 @@ export async function websocketUrl(
   { publicWsUrl, wsPort }: Pick<ClientConfig, 'publicWsUrl' | 'wsPort'>,
 ): Promise<string> {
   if (publicWsUrl !== '') return publicWsUrl
-  const daemon = await daemons.find(hostname()).catch(() => undefined)
+  const [daemon] = await daemons.list(hostname()).catch(() => [])
   const url = new URL(daemon?.address ?? `ws://localhost:${wsPort}`)
   url.hostname = hostOf(request)
   return url.href.replace(/\/$/, '')

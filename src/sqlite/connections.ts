@@ -33,8 +33,8 @@ export class SqliteConnections implements Connections {
     this.#delete = database.prepare('DELETE FROM connections WHERE connection_id = ?')
     this.#setLastSeen = database.prepare('UPDATE users SET last_seen_at = ? WHERE user_id = ?')
     this.#selectAll = database.prepare(`
-      SELECT connections.connection_id AS connectionId, connections.user_id AS userId,
-        users.username, users.name, connections.address,
+      SELECT connections.connection_id AS connectionId, connections.daemon_id AS daemonId,
+        connections.user_id AS userId, users.username, users.name, connections.address,
         connections.connected_at AS connectedAt
       FROM connections
       JOIN users USING (user_id)

@@ -1,9 +1,10 @@
 import type { Clock } from '../chat/clock.ts'
-import type { Daemon, DaemonReport, LeaseOwner } from '../chat/model.ts'
+import type { Daemon, DaemonReport, NewDaemon, Position } from '../chat/model.ts'
 import type { Daemons } from '../chat/store.ts'
 import { ChatError } from '../errors.ts'
 import { HEARTBEAT_STALE_MS } from '../thresholds.ts'
 import type { Database, Statement } from './database.ts'
+import type { SqliteEvents } from './events.ts'
 import { isSameProcess, processStartedAt } from './process-identity.ts'
 
 /** Tells a process from a later one with the same pid. */
@@ -20,16 +21,18 @@ type Heartbeat = Pick<DaemonRow, keyof DaemonReport | 'daemonId'> & { now: strin
  */
 export class SqliteDaemons implements Daemons {
   readonly #database: Database
+  readonly #events: SqliteEvents
   readonly #clock: Clock
   readonly #select: Statement<[], DaemonRow>
-  readonly #insert: Statement<LeaseOwner & StartOfProcess & { now: string }>
+  readonly #insert: Statement<NewDaemon & StartOfProcess & { now: string }>
   readonly #setLastSeen: Statement<[string]>
   readonly #deleteAll: Statement<[]>
   readonly #delete: Statement<[number]>
   readonly #heartbeat: Statement<Heartbeat>
 
-  constructor(database: Database, clock: Clock) {
+  constructor(database: Database, events: SqliteEvents, clock: Clock) {
     this.#database = database
+    this.#events = events
     this.#clock = clock
     this.#select = database.prepare(`
       SELECT daemon_id AS daemonId, hostname, pid, process_started_at AS processStartedAt, address,
@@ -60,16 +63,23 @@ export class SqliteDaemons implements Daemons {
     `)
   }
 
-  async acquire(owner: LeaseOwner): Promise<number> {
-    const start = { processStartedAt: processStartedAt(owner.pid) ?? '' }
-    return this.#database.write(() => {
-      const current = this.#select.get()
-      this.#assertNotAlive(current, owner.hostname)
-      this.#setLastSeen.run(current?.heartbeatAt ?? '')
+  /**
+   * Acquires the lease, and deletes the row of a dead owner with its connections, whose users were
+   * last seen at its last heartbeat, or when they connected after it.
+   */
+  async register(daemon: NewDaemon): Promise<{ daemonId: number; position: Position | undefined }> {
+    const start = { processStartedAt: processStartedAt(daemon.pid) ?? '' }
+    const daemonId = await this.#database.write(() => {
+      const owner = this.#select.get()
+      this.#assertNotAlive(owner, daemon.hostname)
+      this.#setLastSeen.run(owner?.heartbeatAt ?? '')
       this.#deleteAll.run()
-      const parameters = { ...owner, ...start, now: this.#clock.stored() }
+      this.#events.deleteStale()
+      const parameters = { ...daemon, ...start, now: this.#clock.stored() }
       return Number(this.#insert.run(parameters).lastInsertRowid)
     })
+    // What its predecessor has delivered is deleted.
+    return { daemonId, position: undefined }
   }
 
   async assertFree(hostname: string): Promise<void> {
@@ -87,25 +97,25 @@ export class SqliteDaemons implements Daemons {
     return (await this.#database.write(write)).changes === 1
   }
 
-  async release(daemonId: number): Promise<void> {
+  async unregister(daemonId: number): Promise<void> {
     await this.#database.write(() => {
       this.#setLastSeen.run(this.#clock.stored())
       this.#delete.run(daemonId)
     })
   }
 
-  async find(hostname: string): Promise<Daemon | undefined> {
-    const daemon = this.#select.get()
-    return daemon !== undefined && this.#isAlive(daemon, hostname) ? daemon : undefined
+  async list(hostname: string): Promise<Daemon[]> {
+    const owner = this.#select.get()
+    return owner !== undefined && this.#isAlive(owner, hostname) ? [owner] : []
   }
 
-  #assertNotAlive(current: DaemonRow | undefined, hostname: string): void {
-    if (current === undefined || !this.#isAlive(current, hostname)) return
-    const where = current.hostname === hostname ? '' : ` on ${current.hostname}`
+  #assertNotAlive(owner: DaemonRow | undefined, hostname: string): void {
+    if (owner === undefined || !this.#isAlive(owner, hostname)) return
+    const where = owner.hostname === hostname ? '' : ` on ${owner.hostname}`
     const advice = 'Stop it first: chat-websocket stop'
     throw new ChatError(
       'setup',
-      `Another chat-websocket (pid ${current.pid}${where}) serves this database. ${advice}`,
+      `Another chat-websocket (pid ${owner.pid}${where}) serves this database. ${advice}`,
     )
   }
 

@@ -22,13 +22,14 @@ export class SqliteEventTail implements EventTail {
   readonly #events: Source
   readonly #selectAfter: Statement<[eventId: number, limit: number], QueuedEvent>
   readonly #deleteThrough: Statement<[eventId: number, kept: string, limit: number]>
-  #acknowledgedThrough = 0
+  #acknowledgedThrough: number
   /** The version at which there was nothing more to read. */
   #emptyVersion: string | undefined
 
-  constructor(database: Database, events: Source) {
+  constructor(database: Database, events: Source, position: number) {
     this.#database = database
     this.#events = events
+    this.#acknowledgedThrough = position
     // The table rejects invalid JSON, but a program that writes to the file may switch its checks
     // off.
     this.#selectAfter = database.prepare(`
@@ -66,6 +67,11 @@ export class SqliteEventTail implements EventTail {
     const events = this.#selectAfter.all(this.#acknowledgedThrough, limit)
     this.#emptyVersion = events.length === 0 ? version : undefined
     return events
+  }
+
+  /** Events stay until they are acknowledged. */
+  takeGap(): undefined {
+    return undefined
   }
 
   acknowledge({ eventId }: Pick<QueuedEvent, 'eventId'>): void {

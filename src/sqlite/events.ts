@@ -59,6 +59,12 @@ export class SqliteEvents implements Events {
     return Number(this.#insert.run(event, userId, json, messageId, subjectUserId).lastInsertRowid)
   }
 
+  /** Deletes ephemeral events that are older than EPHEMERAL_SECONDS. */
+  deleteStale(): void {
+    const since = new Date(this.#clock.now().getTime() - EPHEMERAL_SECONDS * 1000)
+    this.#deleteStale.run(this.#clock.storedFrom(since), JSON.stringify(EPHEMERAL_EVENTS))
+  }
+
   async broadcast(event: string, userId: number | null, data: object): Promise<number> {
     assertBroadcast(event, data)
     return this.#database.write(() => this.append(event, userId, data))
@@ -77,8 +83,8 @@ export class SqliteEvents implements Events {
     return `${this.#database.foreignVersion()} ${this.#appendedCount}`
   }
 
-  tail(): SqliteEventTail {
-    return new SqliteEventTail(this.#database, this)
+  tail(position: Position = 0): SqliteEventTail {
+    return new SqliteEventTail(this.#database, this, Number(position))
   }
 
   async queuedCount(): Promise<number> {
@@ -88,12 +94,5 @@ export class SqliteEvents implements Events {
   async waitedSeconds(position: Position = 0): Promise<number> {
     const queuedAt = this.#queuedAt.get(Number(position))
     return queuedAt === undefined ? 0 : Math.max(0, this.#clock.secondsSince(queuedAt))
-  }
-
-  async deleteStale(): Promise<void> {
-    const names = JSON.stringify(EPHEMERAL_EVENTS)
-    const since = new Date(this.#clock.now().getTime() - EPHEMERAL_SECONDS * 1000)
-    const before = this.#clock.storedFrom(since)
-    await this.#database.write(() => this.#deleteStale.run(before, names))
   }
 }

@@ -45,7 +45,12 @@ export class SqliteStore implements Chat {
     this.events = events
     this.messages = new SqliteMessages({ ...parts, messageLengthMax, echoesToSender })
     this.connections = new SqliteConnections(parts)
-    this.daemons = new SqliteDaemons(database, clock)
+    this.daemons = new SqliteDaemons(database, events, clock)
+  }
+
+  /** One chat-api serves a file. */
+  async claim(): Promise<boolean> {
+    return true
   }
 
   problem(): string | undefined {

@@ -14,9 +14,9 @@ import type { DaemonMetrics } from './daemon-metrics.ts'
 import { createHttpHandler } from './health.ts'
 import { Hub } from './hub.ts'
 import { InboundLimits } from './inbound-limits.ts'
-import { Lease } from './lease.ts'
 import { type Doorbell, Poller } from './poller.ts'
 import { Presence } from './presence.ts'
+import { Registration } from './registration.ts'
 import { Sessions, type SessionsOptions } from './sessions.ts'
 import { Undelivered } from './undelivered.ts'
 import { UpgradeServer } from './upgrade.ts'
@@ -38,7 +38,7 @@ interface DaemonParts {
   /** Undefined to rely on the tick alone. */
   doorbell: Doorbell | undefined
   certificate: Certificate | undefined
-  /** Called when another daemon has taken the lease over: this one must stop. */
+  /** Called when another daemon has taken over: this one must stop. */
   onLost: () => void
 }
 
@@ -54,14 +54,15 @@ export class Daemon {
   readonly #times: DaemonTimes
   readonly #hub = new Hub()
   readonly #undelivered = new Undelivered()
-  readonly #tail: EventTail
-  readonly #lease: Lease
+  readonly #registration: Registration
   readonly #presence: Presence
   readonly #sessions: Sessions
   readonly #poller: Poller
   readonly #server: UpgradeServer
   readonly #upkeep: Job
   readonly #timers: NodeJS.Timeout[] = []
+  /** Undefined until the daemon is registered. */
+  #tail: EventTail | undefined
   /** The maxima since the last heartbeat. */
   #worst = { lagSeconds: 0, pollMs: 0 }
 
@@ -72,16 +73,15 @@ export class Daemon {
     const { chat, log, metrics } = parts
     const shared = { ...parts, hub: this.#hub, undelivered: this.#undelivered }
     const inbound = new InboundLimits()
-    this.#tail = chat.events.tail()
     const report = () => this.#report()
-    this.#lease = new Lease({ daemons: chat.daemons, log, report, onLost: parts.onLost })
+    const { daemons } = chat
+    this.#registration = new Registration({ daemons, log, report, onLost: parts.onLost })
     this.#presence = new Presence({ ...config, connections: chat.connections, log })
-    const daemonId = () => this.#lease.daemonId
+    const daemonId = () => this.#registration.daemonId
     const presence = this.#presence
     this.#sessions = new Sessions({ ...config, ...times, ...shared, presence, inbound, daemonId })
     const broadcaster = new Broadcaster({ ...config, ...shared })
     this.#poller = new Poller({
-      tail: this.#tail,
       broadcast: (events) => broadcaster.broadcast(events),
       log,
       intervalMs: config.pollIntervalMs,
@@ -101,20 +101,19 @@ export class Daemon {
   }
 
   /**
-   * Assert that the lease is free → bind the port → acquire the lease → broadcast what is pending
-   * into `undelivered` → accept sockets. Resolves with the port.
+   * Assert that no other daemon excludes this one → bind the port → register → broadcast what is
+   * pending into `undelivered` → accept sockets. Resolves with the port.
    *
-   * @throws ChatError `setup` when the port cannot be bound, or while another daemon lives
+   * @throws ChatError `setup` when the port cannot be bound, or while another daemon lives and the
+   *   engine takes only one
    */
   async start(): Promise<number> {
-    const { events } = this.#parts.chat
-    // Before the port is bound: an error that names the lease owner says more than "port in use".
-    await this.#lease.assertFree()
+    // Before the port is bound: an error that names the other daemon says more than "port in use".
+    await this.#registration.assertFree()
     const { port, url } = await this.#server.open()
-    await this.#lease.acquire(url)
-    await events.deleteStale()
-    await this.#poller.start()
-    await this.#lease.start()
+    this.#tail = this.#parts.chat.events.tail(await this.#registration.register(url))
+    await this.#poller.start(this.#tail)
+    await this.#registration.start()
     this.#upkeep.every(UPKEEP_INTERVAL_MS)
     const { undeliveredMs = UNDELIVERED_MS } = this.#times
     this.#timers.push(setTimeout(() => this.#undelivered.close(), undeliveredMs))
@@ -130,7 +129,7 @@ export class Daemon {
 
   /**
    * Graceful shutdown: reject sockets → stop polling → close the sockets with this code → delete
-   * delivered events → release the lease. Events committed after the last poll stay pending for the
+   * delivered events → unregister. Events committed after the last poll stay pending for the
    * next daemon. Idempotent.
    */
   async stop(close: Close = CLOSE.stopping): Promise<void> {
@@ -142,10 +141,10 @@ export class Daemon {
     this.#server.closeAllConnections()
     await this.#presence.stop()
     await this.#upkeep.stop()
-    await this.#lease.stop()
-    if (!this.#lease.isHeld) return
+    await this.#registration.stop()
+    if (!this.#registration.isHeld) return
     await this.#upkeep.runNow()
-    await this.#lease.release()
+    await this.#registration.unregister()
   }
 
   async #closeSockets(close: Close): Promise<void> {
@@ -159,12 +158,12 @@ export class Daemon {
   /** At-least-once delivery: a crash before the delete repeats an event rather than loses it. */
   async #deleteDelivered(): Promise<void> {
     this.#worst.lagSeconds = Math.max(this.#worst.lagSeconds, await this.#lagSeconds())
-    while (await this.#tail.deleteRead(this.#undelivered.kept)) await new Promise(setImmediate)
+    while (await this.#tail?.deleteRead(this.#undelivered.kept)) await new Promise(setImmediate)
   }
 
   /** Stored times are whole seconds; the age of the last good poll bounds the lag more closely. */
   async #lagSeconds(): Promise<number> {
-    const seconds = await this.#tail.waitedSeconds()
+    const seconds = (await this.#tail?.waitedSeconds()) ?? 0
     return Math.min(seconds, Math.floor(this.#poller.pollAgeMs / 1000))
   }
 
@@ -176,7 +175,7 @@ export class Daemon {
   #report(): DaemonReport {
     const { chat, metrics } = this.#parts
     const polledAt = new Date(chat.clock.now().getTime() - this.#poller.pollAgeMs)
-    const { position } = this.#tail
+    const { position } = this.#tail as EventTail
     const report = { ...this.#worst, position, deliveredCount: metrics.deliveredCount, polledAt }
     this.#worst = { lagSeconds: 0, pollMs: 0 }
     return report

@@ -17,7 +17,6 @@ export interface Doorbell {
 }
 
 interface PollerOptions {
-  tail: EventTail
   /** Called with the events of a poll, in order, in portions. A rejected portion is read again. */
   broadcast: (events: PendingEvent[]) => Promise<void>
   log: Log
@@ -39,6 +38,7 @@ interface PollerOptions {
 export class Poller {
   readonly #options: PollerOptions
   readonly #outage: Outage
+  #tail: EventTail | undefined
   #timer: NodeJS.Timeout | undefined
   /** When the next tick is due, by performance.now(). */
   #dueAt = 0
@@ -62,7 +62,8 @@ export class Poller {
   }
 
   /** Resolves after the first poll: it has broadcast what was pending. */
-  async start(): Promise<void> {
+  async start(tail: EventTail): Promise<void> {
+    this.#tail = tail
     this.#isRunning = true
     this.#options.doorbell?.start(() => this.#ring())
     await this.#tick()
@@ -90,7 +91,7 @@ export class Poller {
   async #pollAll(): Promise<void> {
     const startedAt = performance.now()
     try {
-      while (await this.#pollOnce()) await new Promise(setImmediate)
+      while (await this.#pollOnce(this.#tail as EventTail)) await new Promise(setImmediate)
       this.#polled(startedAt)
     } catch (error) {
       this.#failures += 1
@@ -99,8 +100,8 @@ export class Poller {
   }
 
   /** Returns whether there may be more. */
-  async #pollOnce(): Promise<boolean> {
-    const { tail, broadcast } = this.#options
+  async #pollOnce(tail: EventTail): Promise<boolean> {
+    const { broadcast } = this.#options
     const events = await tail.read(BATCH_EVENTS_MAX)
     let portion: PendingEvent[] = []
     let dataLength = 0
@@ -141,7 +142,7 @@ export class Poller {
 
   #isAtEnd(): boolean {
     try {
-      return this.#options.tail.isAtEnd()
+      return this.#tail?.isAtEnd() ?? false
     } catch {
       // The poll that follows logs the error.
       return false

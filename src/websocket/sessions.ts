@@ -35,7 +35,7 @@ export interface SessionsOptions
   presence: Presence
   undelivered: Undelivered
   inbound: InboundLimits
-  /** The lease owner's id, for the rows of its sockets; 0 while the lease is not held. */
+  /** For the rows of its sockets; 0 while the daemon is not registered. */
   daemonId: () => number
   /** The interval of the session checks of one socket, in ms. */
   sessionCheckMs?: number

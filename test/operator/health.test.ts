@@ -43,7 +43,7 @@ test('a daemon is unhealthy 10 s after its last good poll, and not before', asyn
     now: () => new Date(time.ms),
   })
   const address = 'ws://127.0.0.1:8089'
-  await chat.daemons.acquire({ hostname: 'here', pid: process.pid, address })
+  await chat.daemons.register({ hostname: 'here', pid: process.pid, address })
 
   time.ms += RECORDED_POLL_STALE_SECONDS * 1000
   expect((await daemonStatus(chat, 'here')).state).toBe('running')

@@ -1,16 +1,17 @@
 import { expect } from 'vitest'
 import type { Chat } from '../../src/chat/chat.ts'
-import { dataOf, lease, type Promises, readAll, TestTime } from './opened-store.ts'
+import { dataOf, type Promises, readAll, register, TestTime } from './opened-store.ts'
 
 export const connections: Promises = {
   'a socket is listed with its user as long as it is open, for both programs': async (open) => {
     const time = new TestTime()
     const { api, daemon } = await open({ now: time.now })
-    const connect = await lease(daemon)
+    const connect = await register(daemon)
     const profile = { username: 'ada', name: 'Ada' }
+    const [{ daemonId } = { daemonId: 0 }] = await api.daemons.list('here')
     const { connectionId } = await connect(7, { profile, address: '192.0.2.1' })
     const { connectionId: other } = await connect(7)
-    const row = { userId: 7, ...profile, connectedAt: '2026-01-23 20:30:45' }
+    const row = { daemonId, userId: 7, ...profile, connectedAt: '2026-01-23 20:30:45' }
     expect(await api.connections.list()).toEqual([
       { connectionId, ...row, address: '192.0.2.1' },
       { connectionId: other, ...row, address: '127.0.0.1' },
@@ -30,7 +31,7 @@ export const connections: Promises = {
     open,
   ) => {
     const { api, daemon } = await open()
-    const connect = await lease(daemon)
+    const connect = await register(daemon)
     await connect(1, { profile: { username: 'ada', name: 'A\u0007da', profileUrl: 'data:x' } })
     const ada = { userId: 1, username: 'ada', name: 'Ada', profileUrl: '' }
     expect(await api.users.find(1)).toEqual(ada)
@@ -45,7 +46,7 @@ export const connections: Promises = {
     open,
   ) => {
     const { api, daemon } = await open()
-    const connect = await lease(daemon)
+    const connect = await register(daemon)
     const first = await connect(7)
     const second = await connect(7)
     expect([first.isFirst, second.isFirst]).toEqual([true, false])
@@ -58,7 +59,7 @@ export const connections: Promises = {
 
   'of sockets that come in one transaction one is the first of its user': async (open) => {
     const { daemon } = await open()
-    const connect = await lease(daemon)
+    const connect = await register(daemon)
     const connected = await Promise.all([7, 7, 8].map((userId) => connect(userId)))
     expect(connected.map(({ isFirst }) => isFirst)).toEqual([true, false, true])
   },
@@ -67,7 +68,7 @@ export const connections: Promises = {
     open,
   ) => {
     const { daemon } = await open()
-    const connect = await lease(daemon)
+    const connect = await register(daemon)
     const former = await connect(7)
     const [{ isFirst }, isLast] = await Promise.all([
       connect(7),

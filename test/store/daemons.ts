@@ -1,113 +1,116 @@
 import { expect } from 'vitest'
-import type { DaemonReport } from '../../src/chat/model.ts'
-import { OWNER, type Promises, TestTime } from './opened-store.ts'
+import type { Chat } from '../../src/chat/chat.ts'
+import type { DaemonReport, NewDaemon } from '../../src/chat/model.ts'
+import { EPHEMERAL_SECONDS } from '../../src/chat/rules.ts'
+import { HERE, names, type Promises, queue, readAll } from './opened-store.ts'
 
-/** Beyond what any system gives out as a pid. */
-const DEAD = { ...OWNER, pid: 2 ** 30 }
-const ELSEWHERE = { ...OWNER, hostname: 'elsewhere', pid: 1 }
-/** After so long without a heartbeat a daemon of another machine is dead. */
-const STALE_MS = 30_000
+const ELSEWHERE: NewDaemon = { hostname: 'elsewhere', pid: 1, address: 'ws://192.0.2.1:8089' }
+/** The engine's own clock need not begin its seconds with this one's. */
+const CLOCK_SECONDS_MAX = 5
 
-function reportOf(polledAt: Date): DaemonReport {
-  return { position: 0, deliveredCount: 0, lagSeconds: 0, pollMs: 0, polledAt }
+/** What a daemon reports that has delivered nothing. */
+function reportOf(daemon: Chat): DaemonReport {
+  const { position } = daemon.events.tail()
+  return { position, deliveredCount: 0, lagSeconds: 0, pollMs: 0, polledAt: new Date() }
 }
 
 export const daemons: Promises = {
-  'the lease is refused while its owner lives, and says whose it is': async (open) => {
-    const time = new TestTime()
-    const { api, daemon } = await open({ now: time.now })
-    const daemonId = await daemon.daemons.acquire(OWNER)
-    time.ms += 100 * STALE_MS
-    const refused = { code: 'setup', message: expect.stringContaining(`(pid ${OWNER.pid}) serves`) }
-    await expect(api.daemons.acquire(OWNER)).rejects.toMatchObject(refused)
-    await expect(api.daemons.assertFree(OWNER.hostname)).rejects.toMatchObject(refused)
-    expect(await api.daemons.find(OWNER.hostname)).toMatchObject({ ...OWNER, daemonId })
-    expect(await daemon.daemons.heartbeat(daemonId, reportOf(time.now()))).toBe(true)
-  },
-
-  'an owner on another machine lives for a while after its heartbeat, no longer': async (open) => {
-    const time = new TestTime()
-    const { api, daemon } = await open({ now: time.now })
-    const daemonId = await daemon.daemons.acquire(ELSEWHERE)
-    time.ms += 10_000
-    expect(await daemon.daemons.heartbeat(daemonId, reportOf(time.now()))).toBe(true)
-
-    time.ms += STALE_MS - 1
-    await expect(api.daemons.acquire(OWNER)).rejects.toThrow('(pid 1 on elsewhere)')
-    await expect(api.daemons.assertFree('here')).rejects.toThrow('(pid 1 on elsewhere)')
-    expect((await api.daemons.find('here'))?.pid).toBe(1)
-
-    time.ms += 1
-    expect(await api.daemons.find('here')).toBeUndefined()
-    await api.daemons.assertFree('here')
-    await api.daemons.acquire(OWNER)
-    expect(await daemon.daemons.heartbeat(daemonId, reportOf(time.now()))).toBe(false)
-  },
-
-  'a lease that was given back is free, and given back again takes no other’s': async (open) => {
+  'a daemon is listed from when it registers until it unregisters, for both programs': async (
+    open,
+  ) => {
     const { api, daemon } = await open()
-    const first = await daemon.daemons.acquire(OWNER)
-    await daemon.daemons.release(first)
-    expect(await api.daemons.find('here')).toBeUndefined()
-    const second = await api.daemons.acquire(ELSEWHERE)
-    await daemon.daemons.release(first)
-    expect((await api.daemons.find('here'))?.daemonId).toBe(second)
-    expect(second).not.toBe(first)
+    expect(await api.daemons.list('here')).toEqual([])
+    await daemon.daemons.assertFree('here')
+    const { daemonId } = await daemon.daemons.register(HERE)
+    expect(await api.daemons.list('here')).toMatchObject([{ ...HERE, daemonId }])
+    expect(await daemon.daemons.list('elsewhere')).toMatchObject([{ ...HERE, daemonId }])
+    await daemon.daemons.unregister(daemonId, reportOf(daemon))
+    expect(await api.daemons.list('here')).toEqual([])
+  },
+
+  'a daemon that has unregistered does not live, and takes nothing from its successor': async (
+    open,
+  ) => {
+    const { api, daemon } = await open()
+    const first = await daemon.daemons.register(HERE)
+    expect(await daemon.daemons.heartbeat(first.daemonId, reportOf(daemon))).toBe(true)
+    await daemon.daemons.unregister(first.daemonId, reportOf(daemon))
+    expect(await daemon.daemons.heartbeat(first.daemonId, reportOf(daemon))).toBe(false)
+
+    const second = await daemon.daemons.register(ELSEWHERE)
+    expect(second.daemonId).not.toBe(first.daemonId)
+    await daemon.daemons.unregister(first.daemonId, reportOf(daemon))
+    expect(await daemon.daemons.heartbeat(first.daemonId, reportOf(daemon))).toBe(false)
+    expect(await daemon.daemons.heartbeat(second.daemonId, reportOf(daemon))).toBe(true)
+    expect(await api.daemons.list('here')).toMatchObject([
+      { ...ELSEWHERE, daemonId: second.daemonId },
+    ])
   },
 
   'a heartbeat tells others how the daemon does': async (open) => {
-    const time = new TestTime()
-    const { api, daemon } = await open({ now: time.now })
-    const daemonId = await daemon.daemons.acquire(OWNER)
-    time.ms += 5_000
+    const { api, daemon } = await open()
+    const { daemonId } = await daemon.daemons.register(HERE)
     const { position } = daemon.events.tail()
     const report = { position, deliveredCount: 3, lagSeconds: 2, pollMs: 1.5 }
-    await daemon.daemons.heartbeat(daemonId, { ...report, polledAt: new Date(time.ms - 1_000) })
-    expect(await api.daemons.find('here')).toMatchObject({
-      ...report,
-      startedAt: '2026-01-23 20:30:45',
-      polledAt: '2026-01-23 20:30:49',
-      heartbeatAt: '2026-01-23 20:30:50',
-    })
+    const polledAt = new Date(Date.now() - 60_000)
+    await daemon.daemons.heartbeat(daemonId, { ...report, polledAt })
+
+    const [listed] = await api.daemons.list('here')
+    expect(listed).toMatchObject(report)
+    for (const [time, age] of [
+      [listed?.startedAt, 0],
+      [listed?.heartbeatAt, 0],
+      [listed?.polledAt, 60],
+    ] as const) {
+      const error = Math.abs(api.clock.secondsSince(time ?? '') - age)
+      expect(error).toBeLessThanOrEqual(CLOCK_SECONDS_MAX)
+    }
   },
 
-  'whoever was connected when a lease is given back was last seen then': async (open) => {
-    const time = new TestTime()
-    const { api, daemon } = await open({ now: time.now })
-    const daemonId = await daemon.daemons.acquire(OWNER)
+  'whoever was connected when a daemon unregisters was last seen then': async (open) => {
+    const { api, daemon } = await open()
+    const { daemonId } = await daemon.daemons.register(HERE)
     const socket = { daemonId, userId: 1, address: '127.0.0.1', profile: {} }
     await daemon.connections.connect(socket)
-    time.ms += 5_000
-    await daemon.daemons.release(daemonId)
+    await daemon.daemons.unregister(daemonId, reportOf(daemon))
     expect(await api.connections.list()).toEqual([])
-    expect(await api.users.lastSeenAt(1)).toBe('2026-01-23 20:30:50')
+    expect(await api.connections.isOnline(1)).toBe(false)
+    const seenAt = (await api.users.lastSeenAt(1)) ?? ''
+    expect(Math.abs(api.clock.secondsSince(seenAt))).toBeLessThanOrEqual(CLOCK_SECONDS_MAX)
   },
 
-  'users of a daemon that died were last seen at its last heartbeat, or connecting after it':
-    async (open) => {
-      const time = new TestTime()
-      const { api, daemon } = await open({ now: time.now })
-      const daemonId = await daemon.daemons.acquire(DEAD)
-      const socket = { daemonId, address: '127.0.0.1', profile: {} }
-      const connectAt = async (iso: string, userId: number) => {
-        time.ms = Date.parse(`2026-01-23T${iso}Z`)
-        return daemon.connections.connect({ ...socket, userId })
-      }
-      await connectAt('20:30:01', 1)
-      await connectAt('20:30:02', 2)
-      time.ms = Date.parse('2026-01-23T20:30:05Z')
-      await daemon.daemons.heartbeat(daemonId, reportOf(new Date(0)))
-      await connectAt('20:30:07', 2)
-      await connectAt('20:30:08', 3)
-      time.ms = Date.parse('2026-01-23T20:59:59Z')
-      await api.daemons.acquire(OWNER)
+  'what means nothing later is not read by a daemon that registers later': async (open) => {
+    let ms = Date.now()
+    const { api, daemon } = await open({ now: () => new Date(ms) })
+    await queue(api, 'chat:typing', 'shop:sale', 'chat:user_status')
+    const readBySuccessor = async () => {
+      const { daemonId, position } = await daemon.daemons.register(HERE)
+      const tail = daemon.events.tail(position)
+      const events = names(await tail.read(10))
+      await daemon.daemons.unregister(daemonId, { ...reportOf(daemon), position: tail.position })
+      return events
+    }
+    ms = Date.now() + (EPHEMERAL_SECONDS - 5) * 1000
+    expect(await readBySuccessor()).toEqual(['chat:typing', 'shop:sale', 'chat:user_status'])
+    ms = Date.now() + (EPHEMERAL_SECONDS + 1) * 1000
+    expect(await readBySuccessor()).toEqual(['shop:sale'])
+  },
 
-      expect(await api.connections.list()).toEqual([])
-      const lastSeen = await Promise.all([1, 2, 3].map((userId) => api.users.lastSeenAt(userId)))
-      expect(lastSeen).toEqual([
-        '2026-01-23 20:30:05',
-        '2026-01-23 20:30:07',
-        '2026-01-23 20:30:08',
-      ])
-    },
+  'a daemon that registers where another has unregistered reads what that one left': async (
+    open,
+  ) => {
+    const { api, daemon } = await open()
+    const first = await daemon.daemons.register(HERE)
+    const tail = daemon.events.tail(first.position)
+    await queue(api, 'first', 'second')
+    expect(await readAll(tail)).toHaveLength(2)
+    await queue(api, 'third')
+    while (await tail.deleteRead(new Set()));
+    const { position } = tail
+    await daemon.daemons.unregister(first.daemonId, { ...reportOf(daemon), position })
+    await queue(api, 'fourth')
+
+    const second = await api.daemons.register(HERE)
+    expect(names(await readAll(api.events.tail(second.position)))).toEqual(['third', 'fourth'])
+  },
 }

@@ -1,11 +1,5 @@
 import type { Chat, ChatOptions } from '../../src/chat/chat.ts'
-import type {
-  Draft,
-  LeaseOwner,
-  Message,
-  NewConnection,
-  QueuedEvent,
-} from '../../src/chat/model.ts'
+import type { Draft, Message, NewConnection, NewDaemon, QueuedEvent } from '../../src/chat/model.ts'
 import type { EventTail } from '../../src/chat/store.ts'
 
 /** An empty store, opened as both programs do. */
@@ -29,7 +23,7 @@ export class TestTime {
 }
 
 /** A daemon in this process, which lives. */
-export const OWNER: LeaseOwner = {
+export const HERE: NewDaemon = {
   hostname: 'here',
   pid: process.pid,
   address: 'ws://127.0.0.1:8089',
@@ -44,9 +38,9 @@ export async function send(
   return (await chat.messages.post({ senderId, receiverId, message: 'Hello', ...more })).message
 }
 
-/** Takes the lease; returns what connects a user to it, as Connections.connect. */
-export async function lease(daemon: Chat) {
-  const daemonId = await daemon.daemons.acquire(OWNER)
+/** Registers a daemon; returns what connects a user to it, as Connections.connect. */
+export async function register(daemon: Chat) {
+  const { daemonId } = await daemon.daemons.register(HERE)
   return (userId: number, more: Partial<NewConnection> = {}) =>
     daemon.connections.connect({
       daemonId,
@@ -59,7 +53,7 @@ export async function lease(daemon: Chat) {
 
 /** Makes users exist, all in one turn. */
 export async function addUsers(chat: Chat, userIds: number[]): Promise<void> {
-  const connect = await lease(chat)
+  const connect = await register(chat)
   await Promise.all(userIds.map((userId) => connect(userId)))
 }
 
@@ -72,6 +66,20 @@ export async function readAll(tail: EventTail, limit = 100): Promise<QueuedEvent
     for (const event of events) tail.acknowledge(event)
     all.push(...events)
   }
+}
+
+/** Queues events of these names, in their order, for everybody. */
+export async function queue(chat: Chat, ...events: string[]): Promise<void> {
+  await Promise.all(events.map((event) => chat.events.broadcast(event, null, {})))
+}
+
+export function names(found: QueuedEvent[]): string[] {
+  return found.map(({ event }) => event)
+}
+
+/** The events by receiver: between those of two users no order is promised. */
+export function byUser(events: QueuedEvent[]): QueuedEvent[] {
+  return events.sort((a, b) => (a.userId ?? 0) - (b.userId ?? 0))
 }
 
 export function dataOf({ data }: QueuedEvent): Record<string, unknown> {

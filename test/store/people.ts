@@ -1,13 +1,13 @@
 import { expect } from 'vitest'
 import { limits } from '../../src/limits/limits.ts'
-import { addUsers, idsOf, lease, type Promises, range, send } from './opened-store.ts'
+import { addUsers, idsOf, type Promises, range, register, send } from './opened-store.ts'
 
 const PAGE = { limit: 10, offset: 0 }
 
 export const people: Promises = {
   'a user is whoever connected, wrote or was written to': async (open) => {
     const { api, daemon } = await open()
-    const connect = await lease(daemon)
+    const connect = await register(daemon)
     await connect(1)
     await send(api, 2, 3)
     const found = await Promise.all([1, 2, 3, 4].map((userId) => api.users.find(userId)))
@@ -18,7 +18,7 @@ export const people: Promises = {
 
   'conversations come with the newest message first, a page at a time': async (open) => {
     const { api, daemon } = await open()
-    const connect = await lease(daemon)
+    const connect = await register(daemon)
     await connect(2, { profile: { username: 'bob', name: 'Bob' } })
     await send(api, 2, 1)
     await send(api, 3, 1)
@@ -57,7 +57,7 @@ export const people: Promises = {
 
   'a block is of one person by another, and hides both from each other': async (open) => {
     const { api, daemon } = await open()
-    await (await lease(daemon))(2)
+    await (await register(daemon))(2)
     await send(api, 1, 2)
     await api.blocks.block(1, 2, false)
     await api.blocks.block(1, 2, false)

@@ -1,6 +1,9 @@
 import { expect } from 'vitest'
 import type { Chat } from '../../src/chat/chat.ts'
-import { dataOf, idsOf, type Promises, range, readAll, send } from './opened-store.ts'
+import { byUser, dataOf, idsOf, type Promises, range, readAll, send } from './opened-store.ts'
+
+/** Far beyond what an empty store has given out. */
+const UNKNOWN_ID = 1_000_000
 
 export const receipts: Promises = {
   'a mark reads everything up to it that the reader was sent, and both are told': async (open) => {
@@ -17,7 +20,7 @@ export const receipts: Promises = {
     const readAt = '2026-01-23 20:30:45'
     expect(receipt).toMatchObject({ conversationId, readCount: 2, messageId, readAt })
     expect(await readTimes(api, conversationId)).toEqual([readAt, readAt, null, null])
-    const events = await readAll(tail)
+    const events = byUser(await readAll(tail))
     expect(events.map(({ event, userId }) => [event, userId])).toEqual([
       ['chat:read', 1],
       ['chat:read', 2],
@@ -53,12 +56,12 @@ export const receipts: Promises = {
 
   'readers mark at the same time, and each message counts once': async (open) => {
     const { api, daemon } = await open()
-    await Promise.all(range(9).map(() => send(api, 1, 2)))
+    const ids = idsOf(await Promise.all(range(9).map(() => send(api, 1, 2))))
     const marks = await Promise.all([
-      api.messages.markRead(2, { messageId: 4 }),
+      api.messages.markRead(2, { messageId: ids[3] ?? 0 }),
       daemon.messages.markRead(2, { otherUserId: 1 }),
-      api.messages.markRead(2, { messageId: 7 }),
-      daemon.messages.markRead(2, { messageId: 9 }),
+      api.messages.markRead(2, { messageId: ids[6] ?? 0 }),
+      daemon.messages.markRead(2, { messageId: ids[8] ?? 0 }),
     ])
     expect(marks.reduce((sum, { readCount }) => sum + readCount, 0)).toBe(9)
     expect(await api.conversations.list(2, { limit: 1, offset: 0 })).toMatchObject([
@@ -80,10 +83,10 @@ export const receipts: Promises = {
     const { api } = await open()
     const { conversationId, messageId } = await send(api, 1, 2)
     const refused = { code: 'not_found', message: 'You have no such conversation or message' }
-    for (const mark of [{ conversationId }, { messageId }, { conversationId: 99 }]) {
+    for (const mark of [{ conversationId }, { messageId }, { conversationId: UNKNOWN_ID }]) {
       await expect(api.messages.markRead(3, mark)).rejects.toMatchObject(refused)
     }
-    await expect(api.messages.markRead(2, { messageId: 99 })).rejects.toMatchObject(refused)
+    await expect(api.messages.markRead(2, { messageId: UNKNOWN_ID })).rejects.toMatchObject(refused)
     const receipt = await api.messages.markRead(3, { otherUserId: 1 })
     expect(receipt).toMatchObject({ conversationId: null, readCount: 0 })
   },

@@ -39,13 +39,12 @@ export const recovery: Promises = {
   ) => {
     const time = new TestTime()
     const { api } = await open({ echoesToSender: true, now: time.now })
-    for (const clientMessageId of ['read before', 'read since']) {
-      await send(api, 1, 2, { clientMessageId })
-    }
-    await api.messages.markRead(2, { messageId: 1 })
+    const first = await send(api, 1, 2, { clientMessageId: 'read before' })
+    const second = await send(api, 1, 2, { clientMessageId: 'read since' })
+    await api.messages.markRead(2, { messageId: first.messageId })
     time.ms += 1_000
     await api.blocks.block(2, 1, false)
-    await api.messages.markRead(2, { messageId: 2 })
+    await api.messages.markRead(2, { messageId: second.messageId })
 
     const retried = async () => [
       (await send(api, 1, 2, { clientMessageId: 'read before' })).readAt,

@@ -67,7 +67,7 @@ test('a daemon that was stopped leaves the rest to its successor', async () => {
 
   expect((await ada.whenClosed()).code).toBe(1001)
   expect(await pending()).toEqual(['undelivered'])
-  expect(await chat.daemons.find('anywhere')).toBeUndefined()
+  expect(await chat.daemons.list('anywhere')).toEqual([])
   await expect(fetch(url.replace('ws:', 'http:'))).rejects.toThrow()
 })
 

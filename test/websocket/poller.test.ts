@@ -18,7 +18,6 @@ async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {})
   const log = createLog('text', (line) => void lines.push(line))
   const state = { broadcast: async (events: PendingEvent[]) => void portions.push(events) }
   const poller = new Poller({
-    tail,
     broadcast: (events) => state.broadcast(events),
     log,
     intervalMs: options.intervalMs ?? 5,
@@ -38,11 +37,11 @@ async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {})
 }
 
 test('events are broadcast in order, far beyond one batch, each once', async () => {
-  const { poller, writer, insert, broadcasted } = await setUp()
+  const { poller, tail, writer, insert, broadcasted } = await setUp()
   writer.transaction(() => {
     for (let count = 0; count < 1_234; count += 1) insert(`event ${count}`)
   })()
-  await poller.start()
+  await poller.start(tail)
   insert('later')
   await waitFor(() => broadcasted().length === 1_235, 'all events')
   const ids = broadcasted().map((event) => event.eventId)
@@ -51,34 +50,34 @@ test('events are broadcast in order, far beyond one batch, each once', async () 
 
 test('a full batch is followed by another poll at once, a batch less one is the end', async () => {
   for (const count of [499, 500, 501, 1_000]) {
-    const { poller, writer, insert, broadcasted } = await setUp({ intervalMs: 60_000 })
+    const { poller, tail, writer, insert, broadcasted } = await setUp({ intervalMs: 60_000 })
     writer.transaction(() => {
       for (let id = 1; id <= count; id += 1) insert(`event ${id}`)
     })()
-    await poller.start()
+    await poller.start(tail)
     expect(broadcasted()).toHaveLength(count)
   }
 })
 
 test('large events are broadcast in portions, so that the sockets get to write in between', async () => {
-  const { poller, writer, portions } = await setUp({ intervalMs: 60_000 })
+  const { poller, tail, writer, portions } = await setUp({ intervalMs: 60_000 })
   const insert = writer.prepare("INSERT INTO pending_events (event, data) VALUES ('large', ?)")
   const data = JSON.stringify('x'.repeat(100_000))
   for (let count = 0; count < 30; count += 1) insert.run(data)
-  await poller.start()
+  await poller.start(tail)
   expect(portions.flat()).toHaveLength(30)
   expect(Math.max(...portions.map(({ length }) => length))).toBe(3)
 })
 
 test('events that could not be broadcast are read again', async () => {
-  const { poller, insert, broadcasted, lines, state } = await setUp()
+  const { poller, tail, insert, broadcasted, lines, state } = await setUp()
   const { broadcast } = state
   state.broadcast = async () => {
     state.broadcast = broadcast
     throw new Error('no audience')
   }
   for (const event of ['one', 'two']) insert(event)
-  await poller.start()
+  await poller.start(tail)
   expect(broadcasted()).toEqual([])
   await waitFor(() => broadcasted().length === 2, 'the events')
   expect(broadcasted().map((event) => event.event)).toEqual(['one', 'two'])
@@ -87,7 +86,7 @@ test('events that could not be broadcast are read again', async () => {
 
 test('polling survives errors, says so once, and says when it works again', async () => {
   const { poller, tail, writer, insert, broadcasted, lines } = await setUp()
-  await poller.start()
+  await poller.start(tail)
   let polls = 0
   const read = tail.read.bind(tail)
   tail.read = (limit) => {
@@ -109,15 +108,15 @@ test('polling survives errors, says so once, and says when it works again', asyn
 })
 
 test('a change of the WAL wakes it long before the tick', async () => {
-  const { poller, insert, broadcasted } = await setUp({ intervalMs: 60_000, isWatched: true })
-  await poller.start()
+  const { poller, tail, insert, broadcasted } = await setUp({ intervalMs: 60_000, isWatched: true })
+  await poller.start(tail)
   insert('woken')
   await waitFor(() => broadcasted().length === 1, 'the event')
 })
 
 test('the tick goes on every intervalMs, whether or not there is a doorbell or an event', async () => {
-  const { poller, polledAt } = await setUp({ isWatched: true })
-  await poller.start()
+  const { poller, tail, polledAt } = await setUp({ isWatched: true })
+  await poller.start(tail)
   const since = performance.now()
   await waitFor(() => polledAt.length > 250, 'ticks of 5 ms')
   // A quarter of the beat is what two busy cores may cost.
@@ -125,8 +124,8 @@ test('the tick goes on every intervalMs, whether or not there is a doorbell or a
 })
 
 test('without the wake-up the tick does it alone', async () => {
-  const { poller, insert, broadcasted } = await setUp({ intervalMs: 20, isWatched: false })
-  await poller.start()
+  const { poller, tail, insert, broadcasted } = await setUp({ intervalMs: 20, isWatched: false })
+  await poller.start(tail)
   insert('ticked')
   await waitFor(() => broadcasted().length === 1, 'the event')
 })
@@ -142,7 +141,7 @@ test('stop among many pending events waits for the batch under way and leaves th
     stopping.push(poller.stop())
     return broadcast(events)
   }
-  await poller.start()
+  await poller.start(tail)
   await Promise.all(stopping)
   expect(stopping).toHaveLength(1)
   expect(broadcasted()).toHaveLength(500)
@@ -151,7 +150,7 @@ test('stop among many pending events waits for the batch under way and leaves th
 
 test('after stop nothing is broadcast', async () => {
   const { poller, insert, broadcasted, tail } = await setUp({ isWatched: true })
-  await poller.start()
+  await poller.start(tail)
   await poller.stop()
   await poller.stop()
   insert('too late')

@@ -1,35 +1,32 @@
 import { hostname } from 'node:os'
 import type { Chat } from '../chat/chat.ts'
-import type { DaemonReport } from '../chat/model.ts'
+import type { DaemonReport, Position } from '../chat/model.ts'
 import { ChatError } from '../errors.ts'
 import { Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import { HEARTBEAT_MS } from '../thresholds.ts'
 
-interface LeaseOptions {
+interface RegistrationOptions {
   daemons: Chat['daemons']
   log: Log
   /** What the daemon reports of itself with each heartbeat. */
   report: () => DaemonReport
-  /** Called when another daemon has taken the lease over. */
+  /** Called when another daemon has taken over: this one must stop. */
   onLost: () => void
 }
 
-/**
- * The lease: the right to broadcast this database's events. One daemon at a time owns it, and
- * renews it by heartbeats.
- */
-export class Lease {
-  readonly #options: LeaseOptions
+/** The registration of this daemon among those of the store, kept alive by heartbeats. */
+export class Registration {
+  readonly #options: RegistrationOptions
   readonly #heartbeat: Job
   #daemonId: number | undefined
 
-  constructor(options: LeaseOptions) {
+  constructor(options: RegistrationOptions) {
     this.#options = options
     this.#heartbeat = new Job('Heartbeat', options.log, () => this.#renew())
   }
 
-  /** The lease owner's id; 0 while this daemon does not own the lease. */
+  /** 0 while this daemon is not registered. */
   get daemonId(): number {
     return this.#daemonId ?? 0
   }
@@ -38,21 +35,21 @@ export class Lease {
     return this.#daemonId !== undefined
   }
 
-  /** @throws ChatError `setup` that names the pid of the lease owner */
+  /** @throws ChatError `setup` as Daemons.assertFree */
   async assertFree(): Promise<void> {
     await this.#options.daemons.assertFree(hostname())
   }
 
   /**
    * @param address where this daemon listens: 'ws://127.0.0.1:8089'
-   * @throws ChatError `setup` as `assertFree`
+   * @returns the position at which its tail starts
+   * @throws ChatError `setup` as Daemons.register
    */
-  async acquire(address: string): Promise<void> {
-    this.#daemonId = await this.#options.daemons.acquire({
-      hostname: hostname(),
-      pid: process.pid,
-      address,
-    })
+  async register(address: string): Promise<Position | undefined> {
+    const daemon = { hostname: hostname(), pid: process.pid, address }
+    const { daemonId, position } = await this.#options.daemons.register(daemon)
+    this.#daemonId = daemonId
+    return position
   }
 
   /** Sends the first heartbeat, and from then on one every HEARTBEAT_MS. */
@@ -66,16 +63,17 @@ export class Lease {
     await this.#heartbeat.stop()
   }
 
-  /** Releases the lease, and with it the rows of its connections. Idempotent. */
-  async release(): Promise<void> {
+  /** Ends the registration, and with it the rows of its connections. Idempotent. */
+  async unregister(): Promise<void> {
     if (this.#daemonId === undefined) return
+    const { daemons, report, log } = this.#options
     try {
-      await this.#options.daemons.release(this.#daemonId)
+      await daemons.unregister(this.#daemonId, report())
       this.#daemonId = undefined
     } catch (error) {
-      // The next daemon takes over the lease of a dead one.
+      // It ends by itself, as that of a dead daemon does.
       if (!(error instanceof ChatError)) throw error
-      this.#options.log.warn(`The lease could not be released: ${error.message}`)
+      log.warn(`The daemon could not be unregistered: ${error.message}`)
     }
   }
 
