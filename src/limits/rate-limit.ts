@@ -1,22 +1,25 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterMemory, type RateLimiterMySQL, RateLimiterRes } from 'rate-limiter-flexible'
 import { type FixedLimit, keyFor, type Limit, limitError } from './limit.ts'
+import { type LimitStore, sharedLimiter } from './limit-store.ts'
 
 /**
  * A limit per key (a user, an address) within a window of seconds. What is rejected is not counted.
  */
 export class RateLimit {
-  readonly #limiter: RateLimiterMemory | undefined
+  readonly #limiter: RateLimiterMemory | RateLimiterMySQL | undefined
   readonly #limit: Limit
 
   constructor(limit: FixedLimit)
-  /** @param max where a setting gives it; 0 = no limit */
-  constructor(limit: Limit, max: number)
-  constructor(limit: Limit, max = Number(limit.max)) {
+  /**
+   * @param max where a setting gives it; 0 = no limit
+   * @param store where all processes count together; undefined = this process alone
+   */
+  constructor(limit: Limit, max: number, store?: LimitStore)
+  constructor(limit: Limit, max = Number(limit.max), store?: LimitStore) {
     this.#limit = limit
-    this.#limiter =
-      max === 0
-        ? undefined
-        : new RateLimiterMemory({ points: max, duration: limit.seconds as number })
+    if (max === 0) return
+    const ofProcess = new RateLimiterMemory({ points: max, duration: limit.seconds as number })
+    this.#limiter = store === undefined ? ofProcess : sharedLimiter(store, limit.what, ofProcess)
   }
 
   /** Counts `points`. @throws ChatError `too_many` with Retry-After beyond the limit */

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import type { LimitStore } from '../limits/limit-store.ts'
 import { limits } from '../limits/limits.ts'
 import { Quota, Share } from '../limits/quota.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
@@ -11,9 +12,10 @@ export class UploadLimits {
   readonly #ofAddress = new Quota(limits.uploadsAtOncePerAddress)
   readonly #inAll = new Quota(limits.uploadsAtOnceInAll)
 
-  constructor(config: Pick<Config, 'uploadRateLimit' | 'uploadBytesPerDay'>) {
-    this.#perMinute = new RateLimit(limits.uploads, config.uploadRateLimit)
-    this.#bytesPerDay = new RateLimit(limits.uploadBytes, config.uploadBytesPerDay)
+  /** @param store as of RateLimit */
+  constructor(config: Pick<Config, 'uploadRateLimit' | 'uploadBytesPerDay'>, store?: LimitStore) {
+    this.#perMinute = new RateLimit(limits.uploads, config.uploadRateLimit, store)
+    this.#bytesPerDay = new RateLimit(limits.uploadBytes, config.uploadBytesPerDay, store)
   }
 
   /**
