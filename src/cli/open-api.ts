@@ -42,12 +42,12 @@ export async function openApi(
   const store = await openStore(config, log, { durable: true })
   log.plain('Database connection established')
   try {
-    const { chat } = store
+    const { chat, limitStore } = store
     const uploads = new Uploads(config)
     await uploads.prepare()
     const metrics = createMetrics(store)
     const parts = { chat, uploads, log, audit, authenticate, refusals, metrics, pagesDir }
-    const server = new ApiServer({ ...parts, certificate }, config)
+    const server = new ApiServer({ ...parts, limitStore, certificate }, config)
     const port = await server.start()
     const hasMessage = async (path: string) => (await chat.messages.peopleOfMedia(path)).length > 0
     const sweep = async () => {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config/config.ts'
 import { ChatError } from '../errors.ts'
+import type { LimitStore } from '../limits/limit-store.ts'
 import type { Log } from '../log.ts'
 import { walBytes } from '../sqlite/checkpoint.ts'
 import { openDatabase } from '../sqlite/open-database.ts'
@@ -15,6 +16,8 @@ export interface OpenedStore {
   chat: Chat
   /** Rings when another process has committed. */
   doorbell: Doorbell
+  /** Where the APIs on this engine count what users do; undefined if there is one API alone. */
+  limitStore: LimitStore | undefined
   walBytes: () => number
   /** The number of retries of writes that found the database locked. */
   retriedCount: () => number
@@ -36,6 +39,7 @@ export async function openStore(
   return {
     chat,
     doorbell: new WalWatcher(config.database, log),
+    limitStore: undefined,
     walBytes: () => walBytes(config.database),
     retriedCount: () => database.retriedCount,
     close: async () => {

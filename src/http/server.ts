@@ -6,6 +6,7 @@ import { type Refusals, requireOperator } from '../auth/operator.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
 import type { Config } from '../config/config.ts'
 import { ChatError } from '../errors.ts'
+import type { LimitStore } from '../limits/limit-store.ts'
 import { limits } from '../limits/limits.ts'
 import { Quota, Share } from '../limits/quota.ts'
 import { RateLimit } from '../limits/rate-limit.ts'
@@ -48,6 +49,8 @@ interface ApiParts extends FilesParts {
   refusals: Refusals
   metrics: ApiMetrics
   audit: Audit
+  /** Where all APIs count what users do; undefined where this is the only one. */
+  limitStore: LimitStore | undefined
   /** Undefined for plain http. */
   certificate: Certificate | undefined
 }
@@ -84,7 +87,7 @@ export class ApiServer {
     this.#parts = parts
     this.#options = options
     this.#availability = new Availability(parts.log)
-    this.#limits = createLimits(options)
+    this.#limits = createLimits(options, parts.limitStore)
     this.#files = new Files(parts, options)
     this.#listener = new Listener(
       {
@@ -236,12 +239,12 @@ export class ApiServer {
 /** Rejections for the audit trail: a client tries what it may not. */
 const AUDITED: string[] = ['forbidden', 'too_many']
 
-function createLimits(options: ApiOptions): Limits {
+function createLimits(options: ApiOptions, store: LimitStore | undefined): Limits {
   return {
-    messages: new RateLimit(limits.messages, options.rateLimit),
-    uploads: new UploadLimits(options),
-    requests: new RateLimit(limits.requests, options.requestRateLimit),
-    blocks: new RateLimit(limits.blocks),
+    messages: new RateLimit(limits.messages, options.rateLimit, store),
+    uploads: new UploadLimits(options, store),
+    requests: new RateLimit(limits.requests, options.requestRateLimit, store),
+    blocks: new RateLimit(limits.blocks, limits.blocks.max, store),
   }
 }
 
