@@ -20,6 +20,8 @@ function refusal(...values: Record<string, string>[]): string {
 test('every setting has its documented default', () => {
   expect(readConfig({})).toEqual({
     database: `${ROOT}data/chat.db`,
+    databasePassword: '',
+    databaseCa: '',
     host: '127.0.0.1',
     apiPort: 8080,
     wsPort: 8089,

@@ -39,7 +39,7 @@ export async function openApi(
   const audit = new Audit(log)
   const authenticate = createAuthenticator(config, { log, audit })
   const refusals = new Refusals(audit, config.trustProxy)
-  const store = await openStore(config, log, { durable: true })
+  const store = await openStore(config, log, { for: 'api' })
   log.plain('Database connection established')
   try {
     const { chat, limitStore } = store

@@ -5,14 +5,13 @@ import type { Config } from '../config/config.ts'
 import { hasCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { Metrics } from '../metrics.ts'
-import { openError } from '../sqlite/errors.ts'
 import { readCertificate, renewCertificate } from '../tls.ts'
 import { urlHost } from '../urls.ts'
 import { CLOSE } from '../websocket/close-codes.ts'
 import { Daemon, type DaemonTimes } from '../websocket/daemon.ts'
 import { DaemonMetrics } from '../websocket/daemon-metrics.ts'
 import { watchDescriptors } from './descriptors.ts'
-import { openStore } from './open-store.ts'
+import { type OpenedStore, openStore } from './open-store.ts'
 import type { RunningService } from './program.ts'
 
 /** A running daemon. */
@@ -37,7 +36,7 @@ export async function openDaemon(
   const audit = new Audit(log)
   const authenticate = createAuthenticator(config, { log, audit })
   const refusals = new Refusals(audit, config.trustProxy)
-  const store = await openStore(config, log, { durable: false })
+  const store = await openStore(config, log, { for: 'daemon' })
   log.plain('Database connection established')
   try {
     const { chat } = store
@@ -45,7 +44,7 @@ export async function openDaemon(
     const doorbell = config.wake ? store.doorbell : undefined
     const parts = { chat, log, audit, authenticate, refusals, metrics, doorbell, onLost }
     const daemon = new Daemon({ ...parts, certificate }, config, times)
-    const port = await start(daemon, config)
+    const port = await start(daemon, store)
     const descriptors = watchDescriptors(log)
     logStarted(log, config, port)
     return {
@@ -63,12 +62,12 @@ export async function openDaemon(
   }
 }
 
-async function start(daemon: Daemon, config: Config): Promise<number> {
+async function start(daemon: Daemon, { explain }: OpenedStore): Promise<number> {
   try {
     return await daemon.start()
   } catch (error) {
     await daemon.stop()
-    throw hasCode(error, 'unavailable') ? openError(config.database, error) : error
+    throw hasCode(error, 'unavailable') ? explain(error) : error
   }
 }
 

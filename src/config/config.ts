@@ -3,8 +3,10 @@ import { ChatError, messageOf } from '../errors.ts'
 import type { LogFormat } from '../log.ts'
 import {
   choice,
+  database,
   integer,
   list,
+  password,
   path,
   port,
   type Setting,
@@ -26,7 +28,17 @@ export type Presence = 'all' | 'contacts' | 'off'
 type AuthMode = 'none' | 'jwt' | 'callback'
 
 export const settings = {
-  database: path('CHAT_DATABASE', 'data/chat.db', 'the database file'),
+  database: database(
+    'CHAT_DATABASE',
+    'data/chat.db',
+    'the SQLite file, or mysql://user@host:3306/database on MariaDB or MySQL, which many hosts may share',
+  ),
+  databasePassword: password('CHAT_DATABASE_PASSWORD', 'the password of the user in CHAT_DATABASE'),
+  databaseCa: text(
+    'CHAT_DATABASE_CA',
+    '',
+    'to reach the database server by TLS: a file with the certificate that signed its own',
+  ),
   host: text('CHAT_HOST', '127.0.0.1', 'address that both servers bind'),
   apiPort: port('CHAT_API_PORT', '8080', 'port of chat-api; 0 picks a free one and prints it'),
   wsPort: port('CHAT_WS_PORT', '8089', 'port of chat-websocket; 0 picks a free one and prints it'),

@@ -33,6 +33,11 @@ export function secret(variable: string, meaning: string): Setting<string> {
   return { ...setting(variable, '', meaning, parse), isSecret: true }
 }
 
+/** The password of a database is the shop's: it may be as short as they like. */
+export function password(variable: string, meaning: string): Setting<string> {
+  return { ...text(variable, '', meaning), isSecret: true }
+}
+
 function setting<Value>(
   variable: string,
   fallback: string,
@@ -53,6 +58,23 @@ export function path(variable: string, fallback: string, meaning: string): Setti
   return setting(variable, fallback, meaning, (value) =>
     value === fallback ? fallbackPath : value,
   )
+}
+
+/** The database: a path as above, or the URL of one on a server. */
+export function database(variable: string, fallback: string, meaning: string): Setting<string> {
+  const { parse } = path(variable, fallback, meaning)
+  return setting(variable, fallback, meaning, (value) => {
+    if (!value.includes('://')) return parse(value)
+    const isTaken = value.startsWith('mysql://') && URL.canParse(value)
+    const { username, password, hostname, pathname, search } = new URL(isTaken ? value : 'mysql:')
+    if (password !== '') {
+      throw new Error('must not hold the password: set CHAT_DATABASE_PASSWORD')
+    }
+    if (!username || !hostname || !/^\/[^/]+$/.test(pathname) || search !== '') {
+      throw new Error('must be a path, or a URL such as mysql://user@host:3306/database')
+    }
+    return value
+  })
 }
 
 export function integer(

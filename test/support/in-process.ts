@@ -102,7 +102,7 @@ export async function prepareDaemon(times: DaemonTimes = {}, settings: Environme
   const config = readConfig(environment(temporaryFolder(), settings))
   const lines: string[] = []
   const log = { ...createLog('text', (line) => void lines.push(line)), plain: () => {} }
-  const store = await openStore(config, log, { durable: false })
+  const store = await openStore(config, log, { for: 'daemon' })
   let daemon: OpenedDaemon | undefined
   const stop = async () => {
     await daemon?.stop(false)

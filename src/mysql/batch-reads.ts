@@ -1,0 +1,103 @@
+import type { Draft, Message, User } from '../chat/model.ts'
+import { BlocksBetween, selectBlocks } from './blocks.ts'
+import { type PairRow, pair, selectPairs } from './conversations.ts'
+import { type MessageRow, messageFromRow, selectMessages } from './message-row.ts'
+import { selectOnline } from './online.ts'
+import type { Query } from './session.ts'
+import { KnownUsers, selectUsers } from './users.ts'
+import type { Write } from './write.ts'
+
+export interface Known {
+  blocks: BlocksBetween
+  /** Who is connected, of the receivers of typing events. */
+  online: Set<number>
+  /** The step of AUTO_INCREMENT: more than 1 where several servers give out ids. */
+  idStep: number
+  users: KnownUsers
+  conversations: Map<string, number>
+  firstTries: Map<string, Message>
+}
+
+/** What the database holds about a batch, read in the round trip of its locks. */
+export class BatchReads {
+  readonly queries: Query[] = []
+  /** Of everybody whom the batch concerns; null for events to all. */
+  readonly userIds: (number | null)[]
+  readonly #sends: Draft[]
+  readonly #typing: { receiverId: number; senderId: number }[]
+
+  constructor(writes: Write[]) {
+    this.#sends = writes.flatMap((write) => (write.kind === 'send' ? [write.draft] : []))
+    this.#typing = writes.flatMap((write) =>
+      write.kind === 'queue' && write.from !== undefined && write.userId !== null
+        ? [{ receiverId: write.userId, senderId: write.from }]
+        : [],
+    )
+    this.userIds = writes.flatMap((write) =>
+      write.kind === 'send' ? [write.draft.senderId, write.draft.receiverId] : [write.userId],
+    )
+    const pairs = [...this.#sends, ...this.#typing].map(
+      ({ senderId, receiverId }) => [senderId, receiverId] as const,
+    )
+    const retries = this.#sends.filter(({ clientMessageId }) => clientMessageId !== undefined)
+    if (pairs.length > 0) this.queries.push(selectBlocks(pairs))
+    if (this.#typing.length > 0) {
+      this.queries.push(selectOnline(this.#typing.map(({ receiverId }) => receiverId)))
+    }
+    if (this.#sends.length > 0) {
+      this.queries.push(
+        ['SELECT @@auto_increment_increment AS step', []],
+        selectUsers(this.#sends.flatMap(({ senderId, receiverId }) => [senderId, receiverId])),
+        selectPairs(this.#sends.map(({ senderId, receiverId }) => pair(senderId, receiverId))),
+      )
+    }
+    if (retries.length > 0) this.queries.push(selectFirstTries(retries))
+  }
+
+  parse(found: unknown[]): Known {
+    const results = [...found]
+    const hasPairs = this.#sends.length + this.#typing.length > 0
+    const blocks = hasPairs ? results.shift() : []
+    const online = this.#typing.length > 0 ? results.shift() : []
+    const [steps, users, pairs, firstTries = []] = results as [
+      { step: number }[]?,
+      User[]?,
+      PairRow[]?,
+      MessageRow[]?,
+    ]
+    return {
+      blocks: new BlocksBetween(blocks as never),
+      online: new Set((online as { userId: number }[]).map(({ userId }) => userId)),
+      idStep: steps?.[0]?.step ?? 1,
+      users: new KnownUsers(users ?? []),
+      conversations: new Map(
+        (pairs ?? []).map((row) => [
+          pairKey(row.lowerUserId, row.higherUserId),
+          row.conversationId,
+        ]),
+      ),
+      firstTries: new Map(
+        firstTries.map((row) => [
+          tryKey(row.senderId, row.clientMessageId as string),
+          messageFromRow(row),
+        ]),
+      ),
+    }
+  }
+}
+
+function selectFirstTries(drafts: Draft[]): Query {
+  const condition = '(messages.sender_id = ? AND messages.client_message_id = ?)'
+  return [
+    `${selectMessages('messages.sender_id')} WHERE ${Array(drafts.length).fill(condition).join(' OR ')}`,
+    drafts.flatMap(({ senderId, clientMessageId }) => [senderId, clientMessageId]),
+  ]
+}
+
+export function tryKey(senderId: number, clientMessageId: string): string {
+  return `${senderId} ${clientMessageId}`
+}
+
+export function pairKey(lowerUserId: number, higherUserId: number): string {
+  return `${lowerUserId} ${higherUserId}`
+}

@@ -1,0 +1,178 @@
+import type { Clock } from '../chat/clock.ts'
+import type { Draft, Message } from '../chat/model.ts'
+import { assertNotBlocked, assertSameReceiver } from '../chat/rules.ts'
+import type { Wire } from '../chat/wire.ts'
+import { type Known, pairKey, tryKey } from './batch-reads.ts'
+import { pair } from './conversations.ts'
+import type { Outcome } from './group-commit.ts'
+import { caseOf, type Transaction } from './transaction.ts'
+import type { Posted, Queue, Write, WriteResult } from './write.ts'
+
+export interface BatchParts {
+  wire: Wire
+  clock: Clock
+  /** Whether a message is also sent to the sender's own devices (CHAT_ECHO_TO_SENDER). */
+  echoesToSender: boolean
+}
+
+/** The writes of one transaction. */
+export class Batch {
+  readonly #parts: BatchParts
+  readonly #transaction: Transaction
+  readonly #known: Known
+  readonly #messages: Message[] = []
+
+  constructor(parts: BatchParts, transaction: Transaction, known: Known) {
+    this.#parts = parts
+    this.#transaction = transaction
+    this.#known = known
+  }
+
+  async run(writes: Write[]): Promise<Outcome<WriteResult>[]> {
+    const outcomes = writes.map((write): Outcome<WriteResult> => {
+      if (write.kind === 'queue') return { value: 0 }
+      try {
+        return { value: this.#post(write.draft) }
+      } catch (refusal) {
+        return { refusal }
+      }
+    })
+    await this.#store()
+    for (const [index, write] of writes.entries()) {
+      const outcome = outcomes[index] as Outcome<WriteResult>
+      if (write.kind === 'queue') outcomes[index] = { value: this.#queue(write) }
+      else if ('value' in outcome) this.#announce(outcome.value as Posted)
+    }
+    return outcomes
+  }
+
+  #post(draft: Draft): Posted {
+    const { senderId, receiverId, media, clientMessageId } = draft
+    const { users, firstTries, blocks } = this.#known
+    const key = clientMessageId === undefined ? undefined : tryKey(senderId, clientMessageId)
+    const first = key === undefined ? undefined : firstTries.get(key)
+    if (first !== undefined) {
+      assertSameReceiver(draft, first.receiverId)
+      return { message: first, isNew: false }
+    }
+    assertNotBlocked(blocks.state(senderId, receiverId))
+    const sender = users.ensure(senderId)
+    users.ensure(receiverId)
+    const message: Message = {
+      messageId: 0,
+      conversationId: 0,
+      sender,
+      receiverId,
+      messageType: media?.type ?? 'text',
+      message: draft.message,
+      mediaPath: media?.path ?? null,
+      mediaDuration: media?.duration ?? null,
+      fileSize: media?.fileSize ?? null,
+      clientMessageId: clientMessageId ?? null,
+      readAt: null,
+      createdAt: this.#parts.clock.stored(),
+    }
+    this.#messages.push(message)
+    if (key !== undefined) firstTries.set(key, message)
+    return { message, isNew: true }
+  }
+
+  async #store(): Promise<void> {
+    if (this.#messages.length === 0) return
+    await this.#known.users.write(this.#transaction)
+    await this.#addConversations()
+    for (const message of this.#messages) message.conversationId = this.#conversationOf(message)
+    const { insertId } = await this.#transaction.write(INSERT_MESSAGES, [this.#messages.map(toRow)])
+    for (const [index, message] of this.#messages.entries()) {
+      message.messageId = insertId + index * this.#known.idStep
+    }
+    this.#recordMessages()
+  }
+
+  async #addConversations(): Promise<void> {
+    const { conversations, idStep } = this.#known
+    const missing = new Map<string, number[]>()
+    for (const { sender, receiverId } of this.#messages) {
+      const { lowerUserId, higherUserId } = pair(sender.userId, receiverId)
+      const key = pairKey(lowerUserId, higherUserId)
+      if (!conversations.has(key)) missing.set(key, [lowerUserId, higherUserId])
+    }
+    if (missing.size === 0) return
+    const { insertId } = await this.#transaction.write(
+      'INSERT INTO conversations (lower_user_id, higher_user_id) VALUES ?',
+      [[...missing.values()]],
+    )
+    for (const [index, key] of [...missing.keys()].entries()) {
+      conversations.set(key, insertId + index * idStep)
+    }
+  }
+
+  #conversationOf({ sender, receiverId }: Message): number {
+    const { lowerUserId, higherUserId } = pair(sender.userId, receiverId)
+    return this.#known.conversations.get(pairKey(lowerUserId, higherUserId)) as number
+  }
+
+  /** Makes each message its conversation's last, and counts it as unread. */
+  #recordMessages(): void {
+    const changes = new Map<number, { last: number; lower: number; higher: number }>()
+    for (const { conversationId, messageId, sender, receiverId } of this.#messages) {
+      const change = changes.get(conversationId) ?? { last: 0, lower: 0, higher: 0 }
+      change.last = messageId
+      if (receiverId < sender.userId) change.lower += 1
+      else change.higher += 1
+      changes.set(conversationId, change)
+    }
+    const ids = [...changes.keys()]
+    const by = (part: 'last' | 'lower' | 'higher') =>
+      [...changes].flatMap(([id, change]) => [id, change[part]])
+    const cases = caseOf('conversation_id', ids.length)
+    this.#transaction.writeLast(
+      `UPDATE conversations SET
+        last_message_id = ${cases},
+        lower_unread_count = lower_unread_count + ${cases},
+        higher_unread_count = higher_unread_count + ${cases}
+      WHERE conversation_id IN (?)`,
+      [...by('last'), ...by('lower'), ...by('higher'), ids],
+    )
+  }
+
+  #announce({ message, isNew }: Posted): void {
+    if (!isNew) return
+    const { wire, echoesToSender } = this.#parts
+    const { messageId } = message
+    const data = JSON.stringify(wire.message(message))
+    this.#transaction.append('chat:message', message.receiverId, data, { messageId })
+    if (!echoesToSender) return
+    this.#transaction.append('chat:message', message.sender.userId, data, { messageId })
+  }
+
+  #queue({ event, userId, data, about, from }: Queue): number {
+    if (from !== undefined && userId !== null) {
+      const { online, blocks } = this.#known
+      const { isBlocked, isBlockedByOther } = blocks.state(from, userId)
+      if (!online.has(userId) || isBlocked || isBlockedByOther) return 0
+    }
+    return this.#transaction.append(event, userId, data, about)
+  }
+}
+
+const INSERT_MESSAGES = `
+  INSERT INTO messages (conversation_id, sender_id, receiver_id, message_type, message,
+    media_path, media_duration, file_size, client_message_id, created_at)
+  VALUES ?
+`
+
+function toRow(message: Message): unknown[] {
+  return [
+    message.conversationId,
+    message.sender.userId,
+    message.receiverId,
+    message.messageType,
+    message.message,
+    message.mediaPath,
+    message.mediaDuration,
+    message.fileSize,
+    message.clientMessageId,
+    message.createdAt,
+  ]
+}

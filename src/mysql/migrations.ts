@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { ChatError } from '../errors.ts'
+import type { DatabaseAddress } from './address.ts'
+import type { MysqlDatabase } from './database.ts'
+import type { Session } from './session.ts'
+
+const SCHEMA_FILE = new URL('../../src/mysql/schema.sql', import.meta.url)
+/**
+ * Each brings a database from one version of schema.sql to the next, as in src/sqlite/migrations.ts.
+ * A server commits every change of a table by itself: so each statement must do no harm when it runs
+ * a second time, after a process that was killed halfway.
+ */
+const MIGRATIONS: string[] = []
+/** The version of schema.sql. */
+export const SCHEMA_VERSION = MIGRATIONS.length + 1
+
+/** One row with the version. Its lock lets one of several processes migrate. */
+const VERSION_TABLE = `
+  CREATE TABLE IF NOT EXISTS chat_schema (
+    id      TINYINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    version INT NOT NULL
+  ) ENGINE = InnoDB
+`
+/** A migration of large tables takes its time; another process waits for so long. */
+const LOCK_SECONDS = 3_600
+
+interface SchemaOptions {
+  /**
+   * Called after a database of an older version is migrated, with both versions. Without it an older
+   * or empty database is rejected: a command must not change it under the services.
+   */
+  onMigrated?: ((from: number, to: number) => void) | undefined
+}
+
+/**
+ * Creates the schema in an empty database, or migrates an older one. Idempotent, also when several
+ * processes start together.
+ *
+ * @throws ChatError `setup` for a database of another program or of a newer version
+ */
+export async function prepareSchema(
+  database: MysqlDatabase,
+  { database: name }: DatabaseAddress,
+  { onMigrated }: SchemaOptions,
+): Promise<void> {
+  const found = await schemaVersion(database)
+  if (found === SCHEMA_VERSION) return
+  if (found > SCHEMA_VERSION) throw newerError(name, found)
+  if (onMigrated === undefined) throw olderError(name, found)
+  const version = await database.exclusively((locking, changing) =>
+    migrate(locking, changing, name),
+  )
+  if (version > 0 && version < SCHEMA_VERSION) onMigrated(version, SCHEMA_VERSION)
+}
+
+/** The version of a database; 0 for an empty one. @throws ChatError `setup` for another program's */
+export async function schemaVersion(database: MysqlDatabase): Promise<number> {
+  const tables = await database.read<{ name: string }>(`
+    SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()
+  `)
+  if (tables.length === 0) return 0
+  if (!tables.some(({ name }) => name === 'chat_schema')) throw foreignError()
+  return (await database.readValue<number>('SELECT version FROM chat_schema WHERE id = 1')) ?? 0
+}
+
+/** Returns the version that was found. */
+async function migrate(locking: Session, changing: Session, name: string): Promise<number> {
+  await changing.run(VERSION_TABLE)
+  await changing.run('INSERT IGNORE INTO chat_schema (id, version) VALUES (1, 0)')
+  await locking.run(`SET SESSION innodb_lock_wait_timeout = ${LOCK_SECONDS}`)
+  await locking.run('START TRANSACTION')
+  const [row] = await locking.run<{ version: number }[]>(
+    'SELECT version FROM chat_schema WHERE id = 1 FOR UPDATE',
+  )
+  // Another process may have migrated it meanwhile.
+  const version = row?.version ?? 0
+  if (version > SCHEMA_VERSION) throw newerError(name, version)
+  if (version === 0) await changing.run(readFileSync(SCHEMA_FILE, 'utf8'))
+  else for (const sql of MIGRATIONS.slice(version - 1)) await changing.run(sql)
+  await locking.run('UPDATE chat_schema SET version = ? WHERE id = 1', [SCHEMA_VERSION])
+  await locking.run('COMMIT')
+  return version
+}
+
+function foreignError(): ChatError {
+  const advice = 'Give the chat a database of its own: CREATE DATABASE chat CHARACTER SET utf8mb4'
+  return new ChatError('setup', `holds tables of another program. ${advice}`)
+}
+
+function newerError(name: string, version: number): ChatError {
+  const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
+  return new ChatError(
+    'setup',
+    `${name} was written by a newer version (${versions}). Update this program.`,
+  )
+}
+
+function olderError(name: string, version: number): ChatError {
+  if (version === 0) return new ChatError('setup', `${name} is empty. Start the chat first.`)
+  const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
+  const message = `${name} is of an older version (${versions}). Restart the chat: that migrates it.`
+  return new ChatError('setup', message)
+}

@@ -1,0 +1,51 @@
+import type { Draft } from '../chat/model.ts'
+import { Batch, type BatchParts } from './batch.ts'
+import { BatchReads } from './batch-reads.ts'
+import type { MysqlDatabase } from './database.ts'
+import { GroupCommit, type Outcome } from './group-commit.ts'
+import { shardsOf } from './shards.ts'
+import type { Posted, Queue, Write, WriteResult } from './write.ts'
+
+interface WritesParts extends BatchParts {
+  database: MysqlDatabase
+}
+
+/**
+ * The sends and events of this process, as group commits: each statement carries all of them, and
+ * four round trips are one transaction, whatever their number.
+ */
+export class Writes {
+  readonly #parts: WritesParts
+  readonly #group: GroupCommit<Write, WriteResult>
+
+  constructor(parts: WritesParts) {
+    this.#parts = parts
+    this.#group = new GroupCommit({
+      run: (writes) => this.#run(writes),
+      isIdempotent: (write) => write.kind === 'send' && write.draft.clientMessageId !== undefined,
+      lengthOf: (write) =>
+        write.kind === 'send' ? write.draft.message.length : JSON.stringify(write.data).length,
+    })
+  }
+
+  send(draft: Draft): Promise<Posted> {
+    return this.#group.add({ kind: 'send', draft }) as Promise<Posted>
+  }
+
+  queue(event: Omit<Queue, 'kind'>): Promise<number> {
+    return this.#group.add({ kind: 'queue', ...event }) as Promise<number>
+  }
+
+  /** Resolves when all of them are committed, or have failed. */
+  drain(): Promise<void> {
+    return this.#group.drain()
+  }
+
+  #run(writes: Write[]): Promise<Outcome<WriteResult>[]> {
+    const reads = new BatchReads(writes)
+    const options = { shards: shardsOf(reads.userIds), reads: reads.queries }
+    return this.#parts.database.transact(options, (transaction, ...found) =>
+      new Batch(this.#parts, transaction, reads.parse(found)).run(writes),
+    )
+  }
+}
