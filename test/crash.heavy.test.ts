@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { hostname } from 'node:os'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { processStartedAt } from '../src/sqlite/process-identity.ts'
 import { connect, get, post, sendText } from './support/clients.ts'
 import { temporaryFolder } from './support/folders.ts'
 import { runProgram, startApi, startChat, startDaemon } from './support/processes.ts'
@@ -147,14 +148,18 @@ async function folderWithLease(lease: Lease): Promise<string> {
   const daemon = await startDaemon(folder)
   await daemon.program.stop()
   const database = openTables(folder)
+  insertLease(database, lease)
+  database.close()
+  return folder
+}
+
+function insertLease(database: Sqlite.Database, lease: Lease): void {
   database
     .prepare(`
       INSERT INTO daemons (hostname, pid, process_started_at, address, started_at, heartbeat_at, polled_at)
       VALUES (@hostname, @pid, @processStartedAt, 'ws://elsewhere', @heartbeatAt, @heartbeatAt, @heartbeatAt)
     `)
     .run(lease)
-  database.close()
-  return folder
 }
 
 const now = () => new Date().toISOString().slice(0, 19).replace('T', ' ')
@@ -188,13 +193,19 @@ test('the lease of another machine is respected while its heartbeat is fresh', a
   await connect(daemon.url, 1)
 })
 
-test('a daemon whose lease was taken stops by itself', async () => {
+test('a daemon whose place another one has taken stops by itself', async () => {
   const folder = temporaryFolder()
   const daemon = await startDaemon(folder)
   const socket = await connect(daemon.url, 1)
   const database = openTables(folder)
   database.pragma('foreign_keys = ON')
-  database.exec('DELETE FROM daemons')
+  // This process, which lives.
+  const processStart = processStartedAt(process.pid) as string
+  const other = { hostname: hostname(), pid: process.pid, processStartedAt: processStart }
+  database.transaction(() => {
+    database.exec('DELETE FROM daemons')
+    insertLease(database, { ...other, heartbeatAt: now() })
+  })()
   database.close()
 
   expect((await socket.whenClosed()).code).toBe(1001)

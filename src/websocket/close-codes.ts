@@ -6,6 +6,7 @@ export const CLOSE = {
   stopping: { code: 1001, reason: 'Server is stopping; reconnect in a few seconds' },
   failed: { code: 1011, reason: 'Something went wrong here; reconnect in a few seconds' },
   restarting: { code: 1012, reason: 'Server is restarting; reconnect in a few seconds' },
+  eventsLost: { code: 1012, reason: 'Events were lost; reconnect and ask for what you missed' },
   expired: { code: 4401, reason: 'The token has expired: get a new one, then reconnect' },
   signedOut: { code: 4401, reason: 'You were signed out: log in again' },
   slowConsumer: { code: 4408, reason: 'Too slow to read; reconnect and ask for what you missed' },

@@ -43,6 +43,8 @@ interface DaemonParts {
 }
 
 export interface DaemonTimes extends Pick<SessionsOptions, 'sessionCheckMs'> {
+  /** The interval of the heartbeats. */
+  heartbeatMs?: number
   /** How long after a start Undelivered is open for clients that reconnect, in ms. */
   undeliveredMs?: number
 }
@@ -73,9 +75,14 @@ export class Daemon {
     const { chat, log, metrics } = parts
     const shared = { ...parts, hub: this.#hub, undelivered: this.#undelivered }
     const inbound = new InboundLimits()
-    const report = () => this.#report()
-    const { daemons } = chat
-    this.#registration = new Registration({ daemons, log, report, onLost: parts.onLost })
+    this.#registration = new Registration({
+      daemons: chat.daemons,
+      log,
+      report: () => this.#report(),
+      onRegisteredAgain: () => this.#hub.closeAll(CLOSE.eventsLost),
+      onLost: parts.onLost,
+      heartbeatMs: times.heartbeatMs,
+    })
     this.#presence = new Presence({ ...config, connections: chat.connections, log })
     const daemonId = () => this.#registration.daemonId
     const presence = this.#presence
@@ -83,6 +90,7 @@ export class Daemon {
     const broadcaster = new Broadcaster({ ...config, ...shared })
     this.#poller = new Poller({
       broadcast: (events) => broadcaster.broadcast(events),
+      onGap: (isAffected) => this.#hub.closeAll(CLOSE.eventsLost, isAffected),
       log,
       intervalMs: config.pollIntervalMs,
       doorbell: parts.doorbell,

@@ -80,8 +80,11 @@ export class Hub {
     for (const connection of this.all()) connection.checkAlive()
   }
 
-  closeAll(close: Close): void {
-    for (const connection of this.all()) connection.close(close)
+  /** @param isOf selects the users whose sockets are closed; all by default */
+  closeAll(close: Close, isOf = (_userId: number) => true): void {
+    for (const connection of this.all()) {
+      if (isOf(connection.userId)) connection.close(close)
+    }
   }
 }
 

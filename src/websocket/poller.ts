@@ -19,6 +19,8 @@ export interface Doorbell {
 interface PollerOptions {
   /** Called with the events of a poll, in order, in portions. A rejected portion is read again. */
   broadcast: (events: PendingEvent[]) => Promise<void>
+  /** Called with the users for whom the tail has lost events, before those after are broadcast. */
+  onGap: (isAffected: (userId: number) => boolean) => void
   log: Log
   intervalMs: number
   /** Undefined to rely on the tick alone. */
@@ -103,6 +105,7 @@ export class Poller {
   async #pollOnce(tail: EventTail): Promise<boolean> {
     const { broadcast } = this.#options
     const events = await tail.read(BATCH_EVENTS_MAX)
+    this.#checkGap(tail)
     let portion: PendingEvent[] = []
     let dataLength = 0
     for (const event of events) {
@@ -121,6 +124,14 @@ export class Poller {
     await broadcast(portion)
     tail.acknowledge(last)
     return events.length === BATCH_EVENTS_MAX && this.#isRunning
+  }
+
+  #checkGap(tail: EventTail): void {
+    const isAffected = tail.takeGap()
+    if (isAffected === undefined) return
+    const { log, onGap } = this.#options
+    log.warn('Events were lost before they were read; the sockets of their users are closed')
+    onGap(isAffected)
   }
 
   #logSkipped({ eventId, event }: QueuedEvent): void {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Chat } from '../chat/chat.ts'
-import type { DaemonReport, Position } from '../chat/model.ts'
-import { ChatError } from '../errors.ts'
+import type { DaemonReport, NewDaemon, Position } from '../chat/model.ts'
+import { ChatError, hasCode } from '../errors.ts'
 import { Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import { HEARTBEAT_MS } from '../thresholds.ts'
@@ -11,14 +11,23 @@ interface RegistrationOptions {
   log: Log
   /** What the daemon reports of itself with each heartbeat. */
   report: () => DaemonReport
+  /** Called after this daemon had to register again: the rows of its sockets are gone. */
+  onRegisteredAgain: () => void
   /** Called when another daemon has taken over: this one must stop. */
   onLost: () => void
+  /** The interval of the heartbeats. */
+  heartbeatMs?: number | undefined
 }
 
-/** The registration of this daemon among those of the store, kept alive by heartbeats. */
+/**
+ * The registration of this daemon among those of the store, kept alive by heartbeats. A daemon that
+ * was paused for too long is taken for dead, and finds its registration gone: it registers again
+ * or, where another one has taken its place, stops.
+ */
 export class Registration {
   readonly #options: RegistrationOptions
   readonly #heartbeat: Job
+  #daemon: NewDaemon | undefined
   #daemonId: number | undefined
 
   constructor(options: RegistrationOptions) {
@@ -46,15 +55,13 @@ export class Registration {
    * @throws ChatError `setup` as Daemons.register
    */
   async register(address: string): Promise<Position | undefined> {
-    const daemon = { hostname: hostname(), pid: process.pid, address }
-    const { daemonId, position } = await this.#options.daemons.register(daemon)
-    this.#daemonId = daemonId
-    return position
+    this.#daemon = { hostname: hostname(), pid: process.pid, address }
+    return this.#register(this.#daemon)
   }
 
-  /** Sends the first heartbeat, and from then on one every HEARTBEAT_MS. */
+  /** Sends the first heartbeat, and from then on one every `heartbeatMs`. */
   async start(): Promise<void> {
-    this.#heartbeat.every(HEARTBEAT_MS)
+    this.#heartbeat.every(this.#options.heartbeatMs ?? HEARTBEAT_MS)
     await this.#renew()
   }
 
@@ -77,12 +84,31 @@ export class Registration {
     }
   }
 
+  async #register(daemon: NewDaemon): Promise<Position | undefined> {
+    const { daemonId, position } = await this.#options.daemons.register(daemon)
+    this.#daemonId = daemonId
+    return position
+  }
+
   async #renew(): Promise<void> {
-    if (this.#daemonId === undefined) return
-    const { daemons, report, log, onLost } = this.#options
+    if (this.#daemon === undefined || this.#daemonId === undefined) return
+    const { daemons, report } = this.#options
     if (await daemons.heartbeat(this.#daemonId, report())) return
-    log.error('Another chat-websocket has taken over this database')
-    this.#daemonId = undefined
-    onLost()
+    await this.#registerAgain(this.#daemon)
+  }
+
+  /** A store that is away is tried again at the next heartbeat. */
+  async #registerAgain(daemon: NewDaemon): Promise<void> {
+    const { log, onRegisteredAgain, onLost } = this.#options
+    try {
+      await this.#register(daemon)
+      log.warn('This daemon was taken for dead after a pause; it has registered again')
+      onRegisteredAgain()
+    } catch (error) {
+      if (!hasCode(error, 'setup')) throw error
+      log.error('Another chat-websocket has taken over this database')
+      this.#daemonId = undefined
+      onLost()
+    }
   }
 }

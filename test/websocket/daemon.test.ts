@@ -84,3 +84,23 @@ test('what has come since the last poll has waited no longer, whatever its time 
   const metrics = await fetch(`${url.replace('ws:', 'http:')}/metrics`)
   expect(await metrics.text()).toMatch(/^chat_event_lag_seconds 0$/m)
 })
+
+test('a daemon that was taken for dead closes its sockets, and gives them new rows', async () => {
+  const { chat, path, start, lines } = await prepareDaemon({ heartbeatMs: 20 })
+  const url = await start()
+  const ada = await connect(url, 1)
+  const [first] = await chat.connections.list()
+  const database = new Sqlite(path)
+  database.exec('DELETE FROM daemons')
+  database.close()
+
+  const closed = await ada.whenClosed()
+  expect(closed).toEqual({ code: 1012, reason: expect.stringContaining('ask for what you missed') })
+  await chat.messages.post({ senderId: 2, receiverId: 1, message: 'Missed' })
+  const again = await connect(url, 1, { last_message_id: '0' })
+  await again.event('chat:message')
+  const rows = await chat.connections.list()
+  expect(rows).toMatchObject([{ userId: 1 }])
+  expect(rows[0]?.daemonId).toBeGreaterThan(first?.daemonId ?? 0)
+  expect(lines).toEqual([expect.stringContaining('has registered again')])
+})

@@ -1,6 +1,7 @@
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import type { PendingEvent } from '../../src/chat/model.ts'
+import type { EventTail } from '../../src/chat/store.ts'
 import { createLog } from '../../src/log.ts'
 import { WalWatcher } from '../../src/sqlite/wal-watcher.ts'
 import { Poller } from '../../src/websocket/poller.ts'
@@ -15,10 +16,13 @@ async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {})
   const portions: PendingEvent[][] = []
   const lines: string[] = []
   const polledAt: number[] = []
+  /** What was lost, and how many events were broadcast before. */
+  const gaps: { isAffected: (userId: number) => boolean; broadcasted: number }[] = []
   const log = createLog('text', (line) => void lines.push(line))
   const state = { broadcast: async (events: PendingEvent[]) => void portions.push(events) }
   const poller = new Poller({
     broadcast: (events) => state.broadcast(events),
+    onGap: (isAffected) => gaps.push({ isAffected, broadcasted: portions.flat().length }),
     log,
     intervalMs: options.intervalMs ?? 5,
     doorbell: options.isWatched ? new WalWatcher(beside.name, log) : undefined,
@@ -33,7 +37,7 @@ async function setUp(options: { intervalMs?: number; isWatched?: boolean } = {})
   )
   const insert = (event: string) => statement.run(event, '{}')
   const broadcasted = () => portions.flat()
-  return { poller, tail, writer, insert, portions, broadcasted, lines, state, polledAt }
+  return { poller, tail, writer, insert, portions, broadcasted, lines, state, polledAt, gaps }
 }
 
 test('events are broadcast in order, far beyond one batch, each once', async () => {
@@ -82,6 +86,24 @@ test('events that could not be broadcast are read again', async () => {
   await waitFor(() => broadcasted().length === 2, 'the events')
   expect(broadcasted().map((event) => event.event)).toEqual(['one', 'two'])
   expect(lines[0]).toContain('Polling failed; trying again')
+})
+
+test('what the tail has lost is told once, before what follows is broadcast', async () => {
+  const { poller, tail, insert, broadcasted, lines, gaps } = await setUp()
+  insert('before')
+  await poller.start(tail)
+  expect([gaps, lines]).toEqual([[], []])
+
+  const isAffected = (userId: number) => userId === 1
+  const lost = [isAffected, undefined]
+  const takeGap: EventTail['takeGap'] = () => lost.shift()
+  Object.assign(tail, { takeGap })
+  insert('after')
+  await waitFor(() => broadcasted().length === 2, 'the event after the gap')
+  insert('later')
+  await waitFor(() => broadcasted().length === 3, 'another event')
+  expect(gaps).toEqual([{ isAffected, broadcasted: 1 }])
+  expect(lines).toEqual([expect.stringContaining('Events were lost before they were read')])
 })
 
 test('polling survives errors, says so once, and says when it works again', async () => {
