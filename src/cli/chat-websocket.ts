@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import { mintToken } from '../auth/tokens.ts'
 import type { Chat } from '../chat/chat.ts'
 import { integerFrom } from '../chat/integers.ts'
@@ -8,7 +7,7 @@ import { DISCONNECT_EVENT } from '../chat/rules.ts'
 import type { Config } from '../config/config.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { askHealth, healthLine } from './ask-health.ts'
+import { describeDaemons } from './describe-daemons.ts'
 import { doctor } from './doctor.ts'
 import { openDaemon } from './open-daemon.ts'
 import { openExistingStore } from './open-store.ts'
@@ -54,34 +53,24 @@ function start(config: Config, log: Log): Promise<RunningService> {
   return openDaemon(config, log, () => process.kill(process.pid, 'SIGTERM'))
 }
 
-/** Describes the running daemon; a failing database is part of the description. */
-async function describe(config: Config): Promise<Record<string, string | number>> {
+/** Describes the daemon that runs; a failing database is part of the description. */
+async function describe(config: Config, pid: number): Promise<Record<string, string | number>> {
   try {
-    return await withChat(config, describeDaemon)
+    return await withChat(config, (chat) => describeDaemons(chat, pid))
   } catch (error) {
     if (!(error instanceof ChatError)) throw error
     return { problem: error.message }
   }
 }
 
-async function describeDaemon(chat: Chat): Promise<Record<string, string | number>> {
-  const [daemon] = await chat.daemons.list(hostname())
-  if (daemon === undefined) return {}
-  return {
-    health: healthLine(await askHealth(daemon.address)),
-    address: daemon.address,
-    connections: (await chat.connections.count()).connections,
-    started_at: daemon.startedAt,
-    heartbeat_at: daemon.heartbeatAt,
-    polled_at: daemon.polledAt,
-  }
-}
-
 async function listConnections(flags: Flags): Promise<void> {
   const rows = await withChat(configFrom(flags), (chat) => chat.connections.list())
   if (flags.json) return printJson(rows.map(connectionJson))
+  const hasSeveral = new Set(rows.map(({ daemonId }) => daemonId)).size > 1
+  const headings = ['USER', 'USERNAME', 'NAME', 'SINCE (UTC)', 'ADDRESS', 'DAEMON']
   const cells = rows.map((row) => Object.values(connectionJson(row)).map(String))
-  printTable([['USER', 'USERNAME', 'NAME', 'SINCE (UTC)', 'ADDRESS'], ...cells])
+  const columns = hasSeveral ? headings.length : headings.length - 1
+  printTable([headings, ...cells].map((row) => row.slice(0, columns)))
 }
 
 function connectionJson(row: ConnectionRow): Record<string, string | number> {
@@ -91,6 +80,7 @@ function connectionJson(row: ConnectionRow): Record<string, string | number> {
     name: row.name,
     connected_at: row.connectedAt,
     address: row.address,
+    daemon_id: row.daemonId,
   }
 }
 

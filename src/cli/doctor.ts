@@ -8,7 +8,7 @@ import { checkDatabase, checkWal } from './checks/database.ts'
 import { checkRights, checkSockets } from './checks/exposure.ts'
 import type { Finding } from './checks/finding.ts'
 import { checkCertificate, checkOpenFiles, checkUploads } from './checks/machine.ts'
-import { checkApi, checkDaemon, checkEvents } from './checks/services.ts'
+import { checkApi, checkDaemons, checkEvents } from './checks/services.ts'
 import { configFrom, type Flags } from './program.ts'
 import { printJson, printTable } from './terminal.ts'
 
@@ -44,7 +44,7 @@ async function diagnose(config: Config): Promise<Finding[]> {
 async function checkServices(config: Config, chat: Chat | undefined): Promise<Finding[]> {
   const status = chat && (await daemonStatus(chat, hostname()))
   const pid = readPidFile(serviceFiles(config.pidDir, 'chat-websocket').pidFile)
-  const services = [await checkDaemon(config, status, pid), await checkApi(config, status)]
+  const services = [...(await checkDaemons(config, status, pid)), await checkApi(config, status)]
   if (chat === undefined || status === undefined) return services
   const events = checkEvents(await lagSeconds(chat, status), status.state)
   const addresses = (await chat.connections.list()).map(({ address }) => address)

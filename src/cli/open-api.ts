@@ -72,9 +72,14 @@ export async function openApi(
 }
 
 function createMetrics({ chat, walBytes, retriedCount }: OpenedStore): ApiMetrics {
+  const readStatus = () => daemonStatus(chat, hostname())
   return new ApiMetrics(new Metrics(), {
     walBytes,
     retriedCount,
-    lagSeconds: async () => lagSeconds(chat, await daemonStatus(chat, hostname())),
+    lagSeconds: async () => lagSeconds(chat, await readStatus()),
+    daemonCount: async () => {
+      const { daemons } = await readStatus()
+      return daemons.filter(({ state }) => state === 'running').length
+    },
   })
 }

@@ -33,7 +33,7 @@ interface Service {
   /** Starts everything; rejects with a ChatError `setup` that tells the operator what to do. */
   start(config: Config, log: Log): Promise<RunningService>
   /** The lines of `status` beside the pid, by label. */
-  describe(config: Config): Promise<Record<string, string | number>>
+  describe(config: Config, pid: number): Promise<Record<string, string | number>>
 }
 
 export interface RunningService {
@@ -180,7 +180,7 @@ async function status(service: Service, flags: Flags): Promise<void> {
   const config = configFrom(flags)
   const pid = readPidFile(serviceFiles(config.pidDir, service.name).pidFile)
   const isRunning = pid !== undefined
-  const details = isRunning ? { pid, ...(await service.describe(config)) } : {}
+  const details = isRunning ? { pid, ...(await service.describe(config, pid)) } : {}
   const report = { service: service.name, running: isRunning, ...details }
   if (flags.json) printJson(report)
   else printReport(report)

@@ -9,6 +9,8 @@ interface ApiGauges {
   walBytes: () => number
   retriedCount: () => number
   lagSeconds: () => Promise<number>
+  /** The daemons that run. */
+  daemonCount: () => Promise<number>
 }
 
 /** The metrics of chat-api; the README has the same table. */
@@ -39,6 +41,7 @@ export class ApiMetrics {
       'How long the oldest event that nobody has been told waits',
       gauges.lagSeconds,
     )
+    registry.gauge('chat_daemons', 'Daemons that live and poll', gauges.daemonCount)
     registry.total(
       'chat_write_retries_total',
       'Writes that found the database locked and were tried again',

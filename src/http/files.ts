@@ -5,7 +5,7 @@ import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config/config.ts'
 import type { ClientConfig } from './endpoint.ts'
 import { isPagePath, mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
-import { websocketUrl } from './websocket-url.ts'
+import { websocketUrls } from './websocket-url.ts'
 
 const UPLOADS_PREFIX = '/uploads/'
 /** The part of the uploads folder that CHAT_MEDIA_AUTH protects. Profile pictures are for everybody. */
@@ -41,8 +41,8 @@ export class Files {
     }
     const { chat, pagesDir } = this.#parts
     if (!isPagePath(path, pagesDir, this.#options.uploadsDir)) throw notFound()
-    const socketUrl = await websocketUrl(chat, request, this.#options)
-    return sendFile(request, response, pagesFolder(pagesDir, socketUrl), path)
+    const socketUrls = await websocketUrls(chat, request, this.#options)
+    return sendFile(request, response, pagesFolder(pagesDir, socketUrls), path)
   }
 
   async #requireMedia(request: IncomingMessage, path: string): Promise<void> {

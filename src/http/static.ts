@@ -75,10 +75,10 @@ export function isPagePath(path: string, pagesDir: string, uploadsDir: string): 
 /**
  * The pages.
  *
- * @param websocketUrl the only WebSocket that the pages may connect to
+ * @param websocketUrls the only WebSockets that the pages may connect to
  */
-export function pagesFolder(root: string, websocketUrl: string): Folder {
-  const headers = (response: ServerResponse) => setPageHeaders(response, websocketUrl)
+export function pagesFolder(root: string, websocketUrls: string[]): Folder {
+  const headers = (response: ServerResponse) => setPageHeaders(response, websocketUrls)
   const options = { root, index: 'index.html', maxAge: 0 }
   return { root, followsLinks: true, options, headers }
 }
@@ -156,22 +156,23 @@ function setMediaHeaders(response: ServerResponse, path: string): void {
   response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
 }
 
-function setPageHeaders(response: ServerResponse, websocketUrl: string): void {
+function setPageHeaders(response: ServerResponse, websocketUrls: string[]): void {
   response.setHeader('X-Content-Type-Options', 'nosniff')
-  response.setHeader('Content-Security-Policy', pagePolicy(websocketUrl))
+  response.setHeader('Content-Security-Policy', pagePolicy(websocketUrls))
   response.setHeader('Referrer-Policy', 'no-referrer')
 }
 
 /**
  * The Content-Security-Policy of a page: it loads from its own origin only, and connects to the
- * socket. The page itself may create pictures and recordings.
+ * sockets. The page itself may create pictures and recordings.
  */
-function pagePolicy(websocketUrl: string): string {
+function pagePolicy(websocketUrls: string[]): string {
+  const sockets = [...new Set(websocketUrls.map(policySource))]
   return [
     "default-src 'self'",
     "img-src 'self' blob:",
     "media-src 'self' blob:",
-    `connect-src 'self' blob: ${policySource(websocketUrl)}`,
+    `connect-src 'self' blob: ${sockets.join(' ')}`,
     "object-src 'none'",
     "base-uri 'none'",
     "form-action 'none'",

@@ -31,6 +31,32 @@ test('connections shows names without what a terminal would obey, in straight co
   expect(JSON.parse(json.output)[0].name).toBe(NASTY)
 })
 
+test('connections names the daemon of each where there are several', async () => {
+  const folder = temporaryFolder()
+  const { url } = await startDaemon(folder)
+  await connect(url, 1, { name: 'Anna', username: 'anna' })
+  const list = async () =>
+    linesOf((await runProgram('chat-websocket', ['connections'], folder)).output)
+  expect((await list())[0]).not.toContain('DAEMON')
+  withDatabase(environment(folder).CHAT_DATABASE as string, (database) => {
+    database.exec(`
+      INSERT INTO daemons
+        (daemon_id, hostname, pid, process_started_at, address, started_at, heartbeat_at, polled_at)
+      VALUES (17, 'web2', 1, '', 'ws://192.0.2.1:8089', '', '', '');
+      INSERT INTO connections (daemon_id, user_id, address) VALUES (17, 1, '192.0.2.7');
+    `)
+  })
+
+  const [headings, ...rows] = await list()
+  expect(headings).toMatch(/ {2}ADDRESS {4}DAEMON$/)
+  expect(rows.map((row) => row.split(/ {2,}/).slice(-2))).toEqual([
+    ['127.0.0.1', '1'],
+    ['192.0.2.7', '17'],
+  ])
+  const json = await runProgram('chat-websocket', ['connections', '--json'], folder)
+  expect(JSON.parse(json.output)).toMatchObject([{ daemon_id: 1 }, { daemon_id: 17 }])
+})
+
 test('doctor and status show what others have written as plain text', async () => {
   const folder = temporaryFolder()
   const { url } = await startDaemon(folder)

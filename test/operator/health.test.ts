@@ -90,6 +90,7 @@ test('strangers are told that both do well, and neither pids nor how many are on
     pid: api.program.pid,
     daemon_pid: daemon.program.pid,
     connected_users: 0,
+    daemons: [{ state: 'running', pid: daemon.program.pid, address: daemon.url }],
   })
   expect(await ask(daemon.url, WITH_SECRET)).toMatchObject({ pid: daemon.program.pid })
 })

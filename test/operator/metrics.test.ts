@@ -81,7 +81,7 @@ test('both tell the size of the write-ahead log as it is on the disk', async () 
 test('the lag grows while no daemon runs, or one that does not answer', async () => {
   const folder = temporaryFolder()
   const api = await startApi(folder)
-  expect((await readMetrics(api.url)).chat_event_lag_seconds).toBe(0)
+  expect(await readMetrics(api.url)).toMatchObject({ chat_event_lag_seconds: 0, chat_daemons: 0 })
   const database = new Sqlite(environment(folder).CHAT_DATABASE)
   const wait = "datetime('now', '-90 seconds')"
   database.exec(`
@@ -91,13 +91,16 @@ test('the lag grows while no daemon runs, or one that does not answer', async ()
 
   const daemon = await processes.startDaemon(folder)
   await waitForMetric(api.url, 'chat_event_lag_seconds', 0)
+  await waitForMetric(api.url, 'chat_daemons', 1)
 
   daemon.program.process.kill('SIGSTOP')
   database.exec(`
     UPDATE daemons SET polled_at = ${wait};
     INSERT INTO pending_events (event, data, created_at) VALUES ('shop:sale', '{}', ${wait});
   `)
-  expect((await readMetrics(api.url)).chat_event_lag_seconds).toBeGreaterThanOrEqual(90)
+  const hanging = await readMetrics(api.url)
+  expect(hanging.chat_event_lag_seconds).toBeGreaterThanOrEqual(90)
+  expect(hanging.chat_daemons).toBe(0)
   database.close()
 })
 

@@ -18,15 +18,10 @@ function statusAt(seconds: number, count: number): Status {
     event_count: 2 * count,
     wal_bytes: 0,
     api: { pid: 1, send_count: count, send_seconds: count / 100 },
-    daemon: {
-      state: 'running',
-      pid: 2,
-      address: '',
-      started_at: '',
-      poll_age_seconds: 0,
-      poll_ms: 0,
-      delivered_count: count,
-    },
+    daemon: { state: 'running' },
+    daemons: [2, 3].map((pid) => {
+      return { pid, poll_age_seconds: 0, poll_ms: 0, delivered_count: count }
+    }),
   }
 }
 
@@ -34,7 +29,7 @@ test('rates are those of the last 10 s, and unknown at first and after a restart
   const samples = new Samples()
   expect(samples.add(statusAt(0, 100))).toMatchObject({ messageRate: null, sendMs: null })
   const second = samples.add(statusAt(4, 140))
-  expect(second).toMatchObject({ messageRate: 10, eventRate: 20, deliveredRate: 10 })
+  expect(second).toMatchObject({ messageRate: 10, eventRate: 20, deliveredRate: 20 })
   expect(second.sendMs).toBeCloseTo(10)
   // From 4 s on: the first answer is too old.
   expect(samples.add(statusAt(14, 340)).messageRate).toBe(20)

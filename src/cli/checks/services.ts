@@ -1,37 +1,51 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import type { DaemonState, DaemonStatus } from '../../chat/daemon-status.ts'
+import { hostname } from 'node:os'
+import type { DaemonState, DaemonStatus, LivingDaemon } from '../../chat/daemon-status.ts'
 import type { Config } from '../../config/config.ts'
 import { listenError } from '../../listener.ts'
 import { EVENT_WAIT_SECONDS_MAX } from '../../thresholds.ts'
 import { askApi, healthLine } from '../ask-health.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
+const DAEMON = 'chat-websocket'
+
 /**
+ * A finding for each daemon that lives, and for one that does not.
+ *
  * @param status undefined when the database cannot be read
- * @param pid of its pid file
+ * @param pid of the pid file
  */
-export async function checkDaemon(
-  { host, wsPort }: Config,
+export async function checkDaemons(
+  config: Config,
   status: DaemonStatus | undefined,
   pid: number | undefined,
-): Promise<Finding> {
-  const name = 'chat-websocket'
-  if (status?.daemon === undefined) {
-    if (pid === undefined) return checkStopped(name, host, wsPort, 'CHAT_WS_PORT')
-    return warning(name, `runs (pid ${pid}), but not on a database that can be read here`)
+): Promise<Finding[]> {
+  const daemons = status?.daemons ?? []
+  const findings = daemons.map((daemon) => checkDaemon(config, daemon))
+  const isAnyHere = daemons.some((daemon) => daemon.hostname === hostname())
+  if (pid !== undefined && !isAnyHere) {
+    const message = `runs (pid ${pid}), but not on a database that can be read here`
+    return [...findings, warning(DAEMON, message)]
   }
-  const { daemon, state, pollAgeSeconds } = status
+  if (daemons.length > 0) return findings
+  return [await checkStopped(DAEMON, config.host, config.wsPort, 'CHAT_WS_PORT')]
+}
+
+function checkDaemon({ wsPort }: Config, daemon: LivingDaemon): Finding {
+  const { address, state, pollAgeSeconds } = daemon
+  const isHere = daemon.hostname === hostname()
+  const process = `(pid ${daemon.pid}${isHere ? '' : ` on ${daemon.hostname}`})`
   const poll = `its last good poll was ${pollAgeSeconds} s ago`
   if (state === 'unhealthy') {
     const advice = 'See why: chat-websocket logs; then: chat-websocket restart'
-    return error(name, `runs (pid ${daemon.pid}), but ${poll}. ${advice}`)
+    return error(DAEMON, `runs ${process}, but ${poll}. ${advice}`)
   }
-  if (wsPort !== 0 && !daemon.address.endsWith(`:${wsPort}`)) {
+  if (isHere && wsPort !== 0 && !address.endsWith(`:${wsPort}`)) {
     const advice = 'It was started with other settings: chat-websocket restart'
-    return warning(name, `listens on ${daemon.address}, not on ${wsPort}. ${advice}`)
+    return warning(DAEMON, `listens on ${address}, not on ${wsPort}. ${advice}`)
   }
-  return ok(name, `listens on ${daemon.address} (pid ${daemon.pid}), ${poll}`)
+  return ok(DAEMON, `listens on ${address} ${process}, ${poll}`)
 }
 
 /** @param daemonStatus undefined when the database cannot be read */
@@ -57,7 +71,7 @@ export async function checkApi(
   if (
     hasDaemonPid &&
     daemonStatus !== undefined &&
-    data.daemon_pid !== (daemonStatus.daemon?.pid ?? null)
+    data.daemon_pid !== (daemonStatus.daemons[0]?.pid ?? null)
   ) {
     const advice = 'Set the same CHAT_DATABASE for both, then: chat-api restart'
     return error(name, `answers, but works on another database than this one. ${advice}`)

@@ -3,14 +3,16 @@ import { isOperator } from '../../auth/operator.ts'
 import type { Chat } from '../../chat/chat.ts'
 import { type DaemonStatus, daemonStatus } from '../../chat/daemon-status.ts'
 import { ChatError } from '../../errors.ts'
+import { daemonJson } from '../daemon-json.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { success } from '../response.ts'
 
 /**
  * GET /health: 200 while the database answers, 503 when it does not, or when requests were just
  * answered 503. The daemon status stands in data.daemon, not in the HTTP status: this process
- * accepts messages whether or not the daemon delivers them, and to take it out of service would
- * only lose them. Operators also receive data.pid, data.daemon_pid and data.connected_users.
+ * accepts messages whether or not a daemon delivers them, and to take it out of service would only
+ * lose them. data.daemon_polled_at and daemon_pid are of the oldest daemon. Operators also receive
+ * data.pid, data.daemon_pid, data.connected_users and data.daemons, which has all.
  */
 export const health: Endpoint = {
   methods: ['GET'],
@@ -18,7 +20,8 @@ export const health: Endpoint = {
   handle: async ({ chat, problem, request, metricsSecret }) => {
     const message = problem()
     const isForOperator = isOperator(request, metricsSecret)
-    const { state, daemon, userCount } = await read(chat, isForOperator)
+    const { state, daemons, userCount } = await read(chat, isForOperator)
+    const [daemon] = daemons
     const data = {
       service: 'chat-api',
       daemon: state,
@@ -27,6 +30,7 @@ export const health: Endpoint = {
         pid: process.pid,
         daemon_pid: daemon?.pid ?? null,
         connected_users: userCount,
+        daemons: daemons.map((each) => daemonJson(chat.clock, each)),
       }),
     }
     return message === undefined ? success('OK', data) : { status: 'error', message, data }

@@ -65,10 +65,11 @@ function show(status: Status): void {
   showPlots()
 }
 
-function stateOf({ daemon, lag_seconds }: Status): ['good' | 'warn' | 'bad', string] {
+function stateOf({ daemon, daemons, lag_seconds }: Status): ['good' | 'warn' | 'bad', string] {
+  const which = daemons.length > 1 ? 'A daemon' : 'The daemon'
   if (daemon.state === 'stopped') return ['bad', 'The daemon does not run']
-  if (daemon.state === 'unhealthy') return ['bad', 'The daemon does not poll']
-  if (lag_seconds > LAG_SECONDS_GOOD_MAX) return ['warn', 'The daemon lags behind']
+  if (daemon.state === 'unhealthy') return ['bad', `${which} does not poll`]
+  if (lag_seconds > LAG_SECONDS_GOOD_MAX) return ['warn', `${which} lags behind`]
   return ['good', 'All is well']
 }
 
@@ -78,17 +79,19 @@ function setState(level: 'good' | 'warn' | 'bad', text: string): void {
 }
 
 function tiles(status: Status, sample: Sample): HTMLElement[] {
-  const { daemon } = status
+  const { daemon, daemons } = status
   const isBad = daemon.state !== 'running'
   return [
     tile('Daemon', daemon.state, isBad),
-    tile('Its pid', known(daemon.pid, String)),
+    daemons.length > 1
+      ? tile('How many', daemons.length.toLocaleString())
+      : tile('Its pid', known(daemons[0]?.pid ?? null, String)),
     tile(
       'Last good poll',
-      known(daemon.poll_age_seconds, (age) => `${age} s ago`),
+      known(worst(daemons.map((each) => each.poll_age_seconds)), (age) => `${age} s ago`),
       isBad,
     ),
-    tile('Slowest poll', known(daemon.poll_ms, milliseconds)),
+    tile('Slowest poll', known(worst(daemons.map((each) => each.poll_ms)), milliseconds)),
     tile('Event lag', `${status.lag_seconds} s`, status.lag_seconds > LAG_SECONDS_GOOD_MAX),
     tile('Sockets', status.connections.toLocaleString()),
     tile('Users', status.users.toLocaleString()),
@@ -102,6 +105,10 @@ function tile(name: string, value: string, isBad = false): HTMLElement {
   const title = element('dt', { textContent: name })
   const number = element('dd', { textContent: value, className: isBad ? 'bad' : '' })
   return element('div', {}, {}, title, number)
+}
+
+function worst(values: number[]): number | null {
+  return values.length === 0 ? null : Math.max(...values)
 }
 
 function known(value: number | null, show: (value: number) => string): string {

@@ -8,15 +8,16 @@ export interface Status {
   event_count: number
   wal_bytes: number
   api: { pid: number; send_count: number; send_seconds: number }
-  daemon: {
-    state: 'running' | 'unhealthy' | 'stopped'
-    pid: number | null
-    address: string | null
-    started_at: string | null
-    poll_age_seconds: number | null
-    poll_ms: number | null
-    delivered_count: number | null
-  }
+  /** Of all daemons together. */
+  daemon: { state: 'running' | 'unhealthy' | 'stopped' }
+  daemons: Daemon[]
+}
+
+interface Daemon {
+  pid: number
+  poll_age_seconds: number
+  poll_ms: number
+  delivered_count: number
 }
 
 /** A row of the plots; null where nothing is known. */
@@ -52,7 +53,7 @@ export class Samples {
       lag: status.lag_seconds,
       messageRate: rate((one) => one.message_count),
       eventRate: rate((one) => one.event_count),
-      deliveredRate: rate((one) => one.daemon.delivered_count),
+      deliveredRate: rate(deliveredCount),
       connections: status.connections,
       users: status.users,
       sendMs: sends > 0 ? (sendSeconds / sends) * 1000 : null,
@@ -77,6 +78,11 @@ export class Samples {
     while ((this.rows[0]?.seconds ?? 0) < row.seconds - KEPT_MS / 1000) this.rows.shift()
     return row
   }
+}
+
+function deliveredCount({ daemons }: Status): number | null {
+  if (daemons.length === 0) return null
+  return daemons.reduce((sum, { delivered_count }) => sum + delivered_count, 0)
 }
 
 function rateOf(
