@@ -8,7 +8,7 @@ export const POLL_STALE_MS = 5_000
 export const HEARTBEAT_MS = 5_000
 /** POLL_STALE_MS for readers of the heartbeat, which may be HEARTBEAT_MS old. */
 export const RECORDED_POLL_STALE_SECONDS = (POLL_STALE_MS + HEARTBEAT_MS) / 1000
-/** A lease with an older heartbeat has expired: six heartbeats are missing. */
+/** A daemon with an older heartbeat is dead: six heartbeats are missing. */
 export const HEARTBEAT_STALE_MS = 6 * HEARTBEAT_MS
 /** Events wait while a daemon restarts; longer than this they wait for an operator. */
 export const EVENT_WAIT_SECONDS_MAX = 60

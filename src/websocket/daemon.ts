@@ -137,8 +137,8 @@ export class Daemon {
 
   /**
    * Graceful shutdown: reject sockets → stop polling → close the sockets with this code → delete
-   * delivered events → unregister. Events committed after the last poll stay pending for the
-   * next daemon. Idempotent.
+   * delivered events → unregister. Events committed after the last poll stay pending for the next
+   * daemon. Idempotent.
    */
   async stop(close: Close = CLOSE.stopping): Promise<void> {
     this.#sessions.stop()
