@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { get, post, sendText } from '../support/clients.ts'
+import { ON_SQLITE } from '../support/engine.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { startApi, startDaemon } from '../support/in-process.ts'
 import * as processes from '../support/processes.ts'
@@ -195,15 +196,18 @@ test('health tells whether the daemon runs', async () => {
   expect(after.body.data).toMatchObject({ daemon: 'stopped', daemon_pid: null })
 })
 
-test('health does not take a daemon that was killed for a running one', async () => {
-  const { api, daemon } = await processes.startChat()
+test.runIf(ON_SQLITE)(
+  'health does not take a daemon that was killed for a running one',
+  async () => {
+    const { api, daemon } = await processes.startChat()
 
-  await daemon.program.kill()
+    await daemon.program.kill()
 
-  const { status, body } = await get(`${api.url}/health`)
-  expect(status).toBe(200)
-  expect(body.data.daemon).toBe('stopped')
-})
+    const { status, body } = await get(`${api.url}/health`)
+    expect(status).toBe(200)
+    expect(body.data.daemon).toBe('stopped')
+  },
+)
 
 test('the API works while no daemon runs', async () => {
   const api = await startApi(temporaryFolder())

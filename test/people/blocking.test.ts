@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { limits } from '../../src/limits/limits.ts'
 import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { connect, get, post, sendText } from '../support/clients.ts'
+import { ON_SQLITE } from '../support/engine.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { startApi, startChat } from '../support/in-process.ts'
 import { insertUsers } from '../support/open-chat.ts'
@@ -171,7 +172,7 @@ test('whether somebody is online is hidden by a block, from both, wherever it is
   expect(await seen()).toEqual([true, true, true, true])
 })
 
-test('only somebody who exists can be blocked, or block', async () => {
+test.runIf(ON_SQLITE)('only somebody who exists can be blocked, or block', async () => {
   const folder = temporaryFolder()
   const api = await startApi(folder)
   const beside = openBeside(folder)
@@ -201,42 +202,48 @@ test('only somebody who exists can be blocked, or block', async () => {
   }
 })
 
-test('who has proved who they are may block before they did anything else', async () => {
-  const folder = temporaryFolder()
-  const api = await startApi(folder, { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET })
-  openBeside(folder).exec('INSERT INTO users (user_id) VALUES (1)')
-  const as = (userId: number) => ({
-    authorization: `Bearer ${signedWithSecret(claimsOf(userId))}`,
-  })
+test.runIf(ON_SQLITE)(
+  'who has proved who they are may block before they did anything else',
+  async () => {
+    const folder = temporaryFolder()
+    const api = await startApi(folder, { CHAT_AUTH: 'jwt', CHAT_JWT_SECRET: JWT_SECRET })
+    openBeside(folder).exec('INSERT INTO users (user_id) VALUES (1)')
+    const as = (userId: number) => ({
+      authorization: `Bearer ${signedWithSecret(claimsOf(userId))}`,
+    })
 
-  expect((await block(api.url, 5, 1, as(5))).status).toBe(200)
-  expect((await block(api.url, 5, 99, as(5))).status).toBe(404)
-  // Now they are known.
-  expect((await block(api.url, 1, 5, as(1))).status).toBe(200)
-})
+    expect((await block(api.url, 5, 1, as(5))).status).toBe(200)
+    expect((await block(api.url, 5, 99, as(5))).status).toBe(404)
+    // Now they are known.
+    expect((await block(api.url, 1, 5, as(1))).status).toBe(200)
+  },
+)
 
-test('a user may block so many others; then one has to be unblocked first', async () => {
-  const folder = temporaryFolder()
-  const api = await startApi(folder)
-  const { max } = limits.blockList
-  const beside = openBeside(folder)
-  insertUsers(beside, max + 2)
-  beside.exec(`
+test.runIf(ON_SQLITE)(
+  'a user may block so many others; then one has to be unblocked first',
+  async () => {
+    const folder = temporaryFolder()
+    const api = await startApi(folder)
+    const { max } = limits.blockList
+    const beside = openBeside(folder)
+    insertUsers(beside, max + 2)
+    beside.exec(`
     INSERT INTO user_blocks (user_id, blocked_user_id)
     SELECT 1, user_id FROM users WHERE user_id BETWEEN 2 AND ${max}
   `)
 
-  expect((await block(api.url, 1, max + 1)).status).toBe(200)
-  const refused = await block(api.url, 1, max + 2)
+    expect((await block(api.url, 1, max + 1)).status).toBe(200)
+    const refused = await block(api.url, 1, max + 2)
 
-  expect(refused.status).toBe(400)
-  const message = 'You have blocked 1000 users: unblock some first'
-  expect(refused.body).toEqual({ status: 'error', message })
-  expect((await block(api.url, 1, 2)).status).toBe(200)
-  expect((await block(api.url, max + 2, 1)).status).toBe(200)
-  await setBlock(api.url, 1, 2, 0)
-  expect((await block(api.url, 1, max + 2)).status).toBe(200)
-})
+    expect(refused.status).toBe(400)
+    const message = 'You have blocked 1000 users: unblock some first'
+    expect(refused.body).toEqual({ status: 'error', message })
+    expect((await block(api.url, 1, 2)).status).toBe(200)
+    expect((await block(api.url, max + 2, 1)).status).toBe(200)
+    await setBlock(api.url, 1, 2, 0)
+    expect((await block(api.url, 1, max + 2)).status).toBe(200)
+  },
+)
 
 /** The database as another program has it open. */
 function openBeside(folder: string): Sqlite.Database {

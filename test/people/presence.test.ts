@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, get, sendText, type TestSocket } from '../support/clients.ts'
+import { ON_SQLITE } from '../support/engine.ts'
 import { startApi, startChat } from '../support/in-process.ts'
 import {
   conversationOf,
@@ -201,25 +202,28 @@ test('is_online, last_seen_at and connected_users are true in every process', as
   expect(gone).toMatchObject({ status: 'offline', last_seen_at: expect.stringMatching(TIME) })
 })
 
-test('what a killed daemon left is cleared by its successor, and a stopped one leaves nothing', async () => {
-  const { api, daemon, folder } = await processes.startChat()
-  const hello = await (await connect(daemon.url, 2)).event('chat:connected')
-  await waitFor(async () => (await statusOf(api.url, 2, 1)).is_online, 'the row')
-  await daemon.program.kill()
-  const successor = await processes.startDaemon(folder)
+test.runIf(ON_SQLITE)(
+  'what a killed daemon left is cleared by its successor, and a stopped one leaves nothing',
+  async () => {
+    const { api, daemon, folder } = await processes.startChat()
+    const hello = await (await connect(daemon.url, 2)).event('chat:connected')
+    await waitFor(async () => (await statusOf(api.url, 2, 1)).is_online, 'the row')
+    await daemon.program.kill()
+    const successor = await processes.startDaemon(folder)
 
-  const cleared = await statusOf(api.url, 2, 1)
-  expect(cleared.is_online).toBe(false)
-  expect(cleared.last_seen_at >= hello.timestamp).toBe(true)
+    const cleared = await statusOf(api.url, 2, 1)
+    expect(cleared.is_online).toBe(false)
+    expect(cleared.last_seen_at >= hello.timestamp).toBe(true)
 
-  await connect(successor.url, 3)
-  await waitFor(async () => (await statusOf(api.url, 3, 1)).is_online, 'the row')
-  await successor.program.stop()
-  expect(await statusOf(api.url, 3, 1)).toMatchObject({
-    is_online: false,
-    last_seen_at: expect.stringMatching(TIME),
-  })
-})
+    await connect(successor.url, 3)
+    await waitFor(async () => (await statusOf(api.url, 3, 1)).is_online, 'the row')
+    await successor.program.stop()
+    expect(await statusOf(api.url, 3, 1)).toMatchObject({
+      is_online: false,
+      last_seen_at: expect.stringMatching(TIME),
+    })
+  },
+)
 
 /** Somebody else connects and leaves; resolves when the observer has been told of both. */
 async function comeAndGo(daemonUrl: string, userId: number, observer: TestSocket): Promise<void> {

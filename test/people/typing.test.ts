@@ -102,6 +102,9 @@ test('a receiver who was offline is not told later that somebody typed', async (
   await sender.settled()
   await broadcastTyping(api.url, { user_id: 2, sender_id: 1 })
   await sendText(api.url, 1, 2, 'Hello')
+  // What came before this message is read by then.
+  await sendText(api.url, 3, 1, 'Read')
+  await sender.event('chat:message')
 
   for (const parameters of [{}, { last_message_id: '0' }]) {
     const receiver = await connect(daemon.url, 2, parameters)

@@ -100,6 +100,16 @@ export class Mariadb {
   }
 }
 
+/** Creates a database of the server on this port, if it is not there; returns its CHAT_DATABASE. */
+export function createDatabase(port: number, name: string): string {
+  const sql = `CREATE DATABASE IF NOT EXISTS \`${name}\` CHARACTER SET utf8mb4`
+  const server = ['--no-defaults', '--protocol=tcp', '--host=127.0.0.1', `--port=${port}`]
+  const client = findProgram('mariadb')
+  const { status, stderr } = spawnSync(client, [...server, '--user=root', `--execute=${sql}`])
+  if (status !== 0) throw new Error(`${client} failed: ${stderr}`)
+  return `mysql://root@127.0.0.1:${port}/${name}`
+}
+
 function filesIn(folder: string): string[] {
   try {
     return readdirSync(folder)

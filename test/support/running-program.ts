@@ -1,7 +1,9 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inject } from 'vitest'
+import { createDatabase } from './mariadb.ts'
 import { waitFor } from './wait.ts'
 
 /** The checkout that these tests belong to. */
@@ -13,7 +15,7 @@ export type Environment = Record<string, string>
 /** The settings of a chat that lives in `folder` and nowhere else, on free ports. */
 export function environment(folder: string, settings: Environment = {}): Environment {
   return {
-    CHAT_DATABASE: join(folder, 'chat.db'),
+    CHAT_DATABASE: databaseOf(folder),
     CHAT_UPLOADS_DIR: join(folder, 'uploads'),
     CHAT_PID_DIR: folder,
     CHAT_API_PORT: '0',
@@ -27,6 +29,12 @@ export function environment(folder: string, settings: Environment = {}): Environ
     CHAT_CONNECT_RATE_LIMIT: '0',
     ...settings,
   }
+}
+
+/** An SQLite file in the folder; in the tests of the shared engine a database of the folder's name. */
+function databaseOf(folder: string): string {
+  const port = process.env.CHAT_TEST_ENGINE === 'mysql' ? inject('mariadbPort') : undefined
+  return port === undefined ? join(folder, 'chat.db') : createDatabase(port, basename(folder))
 }
 
 /** All of a process's environment: nothing of the machine's own CHAT_… settings may reach a test. */

@@ -3,6 +3,7 @@ import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { connect, sendText, TestSocket } from '../support/clients.ts'
+import { ON_SQLITE } from '../support/engine.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { startChat, startDaemon } from '../support/in-process.ts'
 import { askForUpgrade } from '../support/raw-http.ts'
@@ -89,81 +90,95 @@ test('plain HTTP is told that this is the WebSocket port', async () => {
   expect(await response.text()).toContain('WebSocket')
 })
 
-test('who connects is known by the names they give, as far as these can be shown', async () => {
-  const { api, daemon, folder } = await startChat()
-  const receiver = await connect(daemon.url, 9)
-  const database = new Sqlite(environment(folder).CHAT_DATABASE, { readonly: true })
-  const user = database.prepare('SELECT username, name, profile_url FROM users WHERE user_id = 1')
+test.runIf(ON_SQLITE)(
+  'who connects is known by the names they give, as far as these can be shown',
+  async () => {
+    const { api, daemon, folder } = await startChat()
+    const receiver = await connect(daemon.url, 9)
+    const database = new Sqlite(environment(folder).CHAT_DATABASE, { readonly: true })
+    const user = database.prepare('SELECT username, name, profile_url FROM users WHERE user_id = 1')
 
-  const picture = 'https://shop.example/a.jpg'
-  await connect(daemon.url, 1, { username: 'ada', name: 'Ada Lovelace', profile_url: picture })
-  await sendText(api.url, 1, 9, 'Hello')
-  expect((await receiver.event('chat:message')).sender).toEqual({
-    user_id: 1,
-    username: 'ada',
-    name: 'Ada Lovelace',
-    profile_url: picture,
-  })
+    const picture = 'https://shop.example/a.jpg'
+    await connect(daemon.url, 1, { username: 'ada', name: 'Ada Lovelace', profile_url: picture })
+    await sendText(api.url, 1, 9, 'Hello')
+    expect((await receiver.event('chat:message')).sender).toEqual({
+      user_id: 1,
+      username: 'ada',
+      name: 'Ada Lovelace',
+      profile_url: picture,
+    })
 
-  for (const nothing of ['', 'null', 'undefined']) {
-    await connect(daemon.url, 1, { username: nothing, name: nothing, profile_url: nothing })
-  }
-  for (const trick of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd']) {
-    await connect(daemon.url, 1, { profile_url: trick })
-  }
-  expect(user.get()).toEqual({ username: 'ada', name: 'Ada Lovelace', profile_url: picture })
+    for (const nothing of ['', 'null', 'undefined']) {
+      await connect(daemon.url, 1, { username: nothing, name: nothing, profile_url: nothing })
+    }
+    for (const trick of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd']) {
+      await connect(daemon.url, 1, { profile_url: trick })
+    }
+    expect(user.get()).toEqual({ username: 'ada', name: 'Ada Lovelace', profile_url: picture })
 
-  await connect(daemon.url, 1, { name: '😀'.repeat(101), username: 'x'.repeat(100) })
-  expect(user.get()).toMatchObject({ name: '😀'.repeat(100), username: 'x'.repeat(100) })
-  database.close()
-})
+    await connect(daemon.url, 1, { name: '😀'.repeat(101), username: 'x'.repeat(100) })
+    expect(user.get()).toMatchObject({ name: '😀'.repeat(100), username: 'x'.repeat(100) })
+    database.close()
+  },
+)
 
-test('who is turned away, or does not shake hands properly, leaves no name behind', async () => {
-  const { daemon, folder } = await startChat({ CHAT_MAX_CONNECTIONS_PER_USER: '1' })
-  await connect(daemon.url, 1, { name: 'Ada' })
-  const database = new Sqlite(environment(folder).CHAT_DATABASE, { readonly: true })
-  const users = database.prepare('SELECT user_id, name FROM users')
+test.runIf(ON_SQLITE)(
+  'who is turned away, or does not shake hands properly, leaves no name behind',
+  async () => {
+    const { daemon, folder } = await startChat({ CHAT_MAX_CONNECTIONS_PER_USER: '1' })
+    await connect(daemon.url, 1, { name: 'Ada' })
+    const database = new Sqlite(environment(folder).CHAT_DATABASE, { readonly: true })
+    const users = database.prepare('SELECT user_id, name FROM users')
 
-  const broken = { headers: { 'sec-websocket-key': 'x' } }
-  expect((await askForUpgrade(`${daemon.url}/?user_id=2&name=Bob`, broken)).status).toBe(400)
-  const one = new TestSocket(`${daemon.url}/?user_id=1&name=Eve`)
-  expect((await one.whenClosed()).code).toBe(4409)
+    const broken = { headers: { 'sec-websocket-key': 'x' } }
+    expect((await askForUpgrade(`${daemon.url}/?user_id=2&name=Bob`, broken)).status).toBe(400)
+    const one = new TestSocket(`${daemon.url}/?user_id=1&name=Eve`)
+    expect((await one.whenClosed()).code).toBe(4409)
 
-  await connect(daemon.url, 3, { name: 'Cleo' })
-  expect(users.all()).toEqual([
-    { user_id: 1, name: 'Ada' },
-    { user_id: 3, name: 'Cleo' },
-  ])
-  database.close()
-})
+    await connect(daemon.url, 3, { name: 'Cleo' })
+    expect(users.all()).toEqual([
+      { user_id: 1, name: 'Ada' },
+      { user_id: 3, name: 'Cleo' },
+    ])
+    database.close()
+  },
+)
 
-test('what a client asks while its name is being written is answered after the greeting', async () => {
-  const { daemon, folder } = await startChat()
-  const database = new Sqlite(environment(folder).CHAT_DATABASE)
-  database.exec('BEGIN IMMEDIATE')
-  const socket = new TestSocket(`${daemon.url}/?user_id=1&name=Ada`)
-  await once(socket.socket, 'open')
-  const isAsked = new Promise((resolve) => socket.socket.send('{"event":"ping"}', resolve))
-  await isAsked
-  database.exec('COMMIT')
+test.runIf(ON_SQLITE)(
+  'what a client asks while its name is being written is answered after the greeting',
+  async () => {
+    const { daemon, folder } = await startChat()
+    const database = new Sqlite(environment(folder).CHAT_DATABASE)
+    database.exec('BEGIN IMMEDIATE')
+    const socket = new TestSocket(`${daemon.url}/?user_id=1&name=Ada`)
+    await once(socket.socket, 'open')
+    const isAsked = new Promise((resolve) => socket.socket.send('{"event":"ping"}', resolve))
+    await isAsked
+    database.exec('COMMIT')
 
-  await socket.event('pong')
+    await socket.event('pong')
 
-  expect(socket.frames.map(({ event }) => event)).toEqual(['chat:connected', 'pong'])
-  expect(database.prepare('SELECT name FROM users').pluck().all()).toEqual(['Ada'])
-  database.close()
-})
+    expect(socket.frames.map(({ event }) => event)).toEqual(['chat:connected', 'pong'])
+    expect(database.prepare('SELECT name FROM users').pluck().all()).toEqual(['Ada'])
+    database.close()
+  },
+)
 
-test('somebody whose name cannot be written is let in all the same, and it is logged once', async () => {
-  const { daemon, folder } = await startChat()
-  const database = new Sqlite(environment(folder).CHAT_DATABASE)
-  database.exec("CREATE TRIGGER refuse BEFORE INSERT ON users BEGIN SELECT raise(FAIL, 'no'); END")
-  for (const userId of [1, 2, 3]) await connect(daemon.url, userId, { name: 'Ada' })
-  expect(daemon.program.output.match(/could not be kept up to date/g)).toHaveLength(1)
-  expect(database.prepare('SELECT count(*) FROM users').pluck().get()).toBe(0)
+test.runIf(ON_SQLITE)(
+  'somebody whose name cannot be written is let in all the same, and it is logged once',
+  async () => {
+    const { daemon, folder } = await startChat()
+    const database = new Sqlite(environment(folder).CHAT_DATABASE)
+    database.exec(
+      "CREATE TRIGGER refuse BEFORE INSERT ON users BEGIN SELECT raise(FAIL, 'no'); END",
+    )
+    for (const userId of [1, 2, 3]) await connect(daemon.url, userId, { name: 'Ada' })
+    expect(daemon.program.output.match(/could not be kept up to date/g)).toHaveLength(1)
+    expect(database.prepare('SELECT count(*) FROM users').pluck().get()).toBe(0)
 
-  database.exec('DROP TRIGGER refuse')
-  await connect(daemon.url, 4, { name: 'Ada' })
-  await daemon.program.printed(/(is kept up to date again)/)
-  database.close()
-})
+    database.exec('DROP TRIGGER refuse')
+    await connect(daemon.url, 4, { name: 'Ada' })
+    await daemon.program.printed(/(is kept up to date again)/)
+    database.close()
+  },
+)

@@ -1,4 +1,5 @@
 import type { Chat } from '../../chat/chat.ts'
+import { integerFrom } from '../../chat/integers.ts'
 import { ChatError } from '../../errors.ts'
 import { limits } from '../../limits/limits.ts'
 import type { Endpoint } from '../endpoint.ts'
@@ -40,8 +41,8 @@ async function isUnwanted(
   data: object,
 ): Promise<boolean> {
   if (event !== 'chat:typing' || userId === null || !('sender_id' in data)) return false
-  // Number() throws for some objects.
-  const senderId = typeof data.sender_id === 'object' ? Number.NaN : Number(data.sender_id)
+  const senderId = integerFrom(data.sender_id)
+  if (senderId === undefined) return false
   const { isBlocked, isBlockedByOther } = await chat.blocks.find(senderId, userId)
   return isBlocked || isBlockedByOther
 }
