@@ -21,8 +21,6 @@ export interface Known {
 /** What the database holds about a batch, read in the round trip of its locks. */
 export class BatchReads {
   readonly queries: Query[] = []
-  /** Of everybody whom the batch concerns; null for events to all. */
-  readonly userIds: (number | null)[]
   readonly #sends: Draft[]
   readonly #typing: { receiverId: number; senderId: number }[]
 
@@ -32,9 +30,6 @@ export class BatchReads {
       write.kind === 'queue' && write.from !== undefined && write.userId !== null
         ? [{ receiverId: write.userId, senderId: write.from }]
         : [],
-    )
-    this.userIds = writes.flatMap((write) =>
-      write.kind === 'send' ? [write.draft.senderId, write.draft.receiverId] : [write.userId],
     )
     const pairs = [...this.#sends, ...this.#typing].map(
       ({ senderId, receiverId }) => [senderId, receiverId] as const,

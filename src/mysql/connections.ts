@@ -6,7 +6,7 @@ import type { MysqlDatabase } from './database.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
 import { LIVES, selectOnline } from './online.ts'
 import type { Query } from './session.ts'
-import { shardsOf } from './shards.ts'
+import { shardOf, shardsOf } from './shards.ts'
 import { caseOf, type Transaction } from './transaction.ts'
 import { KnownUsers, selectUsers } from './users.ts'
 import type { Writes } from './writes.ts'
@@ -35,6 +35,8 @@ export class MysqlConnections implements Connections {
     this.#parts = parts
     this.#group = new GroupCommit({
       run: (changes) => this.#run(changes),
+      shardsOf: ({ connection }) => [shardOf(connection.userId)],
+      heldOf: (shards) => parts.database.heldOf(shards),
       isIdempotent: () => true,
     })
   }
@@ -98,7 +100,7 @@ export class MysqlConnections implements Connections {
   #run(changes: Change[]): Promise<Outcome<boolean>[]> {
     const userIds = [...new Set(changes.map(({ connection }) => connection.userId))]
     const reads = [selectUsers(userIds), selectSockets(userIds)]
-    const options = { shards: shardsOf(userIds), reads }
+    const options = { shards: shardsOf(userIds), reads, failsOnLockWait: true }
     return this.#parts.database.transact(
       options,
       (transaction, users: User[], sockets: SocketRow[]) =>

@@ -1,30 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createPool, type Pool, type PoolConnection, type ResultSetHeader } from 'mysql2/promise'
+import type { ResultSetHeader } from 'mysql2/promise'
 import type { DatabaseAddress } from './address.ts'
-import { CommitUnknown, callerError, isConnectionError, isRetried } from './errors.ts'
-import { type Query, Session, type Values, withDeadline } from './session.ts'
+import { CommitUnknown, callerError, isConnectionError, isLockWait, isRetried } from './errors.ts'
+import { Pool } from './pool.ts'
+import type { Query, Session, Values } from './session.ts'
 import { Transaction } from './transaction.ts'
 
-/** One process's connections. Sends share one transaction; the others are for reads and receipts. */
-const CONNECTIONS_MAX = 10
-const CONNECT_TIMEOUT_MS = 3_000
 /** A transaction is tried again for this long; then its caller is told to. */
 const RETRY_MS = 5_000
 const RETRY_PAUSE_MS_MIN = 5
 const RETRY_PAUSE_MS_MAX = 50
-
-/**
- * READ COMMITTED: a read after the locks sees what their last holders committed, and nothing takes
- * gap locks. The sql_mode is ours, so that a server's own neither cuts a text short nor changes how
- * values are quoted.
- */
-const SESSION = `
-  SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-  SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 3,
-    sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
-`
-/** MariaDB's: a process that is frozen within a transaction must not hold its shards for ever. */
-const MARIADB_SESSION = 'SET SESSION idle_write_transaction_timeout = 3, max_statement_time = 5'
 
 export interface TransactOptions {
   /** In ascending order: see shards.ts. */
@@ -36,43 +21,18 @@ export interface TransactOptions {
    * rejects with CommitUnknown then.
    */
   isIdempotent?: boolean
+  /** Whether it rejects when it has waited for a lock, instead of waiting again. */
+  failsOnLockWait?: boolean
 }
 
 /** A database on a MySQL-protocol server: a pool of connections, and transactions over shards. */
 export class MysqlDatabase {
   readonly #pool: Pool
   #retriedCount = 0
-  #problem: string | undefined
   #clockOffsetMs = 0
 
   constructor(address: DatabaseAddress) {
-    const { host, port, user, password, database, ca } = address
-    this.#pool = createPool({
-      host,
-      port,
-      user,
-      password,
-      database,
-      ...(ca === undefined ? {} : { ssl: { ca } }),
-      connectionLimit: CONNECTIONS_MAX,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      charset: 'utf8mb4_bin',
-      timezone: 'Z',
-      dateStrings: true,
-      decimalNumbers: true,
-      multipleStatements: true,
-      namedPlaceholders: true,
-    })
-    this.#pool.pool.on('connection', (connection) => {
-      connection.query(SESSION, () => {})
-      // MySQL does not know them.
-      connection.query(MARIADB_SESSION, () => {})
-    })
-  }
-
-  /** The pool itself, for a library that brings its own statements. */
-  get pool(): Pool {
-    return this.#pool
+    this.#pool = new Pool(address)
   }
 
   /** The number of retries of transactions. */
@@ -80,9 +40,16 @@ export class MysqlDatabase {
     return this.#retriedCount
   }
 
-  /** Why nothing can be stored, as far as the last statement showed; undefined while it can. */
+  /** As Pool.problem. */
   problem(): string | undefined {
-    return this.#problem
+    return this.#pool.problem
+  }
+
+  /** As Pool.exclusively. */
+  exclusively<Result>(
+    work: (locking: Session, changing: Session) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#pool.exclusively(work)
   }
 
   /** The time by the database's clock: those of several hosts differ. */
@@ -100,10 +67,12 @@ export class MysqlDatabase {
   /** Reads outside of any transaction. A connection that turns out to be dead is replaced, once. */
   async read<Row>(sql: string, values: Values = []): Promise<Row[]> {
     try {
-      return await this.#use((session) => session.run<Row[]>(sql, values))
+      return await this.#pool.use((session) => session.run<Row[]>(sql, values))
     } catch (error) {
       if (!isConnectionError(error)) throw error
-      return await this.#explained(() => this.#use((session) => session.run<Row[]>(sql, values)))
+      return await this.#explained(() =>
+        this.#pool.use((session) => session.run<Row[]>(sql, values)),
+      )
     }
   }
 
@@ -135,7 +104,7 @@ export class MysqlDatabase {
       ['COMMIT', []],
     ]
     return this.#explained(async () => {
-      const results = await this.#use((session) => session.runAll<unknown[]>(queries))
+      const results = await this.#pool.use((session) => session.runAll<unknown[]>(queries))
       return results.slice(2, -1) as Results
     })
   }
@@ -147,13 +116,28 @@ export class MysqlDatabase {
    * @throws ChatError `unavailable` when it could not be committed within RETRY_MS; CommitUnknown
    */
   transact<Result>(
-    { shards, reads = [], isIdempotent = false }: TransactOptions,
+    { shards, reads = [], isIdempotent = false, failsOnLockWait = false }: TransactOptions,
     run: (transaction: Transaction, ...found: never[]) => Promise<Result>,
   ): Promise<Result> {
-    return this.#retried(
-      () => this.#use((session) => attempt(session, shards, reads, run)),
-      isIdempotent,
-    )
+    const work = () => this.#pool.use((session) => attempt(session, shards, reads, run))
+    return this.#retried(work, (error) => {
+      if (error instanceof CommitUnknown) return isIdempotent
+      return isRetried(error) && !(failsOnLockWait && isLockWait(error))
+    })
+  }
+
+  /** Which of these shards another transaction holds at the moment. */
+  async heldOf(shards: number[]): Promise<number[]> {
+    try {
+      const [, rows] = await this.#pool.use((session) =>
+        session.runAll<HeldResults>(lockFree(shards)),
+      )
+      const free = new Set(rows.map(({ shard }) => shard))
+      return shards.filter((shard) => !free.has(shard))
+    } catch (error) {
+      if (!isRetried(error)) throw error
+      return []
+    }
   }
 
   /** As `transact`; what is not known to be committed is `unavailable`. */
@@ -164,61 +148,26 @@ export class MysqlDatabase {
     return this.#explained(() => this.transact(options, run))
   }
 
-  /** Lends out two connections at once: a lock on one, changes of tables on the other. */
-  exclusively<Result>(
-    work: (locking: Session, changing: Session) => Promise<Result>,
-  ): Promise<Result> {
-    return this.#use((locking) => this.#use((changing) => work(locking, changing)))
-  }
-
   /** Idempotent. */
   async close(): Promise<void> {
-    await this.#pool.end()
+    await this.#pool.close()
   }
 
   #writeAlone(sql: string, values: Values): Promise<ResultSetHeader> {
     const write = (session: Session) => session.run<ResultSetHeader>(sql, values)
-    return this.#explained(() => this.#retried(() => this.#use(write), true))
+    return this.#explained(() => this.#retried(() => this.#pool.use(write), isRetried))
   }
 
-  async #use<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
-    const session = new Session(await this.#connect())
-    let isClean = false
-    try {
-      const result = await work(session)
-      isClean = true
-      this.#problem = undefined
-      return result
-    } catch (error) {
-      if (isConnectionError(error)) this.#problem = 'The database cannot be reached.'
-      isClean = await session.rollback()
-      throw error
-    } finally {
-      session.release(isClean)
-    }
-  }
-
-  /** A connection that comes after the deadline goes back to the pool. */
-  async #connect(): Promise<PoolConnection> {
-    const connecting = this.#pool.getConnection()
-    try {
-      return await withDeadline(connecting)
-    } catch (error) {
-      this.#problem = 'The database cannot be reached.'
-      connecting.then((connection) => connection.release()).catch(() => {})
-      throw error
-    }
-  }
-
-  async #retried<Result>(work: () => Promise<Result>, isIdempotent: boolean): Promise<Result> {
+  async #retried<Result>(
+    work: () => Promise<Result>,
+    mayRetry: (error: unknown) => boolean,
+  ): Promise<Result> {
     const deadline = performance.now() + RETRY_MS
     for (;;) {
       try {
         return await work()
       } catch (error) {
-        const isUnknown = error instanceof CommitUnknown
-        const mayRetry = isUnknown ? isIdempotent : isRetried(error)
-        if (!mayRetry || performance.now() > deadline) throw error
+        if (!mayRetry(error) || performance.now() > deadline) throw error
         this.#retriedCount += 1
         const spread = RETRY_PAUSE_MS_MAX - RETRY_PAUSE_MS_MIN
         await delay(RETRY_PAUSE_MS_MIN + Math.random() * spread)
@@ -267,5 +216,16 @@ function lock(shards: number[]): Query[] {
       [shards],
     ],
     ['SELECT shard, last_seq AS lastSeq FROM event_shards WHERE shard IN (?)', [shards]],
+  ]
+}
+
+type HeldResults = [unknown, { shard: number }[], unknown]
+
+/** Locks those shards that nobody holds, and lets go of them. */
+function lockFree(shards: number[]): Query[] {
+  return [
+    ['START TRANSACTION', []],
+    ['SELECT shard FROM event_shards WHERE shard IN (?) FOR UPDATE SKIP LOCKED', [shards]],
+    ['ROLLBACK', []],
   ]
 }

@@ -68,6 +68,11 @@ export function isConnectionError(error: unknown): boolean {
   return name === DEADLINE || CONNECTION_ERRORS.has(name)
 }
 
+/** Another transaction holds what this one waits for. */
+export function isLockWait(error: unknown): boolean {
+  return errorName(error) === 'ER_LOCK_WAIT_TIMEOUT'
+}
+
 export function isRetried(error: unknown): boolean {
   return isConnectionError(error) || RETRIED_ERRORS.has(errorName(error))
 }

@@ -1,39 +1,53 @@
-import { CommitUnknown, callerError, isRetried } from './errors.ts'
+import { CommitUnknown, callerError, isLockWait, isRetried } from './errors.ts'
+import { Lane } from './lane.ts'
 
-/** Items in one transaction: it holds the locks of all their shards. */
-const BATCH_ITEMS_MAX = 256
-/** Of their texts: a statement longer than the server's max_allowed_packet is refused. */
-const BATCH_CHARACTERS_MAX = 256 * 1024
+/** An item whose shard stays held for longer is told to try again. */
+const HELD_MS = 5_000
 
 /** What became of an item, once its transaction is committed. */
 export type Outcome<Result> = { value: Result } | { refusal: unknown }
 
-interface Waiting<Item, Result> {
-  item: Item
-  resolve: (result: Result) => void
-  reject: (error: unknown) => void
-}
-
 interface GroupCommitOptions<Item, Result> {
   /** Runs items in one transaction, in their order; resolves with their outcomes. */
   run: (items: Item[]) => Promise<Outcome<Result>[]>
+  /** The shards that an item locks. */
+  shardsOf: (item: Item) => number[]
+  /** Which of these shards another transaction holds at the moment. */
+  heldOf: (shards: number[]) => Promise<number[]>
   /** Whether an item may run again when nobody knows if its transaction was committed. */
   isIdempotent: (item: Item) => boolean
   /** The characters of its text; undefined where all are short. */
   lengthOf?: (item: Item) => number
 }
 
+interface Waiting<Item, Result> {
+  item: Item
+  shards: number[]
+  queuedAt: number
+  resolve: (result: Result) => void
+  reject: (error: unknown) => void
+}
+
 /**
  * Group commit: one transaction is under way at a time, and the next carries all that wait by then.
  * They share its round trips, its locks and its fsync. Each item is answered after the commit.
+ *
+ * Another program may hold a shard for long, by a transaction that it leaves open. Items that need
+ * a held shard wait in a lane of their own, in their order: the others go on without them.
  */
 export class GroupCommit<Item, Result> {
   readonly #options: GroupCommitOptions<Item, Result>
-  #waiting: Waiting<Item, Result>[] = []
-  #isRunning = false
+  readonly #free: Lane<Waiting<Item, Result>>
+  readonly #held: Lane<Waiting<Item, Result>>
+  /** Until when each shard counts as held, by performance.now(). */
+  readonly #heldUntil = new Map<number, number>()
 
   constructor(options: GroupCommitOptions<Item, Result>) {
     this.#options = options
+    const lengthOf = ({ item }: Waiting<Item, Result>) => options.lengthOf?.(item) ?? 0
+    const commit = (batch: Waiting<Item, Result>[]) => this.#commit(batch)
+    this.#free = new Lane(commit, lengthOf)
+    this.#held = new Lane(commit, lengthOf)
   }
 
   /**
@@ -41,57 +55,66 @@ export class GroupCommit<Item, Result> {
    */
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject })
-      void this.#run()
+      const shards = this.#options.shardsOf(item)
+      const waiting = { item, shards, queuedAt: performance.now(), resolve, reject }
+      this.#laneOf(waiting).push(waiting)
     })
   }
 
   /** Resolves when nothing waits any more. */
   async drain(): Promise<void> {
-    while (this.#isRunning) await new Promise((resolve) => setTimeout(resolve, 1))
+    await this.#free.drain()
+    await this.#held.drain()
   }
 
-  async #run(): Promise<void> {
-    if (this.#isRunning) return
-    this.#isRunning = true
-    // What is added in the same turn of the event loop shares the transaction.
-    await new Promise(setImmediate)
-    while (this.#waiting.length > 0) await this.#commit(this.#next())
-    this.#isRunning = false
-  }
-
-  /** Takes those that wait the longest, and at least one. */
-  #next(): Waiting<Item, Result>[] {
-    const { lengthOf = () => 0 } = this.#options
-    let characters = 0
-    const end = this.#waiting.slice(0, BATCH_ITEMS_MAX).findIndex(({ item }) => {
-      characters += lengthOf(item)
-      return characters > BATCH_CHARACTERS_MAX
-    })
-    return this.#waiting.splice(0, end === -1 ? BATCH_ITEMS_MAX : Math.max(1, end))
+  #laneOf({ shards }: Waiting<Item, Result>): Lane<Waiting<Item, Result>> {
+    const now = performance.now()
+    const isHeld = (shard: number) => (this.#heldUntil.get(shard) ?? 0) > now
+    return this.#heldUntil.size > 0 && shards.some(isHeld) ? this.#held : this.#free
   }
 
   async #commit(batch: Waiting<Item, Result>[]): Promise<void> {
     try {
       const outcomes = await this.#options.run(batch.map(({ item }) => item))
+      if (this.#heldUntil.size > 0) this.#released(batch)
       for (const [index, { resolve, reject }] of batch.entries()) {
         const outcome = outcomes[index] as Outcome<Result>
         if ('value' in outcome) resolve(outcome.value)
         else reject(outcome.refusal)
       }
     } catch (error) {
-      await this.#failed(batch, error)
+      if (isLockWait(error)) await this.#lockWaited(batch, error)
+      else await this.#failed(batch, error)
+    }
+  }
+
+  #released(batch: Waiting<Item, Result>[]): void {
+    for (const shard of batch.flatMap(({ shards }) => shards)) this.#heldUntil.delete(shard)
+  }
+
+  /** Puts a batch back, each item into the lane where it belongs by now. */
+  async #lockWaited(batch: Waiting<Item, Result>[], error: unknown): Promise<void> {
+    const now = performance.now()
+    const held = await this.#options.heldOf([...new Set(batch.flatMap(({ shards }) => shards))])
+    for (const shard of held) this.#heldUntil.set(shard, now + HELD_MS)
+    const isLate = ({ queuedAt }: Waiting<Item, Result>) => now - queuedAt >= HELD_MS
+    for (const { reject } of batch.filter(isLate)) reject(callerError(error))
+    const again = batch.filter((waiting) => !isLate(waiting))
+    for (const lane of [this.#free, this.#held]) {
+      lane.unshift(again.filter((waiting) => this.#laneOf(waiting) === lane))
     }
   }
 
   async #failed(batch: Waiting<Item, Result>[], error: unknown): Promise<void> {
-    const isUnknown = error instanceof CommitUnknown
-    const again = isUnknown ? batch.filter(({ item }) => this.#options.isIdempotent(item)) : batch
-    if (isUnknown && again.length < batch.length) {
-      const lost = batch.filter((waiting) => !again.includes(waiting))
-      for (const { reject } of lost) reject(callerError(error))
-      if (again.length > 0) await this.#commit(again)
-    } else if (isUnknown || isRetried(error) || batch.length === 1) {
+    if (error instanceof CommitUnknown) {
+      const mayRepeat = ({ item }: Waiting<Item, Result>) => this.#options.isIdempotent(item)
+      for (const { reject } of batch.filter((waiting) => !mayRepeat(waiting))) {
+        reject(callerError(error))
+      }
+      const again = batch.filter(mayRepeat)
+      if (again.length > 0 && again.length < batch.length) await this.#commit(again)
+      else for (const { reject } of again) reject(callerError(error))
+    } else if (isRetried(error) || batch.length === 1) {
       for (const { reject } of batch) reject(callerError(error))
     } else {
       // One of them is at fault: alone, it fails alone.

@@ -21,9 +21,6 @@ const VERSION_TABLE = `
     version INT NOT NULL
   ) ENGINE = InnoDB
 `
-/** A migration of large tables takes its time; another process waits for so long. */
-const LOCK_SECONDS = 3_600
-
 interface SchemaOptions {
   /**
    * Called after a database of an older version is migrated, with both versions. Without it an older
@@ -67,7 +64,6 @@ export async function schemaVersion(database: MysqlDatabase): Promise<number> {
 async function migrate(locking: Session, changing: Session, name: string): Promise<number> {
   await changing.run(VERSION_TABLE)
   await changing.run('INSERT IGNORE INTO chat_schema (id, version) VALUES (1, 0)')
-  await locking.run(`SET SESSION innodb_lock_wait_timeout = ${LOCK_SECONDS}`)
   await locking.run('START TRANSACTION')
   const [row] = await locking.run<{ version: number }[]>(
     'SELECT version FROM chat_schema WHERE id = 1 FOR UPDATE',

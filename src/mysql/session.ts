@@ -20,16 +20,21 @@ const DEADLINE_MS = 5_000
  */
 export class Session {
   readonly #connection: PoolConnection
+  readonly #deadlineMs: number
   #isBroken = false
 
-  constructor(connection: PoolConnection) {
+  constructor(connection: PoolConnection, deadlineMs = DEADLINE_MS) {
     this.#connection = connection
+    this.#deadlineMs = deadlineMs
   }
 
   /** Runs one statement, or several in one round trip: then the results are an array of theirs. */
   async run<Result>(sql: string, values: Values = []): Promise<Result> {
     try {
-      const [result] = await withDeadline(this.#connection.query(sql, values as unknown[]))
+      const [result] = await withDeadline(
+        this.#connection.query(sql, values as unknown[]),
+        this.#deadlineMs,
+      )
       return result as Result
     } catch (error) {
       this.#isBroken ||= isConnectionError(error)

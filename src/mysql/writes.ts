@@ -22,6 +22,8 @@ export class Writes {
     this.#parts = parts
     this.#group = new GroupCommit({
       run: (writes) => this.#run(writes),
+      shardsOf: (write) => shardsOf(userIdsOf(write)),
+      heldOf: (shards) => parts.database.heldOf(shards),
       isIdempotent: (write) => write.kind === 'send' && write.draft.clientMessageId !== undefined,
       lengthOf: (write) =>
         write.kind === 'send' ? write.draft.message.length : JSON.stringify(write.data).length,
@@ -43,9 +45,16 @@ export class Writes {
 
   #run(writes: Write[]): Promise<Outcome<WriteResult>[]> {
     const reads = new BatchReads(writes)
-    const options = { shards: shardsOf(reads.userIds), reads: reads.queries }
+    const shards = shardsOf(writes.flatMap(userIdsOf))
+    const options = { shards, reads: reads.queries, failsOnLockWait: true }
     return this.#parts.database.transact(options, (transaction, ...found) =>
       new Batch(this.#parts, transaction, reads.parse(found)).run(writes),
     )
   }
+}
+
+/** Everybody whom a write concerns; null for an event to all. */
+function userIdsOf(write: Write): (number | null)[] {
+  if (write.kind === 'queue') return [write.userId]
+  return [write.draft.senderId, write.draft.receiverId]
 }
