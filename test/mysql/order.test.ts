@@ -113,8 +113,9 @@ let eventCount = 0
 class History {
   readonly #writers: Connection[]
   readonly #queue: Queue
-  /** In the order in which they began. */
   readonly #open = new Map<number, Open>()
+  /** By user, the writer that has the shard; the server decides who is next. */
+  readonly #holders = new Map<number, number>()
   readonly #committed: string[] = []
   readonly #read: string[] = []
 
@@ -145,24 +146,22 @@ class History {
     await connection.query('START TRANSACTION')
     const inserted = this.#queue.insert(connection, userId, name)
     this.#open.set(writer, { connection, userId, name, isCommitted, inserted })
-    if (!this.#isWaiting(writer)) await inserted
+    if (this.#holders.has(userId)) return
+    this.#holders.set(userId, writer)
+    await inserted
   }
 
   /** One that waits for another's lock cannot end yet. */
   async #end(writer: number): Promise<void> {
-    if (this.#isWaiting(writer)) return
     const { connection, userId, name, isCommitted } = this.#open.get(writer) as Open
+    if (this.#holders.get(userId) !== writer) return
     await connection.query(isCommitted ? 'COMMIT' : 'ROLLBACK')
     this.#open.delete(writer)
+    this.#holders.delete(userId)
     if (isCommitted) this.#committed.push(name)
-    const next = [...this.#open.values()].find((other) => other.userId === userId)
-    await next?.inserted
-  }
-
-  /** Whether an older transaction holds the shard of its user. */
-  #isWaiting(writer: number): boolean {
-    const { userId } = this.#open.get(writer) as Open
-    const first = [...this.#open].find(([, other]) => other.userId === userId)
-    return first?.[0] !== writer
+    const waiting = [...this.#open].filter(([, other]) => other.userId === userId)
+    if (waiting.length === 0) return
+    const next = waiting.map(([other, { inserted }]) => inserted.then(() => other))
+    this.#holders.set(userId, await Promise.race(next))
   }
 }
