@@ -88,12 +88,10 @@ export class MysqlBlocks implements Blocks {
   }
 
   async hiddenFrom(userId: number, candidates: Candidates): Promise<Set<number>> {
-    const found = await among(this.#database, candidates, {
+    const found = await among(this.#database, userId, candidates, {
       others: [
-        `SELECT blocked_user_id AS userId FROM user_blocks WHERE user_id = ?
-        UNION ALL
-        SELECT user_id FROM user_blocks WHERE blocked_user_id = ?`,
-        [userId, userId],
+        'SELECT blocked_user_id AS userId FROM user_blocks WHERE user_id = ?',
+        'SELECT user_id FROM user_blocks WHERE blocked_user_id = ?',
       ],
       among: (ids) => [
         `SELECT blocked_user_id AS userId FROM user_blocks

@@ -34,12 +34,10 @@ export class MysqlConversations implements Conversations {
   }
 
   contactsOf(userId: number, candidates: Candidates): Promise<number[]> {
-    return among(this.#database, candidates, {
+    return among(this.#database, userId, candidates, {
       others: [
-        `SELECT higher_user_id AS userId FROM conversations WHERE lower_user_id = ?
-        UNION ALL
-        SELECT lower_user_id FROM conversations WHERE higher_user_id = ?`,
-        [userId, userId],
+        'SELECT higher_user_id AS userId FROM conversations WHERE lower_user_id = ?',
+        'SELECT lower_user_id FROM conversations WHERE higher_user_id = ?',
       ],
       among: (ids) => [
         `SELECT higher_user_id AS userId FROM conversations

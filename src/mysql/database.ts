@@ -6,6 +6,10 @@ import { Pool } from './pool.ts'
 import type { Query, Session, Values } from './session.ts'
 import { Transaction } from './transaction.ts'
 
+const SNAPSHOT = `
+  SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+  START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY
+`
 /** A transaction is tried again for this long; then its caller is told to. */
 const RETRY_MS = 5_000
 const RETRY_PAUSE_MS_MIN = 5
@@ -96,17 +100,15 @@ export class MysqlDatabase {
   }
 
   /** Reads several things as they were at one moment. */
-  snapshot<Results extends unknown[]>(reads: readonly Query[]): Promise<Results> {
-    const queries: Query[] = [
-      ['SET TRANSACTION ISOLATION LEVEL REPEATABLE READ', []],
-      ['START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY', []],
-      ...reads,
-      ['COMMIT', []],
-    ]
-    return this.#explained(async () => {
-      const results = await this.#pool.use((session) => session.runAll<unknown[]>(queries))
-      return results.slice(2, -1) as Results
-    })
+  snapshot<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    return this.#explained(() =>
+      this.#pool.use(async (session) => {
+        await session.run(SNAPSHOT)
+        const result = await work(session)
+        await session.run('COMMIT')
+        return result
+      }),
+    )
   }
 
   /**

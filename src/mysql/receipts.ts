@@ -29,45 +29,41 @@ export class Receipts {
     const { conversationId } = conversation
     const otherUserId = otherParticipant(conversation, readerId)
     const throughMessageId = 'messageId' in mark ? mark.messageId : Number.MAX_SAFE_INTEGER
-    const unread = [conversationId, readerId, throughMessageId]
-    const unreadValues = [...unread, ...unread]
+    const inbox = [conversationId, readerId]
     const reads: Query[] = [
-      [
-        `SELECT COUNT(*) AS count, MIN(message_id) AS firstMessageId, MAX(message_id) AS messageId
-        ${UNREAD}`,
-        unreadValues,
-      ],
+      [UNREAD_COUNT, [readerId, conversationId]],
+      [LAST_READ, [...inbox, throughMessageId]],
       selectBlocks([[readerId, otherUserId]]),
     ]
     const shards = shardsOf([readerId, otherUserId])
     const { database, wire, clock } = this.#parts
     return database.change(
       { shards, reads, isIdempotent: true },
-      async (transaction, [found]: UnreadRow[], blocks: never[]) => {
-        const messageId = found?.messageId ?? null
-        if (found === undefined || messageId === null) return { ...NOTHING_READ, conversationId }
+      async (transaction, [count]: Count[], [lastRead]: MessageId[], blocks: never[]) => {
+        if (count?.count === 0) return { ...NOTHING_READ, conversationId }
+        const after = lastRead?.messageId ?? 0
+        const [unread] = await transaction.read<Count & MessageId>(UNREAD, [
+          ...inbox,
+          after,
+          throughMessageId,
+        ])
+        if (unread === undefined || unread.count === 0) return { ...NOTHING_READ, conversationId }
+        const { count: readCount, messageId } = unread
         const readAt = clock.stored()
-        transaction.writeLast(
-          `UPDATE messages SET read_at = ?
-          WHERE conversation_id = ? AND receiver_id = ? AND read_at IS NULL
-            AND message_id BETWEEN ? AND ?`,
-          [readAt, conversationId, readerId, found.firstMessageId, messageId],
-        )
-        transaction.writeLast(
-          `UPDATE conversations SET
-            lower_unread_count = lower_unread_count - (lower_user_id = ?) * ?,
-            higher_unread_count = higher_unread_count - (higher_user_id = ?) * ?
-          WHERE conversation_id = ?`,
-          [readerId, found.count, readerId, found.count, conversationId],
-        )
-        const event = wire.read({ messageId, readerId, conversationId, readAt })
-        const { isBlocked, isBlockedByOther } = new BlocksBetween(blocks).state(
+        transaction.writeLast(UPDATE_MESSAGES, [readAt, ...inbox, after, messageId])
+        transaction.writeLast(UPDATE_CONVERSATION, [
           readerId,
-          otherUserId,
-        )
-        if (!isBlocked && !isBlockedByOther) transaction.append('chat:read', otherUserId, event)
+          readCount,
+          readerId,
+          readCount,
+          conversationId,
+        ])
+        const event = wire.read({ messageId, readerId, conversationId, readAt })
+        const state = new BlocksBetween(blocks).state(readerId, otherUserId)
+        const isBlocked = state.isBlocked || state.isBlockedByOther
+        if (!isBlocked) transaction.append('chat:read', otherUserId, event)
         transaction.append('chat:read', readerId, event)
-        return { conversationId, readCount: found.count, messageId, readAt }
+        return { conversationId, readCount, messageId, readAt }
       },
     )
   }
@@ -110,21 +106,46 @@ function otherParticipant({ lowerUserId, higherUserId }: Participants, userId: n
   throw noSuchMessage()
 }
 
-/** As in src/sqlite/receipts.ts. Takes conversation, reader, message; then the same again. */
-const UNREAD = `
-  FROM messages
-  WHERE conversation_id = ? AND receiver_id = ? AND read_at IS NULL AND message_id <= ?
-    AND message_id > COALESCE((
-      SELECT message_id
-      FROM messages
-      WHERE conversation_id = ? AND receiver_id = ? AND read_at IS NOT NULL AND message_id <= ?
-      ORDER BY message_id DESC
-      LIMIT 1
-    ), 0)
+interface Count {
+  count: number
+}
+
+interface MessageId {
+  messageId: number
+}
+
+const UNREAD_COUNT = `
+  SELECT IF(lower_user_id = ?, lower_unread_count, higher_unread_count) AS count
+  FROM conversations
+  WHERE conversation_id = ?
 `
 
-interface UnreadRow {
-  count: number
-  firstMessageId: number | null
-  messageId: number | null
-}
+/**
+ * A reader of a message has read those before it: what is unread begins behind the last that was
+ * read, as in src/sqlite/receipts.ts.
+ */
+const LAST_READ = `
+  SELECT message_id AS messageId
+  FROM messages
+  WHERE conversation_id = ? AND receiver_id = ? AND read_at IS NOT NULL AND message_id <= ?
+  ORDER BY message_id DESC
+  LIMIT 1
+`
+
+const UNREAD = `
+  SELECT COUNT(*) AS count, MAX(message_id) AS messageId
+  FROM messages
+  WHERE conversation_id = ? AND receiver_id = ? AND message_id > ? AND message_id <= ?
+`
+
+const UPDATE_MESSAGES = `
+  UPDATE messages SET read_at = ?
+  WHERE conversation_id = ? AND receiver_id = ? AND message_id > ? AND message_id <= ?
+`
+
+const UPDATE_CONVERSATION = `
+  UPDATE conversations SET
+    lower_unread_count = lower_unread_count - (lower_user_id = ?) * ?,
+    higher_unread_count = higher_unread_count - (higher_user_id = ?) * ?
+  WHERE conversation_id = ?
+`

@@ -27,14 +27,14 @@ export class Recovery {
 
   async count(userId: number, messageId: number, limit: number): Promise<number> {
     const changedMax = Math.max(limit, limits.resumedConversations.max)
-    const changed = await this.#database.readValue<number>(
-      `SELECT COUNT(*) FROM (${CHANGED} LIMIT ?) AS changed`,
-      [userId, messageId, userId, messageId, changedMax + 1],
-    )
-    if (changed === undefined || changed > changedMax) return limit
+    const [sql, values] = selectChanged(userId, messageId, changedMax + 1)
+    const changed = await this.#database.read<Changed>(sql, values)
+    if (changed.length > changedMax) return limit
+    if (changed.length === 0) return 0
+    const { condition, ids } = this.#since(changed, userId, messageId)
     const count = await this.#database.readValue<number>(
-      `SELECT COUNT(*) FROM (SELECT 1 ${this.#since()} LIMIT ?) AS messages`,
-      [...this.#sinceValues(userId, messageId), limit],
+      `SELECT COUNT(*) FROM (SELECT 1 FROM messages WHERE ${condition} LIMIT ?) AS found`,
+      [...ids, limit],
     )
     return count ?? 0
   }
@@ -43,56 +43,68 @@ export class Recovery {
    * A server that lags behind the one that the events were read from would leave a gap between what
    * is replayed and what comes live: so it has to have the user's events up to there.
    */
-  async messages(
+  messages(
     userId: number,
     messageId: number,
     limit: number,
   ): Promise<{ messages: Message[]; hasMore: boolean }> {
     const shard = shardOf(userId)
     const seqRead = this.#seqRead(shard)
-    const reads: Query[] = [
-      ['SELECT last_seq AS lastSeq FROM event_shards WHERE shard = ?', [shard]],
-      [
+    const counter: Query = ['SELECT last_seq AS lastSeq FROM event_shards WHERE shard = ?', [shard]]
+    return this.#database.snapshot(async (session) => {
+      const [[row], changed] = await session.runAll<[{ lastSeq: number }[], Changed[]]>([
+        counter,
+        selectChanged(userId, messageId, CHANGED_MAX),
+      ])
+      if ((row?.lastSeq ?? 0) < seqRead) throw stale()
+      if (changed.length === 0) return { messages: [], hasMore: false }
+      const { condition, ids } = this.#since(changed, userId, messageId)
+      const rows = await session.run<MessageRow[]>(
         `${selectMessages('?')}
         JOIN (
-          SELECT messages.message_id ${this.#since()} ORDER BY messages.message_id LIMIT ?
+          SELECT message_id FROM messages WHERE ${condition} ORDER BY message_id LIMIT ?
         ) AS page ON page.message_id = messages.message_id
         ORDER BY messages.message_id`,
-        [userId, ...this.#sinceValues(userId, messageId), limit + 1],
-      ],
-    ]
-    type Found = [{ lastSeq: number }[], MessageRow[]]
-    const [[counter], rows] = await this.#database.snapshot<Found>(reads)
-    if ((counter?.lastSeq ?? 0) < seqRead) throw stale()
-    return { messages: rows.slice(0, limit).map(messageFromRow), hasMore: rows.length > limit }
+        [userId, ...ids, limit + 1],
+      )
+      return { messages: rows.slice(0, limit).map(messageFromRow), hasMore: rows.length > limit }
+    })
   }
 
-  /** STRAIGHT_JOIN fixes the order: one index lookup for each of the conversations. */
-  #since(): string {
-    const receiver = this.#withOwn ? 'IN (?, changed.other_user_id)' : '= ?'
-    return `
-      FROM (${CHANGED}) AS changed
-      STRAIGHT_JOIN messages ON messages.conversation_id = changed.conversation_id
-        AND messages.receiver_id ${receiver}
-        AND messages.message_id > ?
-    `
-  }
-
-  #sinceValues(userId: number, messageId: number): number[] {
-    return [userId, messageId, userId, messageId, userId, messageId]
+  /** Each conversation by constants: a join would walk through all messages of each. */
+  #since(changed: Changed[], userId: number, messageId: number) {
+    const pairs = changed.flatMap(({ conversationId, otherUserId }) => {
+      const received = [conversationId, userId, messageId]
+      return this.#withOwn ? [received, [conversationId, otherUserId, messageId]] : [received]
+    })
+    const condition = Array(pairs.length)
+      .fill('(conversation_id = ? AND receiver_id = ? AND message_id > ?)')
+      .join(' OR ')
+    return { condition, ids: pairs.flat() }
   }
 }
 
-/** The user's conversations with messages since. Takes user, message, user, message. */
-const CHANGED = `
-  SELECT conversation_id, higher_user_id AS other_user_id
-  FROM conversations
-  WHERE lower_user_id = ? AND last_message_id > ?
-  UNION ALL
-  SELECT conversation_id, lower_user_id
-  FROM conversations
-  WHERE higher_user_id = ? AND last_message_id > ?
-`
+/** A conversation with messages since. */
+interface Changed {
+  conversationId: number
+  otherUserId: number
+}
+
+/** More than any count lets pass: CHAT_MAX_REPLAY is at most 10,000. */
+const CHANGED_MAX = 20_000
+
+function selectChanged(userId: number, messageId: number, limit: number): Query {
+  const half = (user: string, other: string) => `(
+    SELECT conversation_id AS conversationId, ${other} AS otherUserId
+    FROM conversations WHERE ${user} = ? AND last_message_id > ? LIMIT ?
+  )`
+  const values = [userId, messageId, limit]
+  return [
+    `${half('lower_user_id', 'higher_user_id')} UNION ALL ${half('higher_user_id', 'lower_user_id')}
+    LIMIT ?`,
+    [...values, ...values, limit],
+  ]
+}
 
 function stale(): ChatError {
   const message = 'The database lags behind. Please try again in a moment.'
