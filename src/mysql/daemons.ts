@@ -9,6 +9,7 @@ import { positionOf, vectorFrom } from './vector.ts'
 export class MysqlDaemons implements Daemons {
   readonly #database: MysqlDatabase
   readonly #clock: Clock
+  #hasRegistered = false
 
   constructor(database: MysqlDatabase, clock: Clock) {
     this.#database = database
@@ -18,13 +19,9 @@ export class MysqlDaemons implements Daemons {
   async register(daemon: NewDaemon): Promise<{ daemonId: number; position: Position | undefined }> {
     const { hostname, pid, address } = daemon
     const position = await this.#startFor(daemon)
-    // This daemon has its predecessor's port, so that one has ended.
     const here = { hostname, address }
-    await this.#database.write(
-      `UPDATE daemons SET ended_at = NOW(3)
-      WHERE hostname = :hostname AND address = :address AND ended_at IS NULL`,
-      here,
-    )
+    if (!this.#hasRegistered) await this.#endPredecessor(here)
+    this.#hasRegistered = true
     const daemonId = await this.#database.insert(
       `INSERT INTO daemons (hostname, pid, address, polled_at, position)
       VALUES (:hostname, :pid, :address, :now, :position)`,
@@ -60,6 +57,18 @@ export class MysqlDaemons implements Daemons {
       WHERE ${LIVES}
       ORDER BY daemon_id
     `)
+  }
+
+  /**
+   * A daemon that starts has its predecessor's port, so that one has ended. Where two hosts have one
+   * name, it has not, and registers again: it then leaves the other alone.
+   */
+  async #endPredecessor(here: Pick<NewDaemon, 'hostname' | 'address'>): Promise<void> {
+    await this.#database.write(
+      `UPDATE daemons SET ended_at = NOW(3)
+      WHERE hostname = :hostname AND address = :address AND ended_at IS NULL`,
+      here,
+    )
   }
 
   /** @param endedAt SQL; returns the number of rows: 0 when it has ended */

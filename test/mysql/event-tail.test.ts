@@ -152,6 +152,20 @@ describe.skipIf(port === undefined)('the tail on a shared engine', () => {
     expect(names(await readAll(store.events.tail(third.position)))).toEqual(['after'])
   })
 
+  test('of two daemons that call themselves the same, each registers once more at most', async () => {
+    const { database, store } = await start()
+    const { store: twin } = await database.open()
+    const report = { position: store.events.tail().position, deliveredCount: 0, lagSeconds: 0 }
+    const beat = (chat: typeof store, daemonId: number) =>
+      chat.daemons.heartbeat(daemonId, { ...report, pollMs: 0, polledAt: new Date() })
+    const first = await store.daemons.register(HERE)
+    const second = await twin.daemons.register(HERE)
+    expect(await beat(store, first.daemonId)).toBe(false)
+    const again = await store.daemons.register(HERE)
+    expect(await beat(twin, second.daemonId)).toBe(true)
+    expect(await beat(store, again.daemonId)).toBe(true)
+  })
+
   test('a successor reads again what had reached no socket', async () => {
     const { store } = await start()
     const tail = store.events.tail()
