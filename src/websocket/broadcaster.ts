@@ -76,6 +76,8 @@ export class Broadcaster {
   /** The receivers of a user's presence: not the user, and no user on either side of a block. */
   async #statusAudienceOf(subjectUserId: number): Promise<Audience> {
     const { hub, chat, presence } = this.#options
+    // Other daemons of this store may announce all the same.
+    if (presence === 'off') return { only: [] }
     const hidden = await chat.blocks.hiddenFrom(subjectUserId, hub.users)
     if (presence === 'all') return { except: hidden.add(subjectUserId) }
     const contacts = await chat.conversations.contactsOf(subjectUserId, hub.users)

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { Audit } from '../../src/auth/audit.ts'
 import type { PendingEvent } from '../../src/chat/model.ts'
 import { DISCONNECT_EVENT } from '../../src/chat/rules.ts'
+import type { Config } from '../../src/config/config.ts'
 import { createLog } from '../../src/log.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { Broadcaster } from '../../src/websocket/broadcaster.ts'
@@ -16,7 +17,7 @@ import { insertUsers, openChat } from '../support/open-chat.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** A broadcaster over a real chat of users 1 to 9, and an empty hub. */
-async function setUp({ presence = 'all' as 'all' | 'contacts' } = {}) {
+async function setUp({ presence = 'all' as Config['presence'] } = {}) {
   const { chat, beside } = await openChat()
   insertUsers(beside, 9)
   const hub = new Hub()
@@ -116,6 +117,14 @@ test('a status is not sent to its own user nor past a block; everybody else gets
     await waitFor(() => received.includes('end'), 'the end')
     expect(received.slice(1)).toEqual([...(expected[index] as string[]), 'end'])
   }
+})
+
+test('with presence off nobody is sent a status that another daemon has announced', async () => {
+  const { hub, broadcaster } = await setUp({ presence: 'off' })
+  const { received } = await openLiveConnection(hub, 2)
+  await broadcaster.broadcast([statusOf(1), eventFor(null, 'end')])
+  await waitFor(() => received.includes('end'), 'the end')
+  expect(received.slice(1)).toEqual(['end'])
 })
 
 test('for contacts only, a status goes to those who share a conversation and no block', async () => {
