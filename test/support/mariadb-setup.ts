@@ -11,6 +11,14 @@ declare module 'vitest' {
   }
 }
 
+/** One server for all projects of a run, each of which is set up by itself. */
+const shared = globalThis as { chatMariadb?: Promise<Running> | undefined }
+
+interface Running {
+  port: number
+  stop(): Promise<void>
+}
+
 /** Starts the MariaDB of this run; where there is none, says so. */
 export default async function setup({
   provide,
@@ -23,11 +31,25 @@ export default async function setup({
     )
     return undefined
   }
+  shared.chatMariadb ??= start()
+  const { port, stop } = await shared.chatMariadb
+  provide('mariadbPort', port)
+  return stop
+}
+
+async function start(): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'chat-mariadb-'))
   const mariadb = await Mariadb.start(folder)
-  provide('mariadbPort', mariadb.port)
-  return async () => {
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
     await mariadb.stop()
     rmSync(folder, { recursive: true, force: true })
+  }
+  return {
+    port: mariadb.port,
+    stop: () => {
+      stopped ??= stop()
+      return stopped
+    },
   }
 }

@@ -47,10 +47,10 @@ export class Mariadb {
     const mariadb = new Mariadb(folder, await freePort())
     const access = ['--auth-root-authentication-method=normal', '--skip-test-db']
     const install = findProgram('mariadb-install-db')
-    const { status, stdout } = spawnSync(install, [...mariadb.#data(), ...access], {
+    const { status, stdout, stderr } = spawnSync(install, [...mariadb.#data(), ...access], {
       encoding: 'utf8',
     })
-    if (status !== 0) throw new Error(`${install} failed: ${stdout}`)
+    if (status !== 0) throw new Error(`${install} failed: ${stdout}${stderr}`)
     await mariadb.restart(options)
     return mariadb
   }
@@ -96,6 +96,8 @@ export class Mariadb {
       '--no-defaults',
       `--datadir=${join(this.folder, 'mariadb')}`,
       `--user=${userInfo().username}`,
+      // The kernel has room for the queues of a few servers only.
+      '--innodb-use-native-aio=0',
     ]
   }
 }
