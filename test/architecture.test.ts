@@ -19,6 +19,15 @@ test('the imports of src/ run one way', () => {
   expect(violations(fileURLToPath(new URL('../src', import.meta.url)))).toEqual([])
 })
 
+test('nothing of http/, websocket/ and chat/ knows which engine runs', () => {
+  const folder = fileURLToPath(new URL('../src', import.meta.url))
+  const above = sourcesIn(folder).filter((file) => /^(http|websocket|chat)\//.test(file))
+  const isTold = (file: string) =>
+    /sqlite|mysql|mariadb/i.test(readFileSync(join(folder, file), 'utf8'))
+  expect(above.length).toBeGreaterThan(50)
+  expect(above.filter(isTold)).toEqual([])
+})
+
 test('no files of the server import each other in a circle', () => {
   const found = circles(fileURLToPath(new URL('../src', import.meta.url)))
   // The library's entry, chat-client.ts, also exports what is built on it.

@@ -128,7 +128,10 @@ export class MysqlDatabase {
     })
   }
 
-  /** Which of these shards another transaction holds at the moment. */
+  /**
+   * Which of these shards another transaction holds at the moment; none when that cannot be found
+   * out. Never rejects.
+   */
   async heldOf(shards: number[]): Promise<number[]> {
     try {
       const [, rows] = await this.#pool.use((session) =>
@@ -136,8 +139,8 @@ export class MysqlDatabase {
       )
       const free = new Set(rows.map(({ shard }) => shard))
       return shards.filter((shard) => !free.has(shard))
-    } catch (error) {
-      if (!isRetried(error)) throw error
+    } catch {
+      // The transaction that asked is tried again, and says what is wrong.
       return []
     }
   }

@@ -8,16 +8,20 @@ const RETRIED_ERRORS = new Set([
   'ER_LOCK_DEADLOCK', // also a failed certification of Galera
   'ER_LOCK_WAIT_TIMEOUT', // undoes the statement only: the transaction is rolled back by us
   'ER_CHECKREAD', // MariaDB with innodb_snapshot_isolation: a row has changed since it was read
-  'ER_UNKNOWN_COM_ERROR', // Galera: the node is not in the cluster (1047)
-  'ER_OPTION_PREVENTS_STATEMENT', // the server has become read-only: a failover
-  'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
-  'ER_READ_ONLY_MODE',
   'ER_QUERY_INTERRUPTED', // killed, or the server stops
   'ER_STATEMENT_TIMEOUT', // max_statement_time
   'ER_QUERY_TIMEOUT',
 ])
 
-/** After these nothing more comes over the connection; it is never used again. */
+/** The server takes no writes any more, after a failover say: another connection may lead elsewhere. */
+const WRONG_SERVER_ERRORS = new Set([
+  'ER_OPTION_PREVENTS_STATEMENT', // read_only
+  'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
+  'ER_READ_ONLY_MODE',
+  'ER_UNKNOWN_COM_ERROR', // Galera: the node is not in the cluster (1047)
+])
+
+/** After these nothing more comes over the connection. */
 const CONNECTION_ERRORS = new Set([
   'PROTOCOL_CONNECTION_LOST',
   'ECONNREFUSED',
@@ -68,13 +72,18 @@ export function isConnectionError(error: unknown): boolean {
   return name === DEADLINE || CONNECTION_ERRORS.has(name)
 }
 
+/** Whether a connection is not to be used again. */
+export function isLost(error: unknown): boolean {
+  return isConnectionError(error) || WRONG_SERVER_ERRORS.has(errorName(error))
+}
+
 /** Another transaction holds what this one waits for. */
 export function isLockWait(error: unknown): boolean {
   return errorName(error) === 'ER_LOCK_WAIT_TIMEOUT'
 }
 
 export function isRetried(error: unknown): boolean {
-  return isConnectionError(error) || RETRIED_ERRORS.has(errorName(error))
+  return isLost(error) || RETRIED_ERRORS.has(errorName(error))
 }
 
 /** The error for a caller, where the server has none that is about what they asked. */
@@ -85,8 +94,12 @@ export function callerError(error: unknown): unknown {
   if (error instanceof CommitUnknown || isConnectionError(error)) {
     return unavailable('The database cannot be reached', error, 2)
   }
-  if (isRetried(error)) return unavailable('The database is busy', error, 1)
-  return error
+  return isRetried(error) ? busy(error) : error
+}
+
+/** The error for a caller whose turn does not come. */
+export function busy(cause?: unknown): ChatError {
+  return unavailable('The database is busy', cause, 1)
 }
 
 function unavailable(what: string, cause: unknown, retryAfterSeconds: number): ChatError {

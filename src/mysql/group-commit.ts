@@ -1,8 +1,8 @@
-import { CommitUnknown, callerError, isLockWait, isRetried } from './errors.ts'
+import { busy, CommitUnknown, callerError, isLockWait, isRetried } from './errors.ts'
 import { Lane } from './lane.ts'
 
-/** An item whose shard stays held for longer is told to try again. */
-const HELD_MS = 5_000
+/** An item that has waited for longer is told to try again: its client is about to give up. */
+const WAIT_MS_MAX = 5_000
 
 /** What became of an item, once its transaction is committed. */
 export type Outcome<Result> = { value: Result } | { refusal: unknown }
@@ -73,7 +73,9 @@ export class GroupCommit<Item, Result> {
     return this.#heldUntil.size > 0 && shards.some(isHeld) ? this.#held : this.#free
   }
 
-  async #commit(batch: Waiting<Item, Result>[]): Promise<void> {
+  async #commit(waiting: Waiting<Item, Result>[]): Promise<void> {
+    const batch = this.#inTime(waiting)
+    if (batch.length === 0) return
     try {
       const outcomes = await this.#options.run(batch.map(({ item }) => item))
       if (this.#heldUntil.size > 0) this.#released(batch)
@@ -83,9 +85,16 @@ export class GroupCommit<Item, Result> {
         else reject(outcome.refusal)
       }
     } catch (error) {
-      if (isLockWait(error)) await this.#lockWaited(batch, error)
+      if (isLockWait(error)) await this.#lockWaited(batch)
       else await this.#failed(batch, error)
     }
+  }
+
+  /** Rejects what has waited for too long; returns the rest. */
+  #inTime(waiting: Waiting<Item, Result>[]): Waiting<Item, Result>[] {
+    const since = performance.now() - WAIT_MS_MAX
+    for (const { queuedAt, reject } of waiting) if (queuedAt < since) reject(busy())
+    return waiting.filter(({ queuedAt }) => queuedAt >= since)
   }
 
   #released(batch: Waiting<Item, Result>[]): void {
@@ -93,15 +102,12 @@ export class GroupCommit<Item, Result> {
   }
 
   /** Puts a batch back, each item into the lane where it belongs by now. */
-  async #lockWaited(batch: Waiting<Item, Result>[], error: unknown): Promise<void> {
-    const now = performance.now()
-    const held = await this.#options.heldOf([...new Set(batch.flatMap(({ shards }) => shards))])
-    for (const shard of held) this.#heldUntil.set(shard, now + HELD_MS)
-    const isLate = ({ queuedAt }: Waiting<Item, Result>) => now - queuedAt >= HELD_MS
-    for (const { reject } of batch.filter(isLate)) reject(callerError(error))
-    const again = batch.filter((waiting) => !isLate(waiting))
+  async #lockWaited(batch: Waiting<Item, Result>[]): Promise<void> {
+    const shards = [...new Set(batch.flatMap((waiting) => waiting.shards))]
+    const until = performance.now() + WAIT_MS_MAX
+    for (const shard of await this.#options.heldOf(shards)) this.#heldUntil.set(shard, until)
     for (const lane of [this.#free, this.#held]) {
-      lane.unshift(again.filter((waiting) => this.#laneOf(waiting) === lane))
+      lane.unshift(batch.filter((waiting) => this.#laneOf(waiting) === lane))
     }
   }
 

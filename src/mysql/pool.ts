@@ -46,6 +46,8 @@ export class Pool {
       decimalNumbers: true,
       multipleStatements: true,
       namedPlaceholders: true,
+      // An object is a text as well, not the SQL that mysql2 would make of it.
+      stringifyObjects: true,
     })
     this.#pool.pool.on('connection', (connection) => {
       // Never used without them: another isolation would lose messages.

@@ -1,5 +1,5 @@
 import type { PoolConnection } from 'mysql2/promise'
-import { DEADLINE, isConnectionError } from './errors.ts'
+import { DEADLINE, isLost } from './errors.ts'
 
 /**
  * The values of a statement, in order for ? or by name for :name. An array among them is a list for
@@ -21,7 +21,7 @@ const DEADLINE_MS = 5_000
 export class Session {
   readonly #connection: PoolConnection
   readonly #deadlineMs: number
-  #isBroken = false
+  #isLost = false
 
   constructor(connection: PoolConnection, deadlineMs = DEADLINE_MS) {
     this.#connection = connection
@@ -37,7 +37,7 @@ export class Session {
       )
       return result as Result
     } catch (error) {
-      this.#isBroken ||= isConnectionError(error)
+      this.#isLost ||= isLost(error)
       throw error
     }
   }
@@ -54,13 +54,13 @@ export class Session {
 
   /** Gives the connection back. @param isClean false when a transaction may be open on it */
   release(isClean = true): void {
-    if (this.#isBroken || !isClean) this.#connection.destroy()
+    if (this.#isLost || !isClean) this.#connection.destroy()
     else this.#connection.release()
   }
 
   /** Undoes an open transaction; resolves with whether the connection can be used again. */
   async rollback(): Promise<boolean> {
-    if (this.#isBroken) return false
+    if (this.#isLost) return false
     try {
       await this.run('ROLLBACK')
       return true

@@ -68,9 +68,13 @@ export class KnownUsers {
     const rows = [...this.#changed.values()]
     await transaction.write(
       `INSERT INTO users (user_id, username, name, profile_url) VALUES ?
-      ON DUPLICATE KEY UPDATE
-        username = VALUES(username), name = VALUES(name), profile_url = VALUES(profile_url)`,
+      ON DUPLICATE KEY UPDATE ${['username', 'name', 'profile_url'].map(unlessUnknown).join(', ')}`,
       [rows.map(({ userId, username, name, profileUrl }) => [userId, username, name, profileUrl])],
     )
   }
+}
+
+/** The shop may have inserted the user meanwhile: what it knows is not to be lost. */
+function unlessUnknown(column: string): string {
+  return `${column} = IF(VALUES(${column}) = '', ${column}, VALUES(${column}))`
 }
