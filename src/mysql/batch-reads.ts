@@ -11,8 +11,6 @@ export interface Known {
   blocks: BlocksBetween
   /** Who is connected, of the receivers of typing events. */
   online: Set<number>
-  /** The step of AUTO_INCREMENT: more than 1 where several servers give out ids. */
-  idStep: number
   users: KnownUsers
   conversations: Map<string, number>
   firstTries: Map<string, Message>
@@ -41,7 +39,6 @@ export class BatchReads {
     }
     if (this.#sends.length > 0) {
       this.queries.push(
-        ['SELECT @@auto_increment_increment AS step', []],
         selectUsers(this.#sends.flatMap(({ senderId, receiverId }) => [senderId, receiverId])),
         selectPairs(this.#sends.map(({ senderId, receiverId }) => pair(senderId, receiverId))),
       )
@@ -54,16 +51,10 @@ export class BatchReads {
     const hasPairs = this.#sends.length + this.#typing.length > 0
     const blocks = hasPairs ? results.shift() : []
     const online = this.#typing.length > 0 ? results.shift() : []
-    const [steps, users, pairs, firstTries = []] = results as [
-      { step: number }[]?,
-      User[]?,
-      PairRow[]?,
-      MessageRow[]?,
-    ]
+    const [users, pairs, firstTries = []] = results as [User[]?, PairRow[]?, MessageRow[]?]
     return {
       blocks: new BlocksBetween(blocks as never),
       online: new Set((online as { userId: number }[]).map(({ userId }) => userId)),
-      idStep: steps?.[0]?.step ?? 1,
       users: new KnownUsers(users ?? []),
       conversations: new Map(
         (pairs ?? []).map((row) => [

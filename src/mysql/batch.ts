@@ -1,9 +1,9 @@
 import type { Clock } from '../chat/clock.ts'
-import type { Draft, Message } from '../chat/model.ts'
+import type { Draft, Message, Participants } from '../chat/model.ts'
 import { assertNotBlocked, assertSameReceiver } from '../chat/rules.ts'
 import type { Wire } from '../chat/wire.ts'
 import { type Known, pairKey, tryKey } from './batch-reads.ts'
-import { pair } from './conversations.ts'
+import { type PairRow, pair, selectPairs } from './conversations.ts'
 import type { Outcome } from './group-commit.ts'
 import { caseOf, type Transaction } from './transaction.ts'
 import type { Posted, Queue, Write, WriteResult } from './write.ts'
@@ -82,29 +82,46 @@ export class Batch {
     await this.#known.users.write(this.#transaction)
     await this.#addConversations()
     for (const message of this.#messages) message.conversationId = this.#conversationOf(message)
-    const { insertId } = await this.#transaction.write(INSERT_MESSAGES, [this.#messages.map(toRow)])
-    for (const [index, message] of this.#messages.entries()) {
-      message.messageId = insertId + index * this.#known.idStep
-    }
+    const ids = await this.#insertMessages()
+    for (const [index, message] of this.#messages.entries())
+      message.messageId = ids[index] as number
     this.#recordMessages()
   }
 
   async #addConversations(): Promise<void> {
-    const { conversations, idStep } = this.#known
-    const missing = new Map<string, number[]>()
+    const { conversations } = this.#known
+    const missing = new Map<string, Participants>()
     for (const { sender, receiverId } of this.#messages) {
-      const { lowerUserId, higherUserId } = pair(sender.userId, receiverId)
-      const key = pairKey(lowerUserId, higherUserId)
-      if (!conversations.has(key)) missing.set(key, [lowerUserId, higherUserId])
+      const users = pair(sender.userId, receiverId)
+      const key = pairKey(users.lowerUserId, users.higherUserId)
+      if (!conversations.has(key)) missing.set(key, users)
     }
     if (missing.size === 0) return
-    const { insertId } = await this.#transaction.write(
-      'INSERT INTO conversations (lower_user_id, higher_user_id) VALUES ?',
-      [[...missing.values()]],
-    )
-    for (const [index, key] of [...missing.keys()].entries()) {
-      conversations.set(key, insertId + index * idStep)
+    const pairs = [...missing.values()]
+    const [, rows] = await this.#transaction.runAll<[unknown, PairRow[]]>([
+      [
+        'INSERT INTO conversations (lower_user_id, higher_user_id) VALUES ?',
+        [pairs.map(({ lowerUserId, higherUserId }) => [lowerUserId, higherUserId])],
+      ],
+      selectPairs(pairs),
+    ])
+    for (const row of rows) {
+      conversations.set(pairKey(row.lowerUserId, row.higherUserId), row.conversationId)
     }
+  }
+
+  /**
+   * Returns the ids of the messages, in their order. They are read back: from one row to the next
+   * they go by a step that a cluster changes whenever a node comes or goes. From the first one on
+   * nobody else has a message in these conversations, whose users' shards are locked.
+   */
+  async #insertMessages(): Promise<number[]> {
+    const conversationIds = [...new Set(this.#messages.map((message) => message.conversationId))]
+    const [, rows] = await this.#transaction.runAll<[unknown, { messageId: number }[]]>([
+      [INSERT_MESSAGES, [this.#messages.map(toRow)]],
+      [SELECT_INSERTED, [conversationIds]],
+    ])
+    return rows.map(({ messageId }) => messageId)
   }
 
   #conversationOf({ sender, receiverId }: Message): number {
@@ -160,6 +177,13 @@ const INSERT_MESSAGES = `
   INSERT INTO messages (conversation_id, sender_id, receiver_id, message_type, message,
     media_path, media_duration, file_size, client_message_id, created_at)
   VALUES ?
+`
+
+const SELECT_INSERTED = `
+  SELECT message_id AS messageId
+  FROM messages
+  WHERE message_id >= LAST_INSERT_ID() AND conversation_id IN (?)
+  ORDER BY message_id
 `
 
 function toRow(message: Message): unknown[] {

@@ -44,6 +44,10 @@ export class Transaction {
     return this.#session.run<ResultSetHeader>(sql, values)
   }
 
+  runAll<Results extends unknown[]>(queries: readonly Query[]): Promise<Results> {
+    return this.#session.runAll<Results>(queries)
+  }
+
   /** Runs a statement in the round trip of the commit. */
   writeLast(sql: string, values: unknown[]): void {
     this.#last.push([sql, values])
