@@ -5,12 +5,12 @@ import type { LimitStore } from '../../src/limits/limit-store.ts'
 import { limits } from '../../src/limits/limits.ts'
 import { RateLimit } from '../../src/limits/rate-limit.ts'
 import { UploadLimits } from '../../src/media/upload-limits.ts'
+import { createDatabase } from '../support/mysql-database.ts'
 import { freePort } from '../support/network.ts'
 import { waitFor } from '../support/wait.ts'
 
-const DATABASE = `limits_${process.pid}`
 const TABLE = `
-  CREATE TABLE ${DATABASE}.rate_limits (
+  CREATE TABLE rate_limits (
     \`key\`  VARBINARY(100) NOT NULL PRIMARY KEY,
     points BIGINT NOT NULL,
     expire BIGINT UNSIGNED NOT NULL
@@ -37,29 +37,26 @@ function poolOf(port: number | undefined): Pool {
   return pool
 }
 
-/** A database with an empty table of counts. @param tableBytes the room of the table */
-async function createDatabase(tableBytes = 16 * 1024 * 1024): Promise<void> {
-  const pool = poolOf(port)
-  const connection = await pool.getConnection()
-  onTestFinished(async () => void (await pool.query(`DROP DATABASE ${DATABASE}`)))
-  await connection.query(`CREATE DATABASE ${DATABASE}`)
-  await connection.query('SET max_heap_table_size = ?', [tableBytes])
-  await connection.query(TABLE)
-  connection.destroy()
+/** The name of a database with an empty table of counts. @param tableBytes the room of the table */
+async function createCounts(tableBytes = 16 * 1024 * 1024): Promise<string> {
+  const { address, root } = await createDatabase()
+  await root.query('SET max_heap_table_size = ?', [tableBytes])
+  await root.query(TABLE)
+  return address.database
 }
 
 /** As one API reaches it. */
-function openStore(ofPort = port): LimitStore {
+function openStore(database: string, ofPort = port): LimitStore {
   const pool = poolOf(ofPort)
   const query = async (sql: string, values: unknown[]) => (await pool.query(sql, values))[0]
-  return { database: DATABASE, query }
+  return { database, query }
 }
 
 /** The same limit in two APIs, which share nothing but the database. */
 async function inTwoApis(max: number, row: Partial<Limit> = {}) {
-  await createDatabase()
-  const limitIn = (store: LimitStore) => new RateLimit({ ...ROW, ...row }, max, store)
-  return [limitIn(openStore()), limitIn(openStore())] as const
+  const database = await createCounts()
+  const limitInApi = () => new RateLimit({ ...ROW, ...row }, max, openStore(database))
+  return [limitInApi(), limitInApi(), database] as const
 }
 
 describe.skipIf(port === undefined)('limits over several APIs', () => {
@@ -78,8 +75,8 @@ describe.skipIf(port === undefined)('limits over several APIs', () => {
   })
 
   test('users do not share, nor do the limits of one user', async () => {
-    const [messages, other] = await inTwoApis(1, { what: 'messages' })
-    const blocks = new RateLimit({ ...ROW, what: 'blocks' }, 1, openStore())
+    const [messages, other, database] = await inTwoApis(1, { what: 'messages' })
+    const blocks = new RateLimit({ ...ROW, what: 'blocks' }, 1, openStore(database))
     await messages.count(JOHN)
 
     expect(await other.tryCount(JOHN)).toBe(false)
@@ -128,15 +125,16 @@ describe.skipIf(port === undefined)('limits over several APIs', () => {
   })
 
   test('files and their bytes are counted over both APIs', async () => {
-    await createDatabase()
+    const database = await createCounts()
     const config = { uploadRateLimit: 3, uploadBytesPerDay: 3 * 2 ** 40 }
-    const [one, other] = [openStore(), openStore()].map((store) => new UploadLimits(config, store))
-    await one?.count(JOHN, 2 ** 41)
-    await expect(other?.count(JOHN, 2 ** 41)).rejects.toThrow('You have sent too much for one day')
-    await other?.count(JOHN, 2 ** 40)
+    const inApi = () => new UploadLimits(config, openStore(database))
+    const [one, other] = [inApi(), inApi()]
+    await one.count(JOHN, 2 ** 41)
+    await expect(other.count(JOHN, 2 ** 41)).rejects.toThrow('You have sent too much for one day')
+    await other.count(JOHN, 2 ** 40)
 
-    await expect(one?.begin(JOHN, '203.0.113.1')).rejects.toThrow('You send too many files')
-    await one?.begin(JANE, '203.0.113.1')
+    await expect(one.begin(JOHN, '203.0.113.1')).rejects.toThrow('You send too many files')
+    await one.begin(JANE, '203.0.113.1')
   })
 
   test('there is room for the longest key: an address, under the longest name', async () => {
@@ -148,20 +146,20 @@ describe.skipIf(port === undefined)('limits over several APIs', () => {
   })
 
   test('while the table has no room, each API counts for itself', async () => {
-    await createDatabase(16 * 1024)
-    const store = openStore()
+    const database = await createCounts(16 * 1024)
+    const store = openStore(database)
     const limit = new RateLimit(ROW, 1, store)
     const users = Array.from({ length: 500 }, (_, index) => index + 1)
     for (const userId of users) await limit.count(userId)
 
-    const insert = store.query(`INSERT INTO ${DATABASE}.rate_limits VALUES ('x', 1, 1)`, [])
+    const insert = store.query(`INSERT INTO ${database}.rate_limits VALUES ('x', 1, 1)`, [])
     await expect(insert).rejects.toMatchObject({ code: 'ER_RECORD_FILE_FULL' })
     for (const userId of users) expect(await limit.tryCount(userId)).toBe(false)
   })
 })
 
 test('while the database is away, each API counts for itself', async () => {
-  const limit = new RateLimit(ROW, 2, openStore(await freePort()))
+  const limit = new RateLimit(ROW, 2, openStore('away', await freePort()))
   await limit.check(JOHN)
   await limit.count(JOHN, 2)
 
