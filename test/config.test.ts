@@ -2,20 +2,9 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { isLoopback, readConfig, settings } from '../src/config/config.ts'
 import { flagOf, SECRET_LENGTH_MIN, type Setting } from '../src/config/setting.ts'
-import { ChatError } from '../src/errors.ts'
+import { refusal } from './support/config.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-
-function refusal(...values: Record<string, string>[]): string {
-  try {
-    readConfig(...values)
-  } catch (error) {
-    expect(error).toBeInstanceOf(ChatError)
-    expect((error as ChatError).code).toBe('setup')
-    return (error as ChatError).message
-  }
-  throw new Error(`accepted: ${JSON.stringify(values)}`)
-}
 
 test('every setting has its documented default', () => {
   expect(readConfig({})).toEqual({

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config/config.ts'
@@ -150,9 +151,11 @@ const DEFAULT_PORT = 3306
 
 function readCa(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    const ca = readFileSync(file, 'utf8')
+    new X509Certificate(ca)
+    return ca
   } catch (cause) {
-    const message = `CHAT_DATABASE_CA: ${file} cannot be read (${systemCode(cause)})`
-    throw new ChatError('setup', message, { cause })
+    const problem = `is no certificate that can be read (${systemCode(cause)})`
+    throw new ChatError('setup', `CHAT_DATABASE_CA: ${file} ${problem}`, { cause })
   }
 }

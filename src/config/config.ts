@@ -209,9 +209,9 @@ function parseSetting(setting: Setting<unknown>, given: string | undefined): unk
   }
 }
 
-/** https://user:password@host, however it is misspelt. */
+/** https://user:password@host or …?password=…, however it is misspelt. */
 function mayHoldPassword(text = ''): boolean {
-  return text.includes('@')
+  return /[@?]/.test(text)
 }
 
 /** The documented protocol trusts every user_id: safe on one machine only. */

@@ -64,17 +64,28 @@ export function path(variable: string, fallback: string, meaning: string): Setti
 export function database(variable: string, fallback: string, meaning: string): Setting<string> {
   const { parse } = path(variable, fallback, meaning)
   return setting(variable, fallback, meaning, (value) => {
-    if (!value.includes('://')) return parse(value)
-    const isTaken = value.startsWith('mysql://') && URL.canParse(value)
-    const { username, password, hostname, pathname, search } = new URL(isTaken ? value : 'mysql:')
-    if (password !== '') {
-      throw new Error('must not hold the password: set CHAT_DATABASE_PASSWORD')
-    }
-    if (!username || !hostname || !/^\/[^/]+$/.test(pathname) || search !== '') {
+    if (!/^(mysql:|\w+:\/\/)/i.test(value)) return parse(value)
+    const url = value.startsWith('mysql://') && URL.canParse(value) ? new URL(value) : undefined
+    if (url?.password) throw new Error('must not hold the password: set CHAT_DATABASE_PASSWORD')
+    if (url === undefined || !namesDatabase(url)) {
       throw new Error('must be a path, or a URL such as mysql://user@host:3306/database')
     }
     return value
   })
+}
+
+function namesDatabase({ username, hostname, pathname, search, hash }: URL): boolean {
+  const isWhole = username !== '' && hostname !== '' && /^\/[^/]+$/.test(pathname)
+  return isWhole && search === '' && hash === '' && isDecodable(username + pathname)
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export function integer(
