@@ -122,12 +122,13 @@ async function openShared(
 
 /** Loaded where the setting asks for it: who has an SQLite file does not pay for it. */
 async function mysql() {
-  const [open, store, upkeep] = await Promise.all([
+  const [open, errors, store, upkeep] = await Promise.all([
     import('../mysql/open-database.ts'),
+    import('../mysql/open-error.ts'),
     import('../mysql/store.ts'),
     import('../mysql/upkeep.ts'),
   ])
-  return { ...open, ...store, ...upkeep }
+  return { ...open, ...errors, ...store, ...upkeep }
 }
 
 /** @throws ChatError `setup` for a certificate that cannot be read */

@@ -153,6 +153,25 @@ export class MysqlDatabase {
     return this.#explained(() => this.transact(options, run))
   }
 
+  /**
+   * Lends out a connection for work whose statements, and waits for locks, take up to so many
+   * seconds. It is closed afterwards, and whatever is open on it undone.
+   */
+  async lend<Result>(
+    seconds: number,
+    work: (session: Session) => Promise<Result>,
+  ): Promise<Result> {
+    const session = new Session(await this.#connect(), seconds * 1000)
+    try {
+      await session.run(`SET SESSION innodb_lock_wait_timeout = ${seconds}`)
+      // MySQL does not know it.
+      await session.run(`SET SESSION max_statement_time = ${seconds}`).catch(() => {})
+      return await work(session)
+    } finally {
+      session.release(false)
+    }
+  }
+
   /** Idempotent. */
   async close(): Promise<void> {
     await this.#pool.close()

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { ChatError } from '../errors.ts'
-import type { DatabaseAddress } from './address.ts'
 import type { MysqlDatabase } from './database.ts'
 import type { Session } from './session.ts'
 
@@ -21,6 +20,9 @@ const VERSION_TABLE = `
     version INT NOT NULL
   ) ENGINE = InnoDB
 `
+/** For a migration of large tables, and for other processes to wait for it. */
+const MIGRATION_SECONDS = 3_600
+
 interface SchemaOptions {
   /**
    * Called after a database of an older version is migrated, with both versions. Without it an older
@@ -37,15 +39,14 @@ interface SchemaOptions {
  */
 export async function prepareSchema(
   database: MysqlDatabase,
-  { database: name }: DatabaseAddress,
   { onMigrated }: SchemaOptions,
 ): Promise<void> {
   const found = await schemaVersion(database)
   if (found === SCHEMA_VERSION) return
-  if (found > SCHEMA_VERSION) throw newerError(name, found)
-  if (onMigrated === undefined) throw olderError(name, found)
-  const version = await database.exclusively((locking, changing) =>
-    migrate(locking, changing, name),
+  if (found > SCHEMA_VERSION) throw newerError(found)
+  if (onMigrated === undefined) throw olderError(found)
+  const version = await database.lend(MIGRATION_SECONDS, (locking) =>
+    database.lend(MIGRATION_SECONDS, (changing) => migrate(locking, changing)),
   )
   if (version > 0 && version < SCHEMA_VERSION) onMigrated(version, SCHEMA_VERSION)
 }
@@ -61,7 +62,7 @@ export async function schemaVersion(database: MysqlDatabase): Promise<number> {
 }
 
 /** Returns the version that was found. */
-async function migrate(locking: Session, changing: Session, name: string): Promise<number> {
+async function migrate(locking: Session, changing: Session): Promise<number> {
   await changing.run(VERSION_TABLE)
   await changing.run('INSERT IGNORE INTO chat_schema (id, version) VALUES (1, 0)')
   await locking.run('START TRANSACTION')
@@ -70,7 +71,7 @@ async function migrate(locking: Session, changing: Session, name: string): Promi
   )
   // Another process may have migrated it meanwhile.
   const version = row?.version ?? 0
-  if (version > SCHEMA_VERSION) throw newerError(name, version)
+  if (version > SCHEMA_VERSION) throw newerError(version)
   if (version === 0) await changing.run(readFileSync(SCHEMA_FILE, 'utf8'))
   else for (const sql of MIGRATIONS.slice(version - 1)) await changing.run(sql)
   await locking.run('UPDATE chat_schema SET version = ? WHERE id = 1', [SCHEMA_VERSION])
@@ -83,17 +84,17 @@ function foreignError(): ChatError {
   return new ChatError('setup', `holds tables of another program. ${advice}`)
 }
 
-function newerError(name: string, version: number): ChatError {
-  const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
-  return new ChatError(
-    'setup',
-    `${name} was written by a newer version (${versions}). Update this program.`,
-  )
+function newerError(version: number): ChatError {
+  const message = `was written by a newer version (${versions(version)}). Update this program.`
+  return new ChatError('setup', message)
 }
 
-function olderError(name: string, version: number): ChatError {
-  if (version === 0) return new ChatError('setup', `${name} is empty. Start the chat first.`)
-  const versions = `schema ${version}, this program knows ${SCHEMA_VERSION}`
-  const message = `${name} is of an older version (${versions}). Restart the chat: that migrates it.`
+function olderError(version: number): ChatError {
+  if (version === 0) return new ChatError('setup', 'is empty. Start the chat first.')
+  const message = `is of an older version (${versions(version)}). Restart the chat: that migrates it.`
   return new ChatError('setup', message)
+}
+
+function versions(found: number): string {
+  return `schema ${found}, this program knows ${SCHEMA_VERSION}`
 }

@@ -1,11 +1,23 @@
-import { ChatError, messageOf } from '../errors.ts'
+import { ChatError } from '../errors.ts'
 import type { DatabaseAddress } from './address.ts'
 import { MysqlDatabase } from './database.ts'
-import { errorName, isConnectionError } from './errors.ts'
 import { prepareSchema } from './migrations.ts'
+import { openError } from './open-error.ts'
 
-/** The oldest servers with CHECKs that hold, recursive queries and SKIP LOCKED. */
-const VERSIONS_MIN = { MariaDB: [10, 6, 0], MySQL: [8, 0, 16] } as const
+/** The oldest servers with what the schema needs: CHECKs that hold, and recursive queries. */
+const VERSIONS_MIN = { MariaDB: [10, 5, 0], MySQL: [8, 0, 16] } as const
+/** `read_only`: a switch, of a newer MariaDB a word. */
+const WRITABLE = [0, 'OFF']
+
+/**
+ * What the chat does all the time, to rows that there are not: it waits for nobody, and fails for
+ * want of a right.
+ */
+const EVERYDAY_WRITES = [
+  "INSERT INTO pending_events (event, data) SELECT '', '' FROM event_shards WHERE shard = 257",
+  'UPDATE event_shards SET lock_count = lock_count + 1 WHERE shard = 257',
+  'DELETE FROM pending_events WHERE shard = 257',
+]
 
 interface OpenOptions {
   /** As in prepareSchema. */
@@ -24,7 +36,8 @@ export async function openDatabase(
   const database = new MysqlDatabase(address)
   try {
     await checkServer(database)
-    await prepareSchema(database, address, options)
+    await prepareSchema(database, options)
+    for (const sql of EVERYDAY_WRITES) await database.write(sql)
     await database.syncClock()
     return database
   } catch (error) {
@@ -33,60 +46,27 @@ export async function openDatabase(
   }
 }
 
-/** @throws ChatError `setup` for a server that is too old or read-only */
-export async function checkServer(database: MysqlDatabase): Promise<void> {
-  const [server] = await database.read<{ version: string; isReadOnly: 0 | 1 }>(
+/**
+ * Returns its product and version.
+ *
+ * @throws ChatError `setup` for a server that is too old or read-only
+ */
+export async function checkServer(database: MysqlDatabase): Promise<string> {
+  const [server] = await database.read<{ version: string; isReadOnly: number | string }>(
     'SELECT VERSION() AS version, @@read_only AS isReadOnly',
   )
   const version = server?.version ?? ''
   const product = version.includes('MariaDB') ? 'MariaDB' : 'MySQL'
   const least = VERSIONS_MIN[product]
   if (isOlder(version, least)) {
-    throw new ChatError(
-      'setup',
-      `is on ${product} ${version}; it takes ${least.join('.')} or later.`,
-    )
+    const message = `is on ${product} ${version}; the chat takes ${least.join('.')} or later.`
+    throw new ChatError('setup', message)
   }
-  if (server?.isReadOnly === 1) {
-    throw new ChatError(
-      'setup',
-      'is on a server that is read-only. Name the primary in CHAT_DATABASE.',
-    )
+  if (!WRITABLE.includes(server?.isReadOnly ?? '')) {
+    const message = 'is on a server that is read-only. Name the primary in CHAT_DATABASE.'
+    throw new ChatError('setup', message)
   }
-}
-
-/** The error for the operator of a database that cannot be opened. It shows no password. */
-export function openError(address: DatabaseAddress, error: unknown): ChatError {
-  const { host, port, database } = address
-  const advice = adviceFor(address, error)
-  const name = `mysql://${address.user}@${host}:${port}/${database}`
-  return new ChatError('setup', `Database ${name} ${advice}`, { cause: error })
-}
-
-function adviceFor({ user, database, host, port }: DatabaseAddress, error: unknown): string {
-  if (error instanceof ChatError && error.code === 'setup') return error.message
-  const cause = error instanceof ChatError ? error.cause : error
-  switch (errorName(cause)) {
-    case 'ER_ACCESS_DENIED_ERROR':
-      return `refuses user ${user}: wrong user or password. Set CHAT_DATABASE_PASSWORD.`
-    case 'ER_DBACCESS_DENIED_ERROR':
-      return `may not be used by ${user}. Do: GRANT ALL ON ${database}.* TO '${user}'@'%'`
-    case 'ER_BAD_DB_ERROR':
-      return `does not exist. Do: CREATE DATABASE ${database} CHARACTER SET utf8mb4`
-    case 'ER_BINLOG_CREATE_ROUTINE_NEED_SUPER':
-      return 'needs a trigger. Do, as root: SET GLOBAL log_bin_trust_function_creators = 1'
-    case 'ER_TABLEACCESS_DENIED_ERROR':
-    case 'ER_SPECIFIC_ACCESS_DENIED_ERROR':
-      return `lacks a right of ${user} (${messageOf(cause)}). Do: GRANT ALL ON ${database}.* TO it.`
-    case 'HANDSHAKE_SSL_ERROR':
-    case 'HANDSHAKE_NO_SSL_SUPPORT':
-      return `cannot be reached by TLS (${messageOf(cause)}). Check CHAT_DATABASE_CA.`
-  }
-  if (isConnectionError(cause)) {
-    const reason = errorName(cause) || messageOf(cause)
-    return `cannot be reached (${reason}). Is a server running at ${host}, port ${port}?`
-  }
-  return `cannot be opened (${messageOf(cause)}).`
+  return `${product} ${version}`
 }
 
 function isOlder(version: string, least: readonly number[]): boolean {

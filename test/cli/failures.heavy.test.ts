@@ -13,38 +13,11 @@ import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/sqlite/open-database.ts'
 import { temporaryFolder } from '../support/folders.ts'
-import { linesOf, runProgram, startApi } from '../support/processes.ts'
-import type { Environment, Program } from '../support/running-program.ts'
+import { runProgram, startApi } from '../support/processes.ts'
+import type { Program } from '../support/running-program.ts'
+import { startRefusal } from '../support/start-refusal.ts'
 
 const PROGRAMS: Program[] = ['chat-api', 'chat-websocket']
-
-/**
- * Starts a program that cannot start, in the foreground and in the background, and returns the line
- * that it said about it. It has to be one line, on stderr, with no stack trace, and exit code 1.
- */
-async function refusal(
-  program: Program,
-  folder: string,
-  settings: Environment = {},
-): Promise<string> {
-  // Side by side, so not with one pid file.
-  const apart = { CHAT_PID_DIR: temporaryFolder() }
-  const [foreground, background] = await Promise.all([
-    runProgram(program, ['start'], folder, settings),
-    runProgram(program, ['start', '-d'], folder, { ...settings, ...apart }),
-  ])
-  for (const { code, output, errors } of [foreground, background]) {
-    expect(output).not.toMatch(/^ +at /m)
-    expect(linesOf(errors)).toHaveLength(1)
-    expect(code).toBe(1)
-  }
-  const line = foreground.errors.trimEnd()
-  expect(line.startsWith(`${program}: `)).toBe(true)
-  const reason = line.slice(program.length + 2)
-  expect(background.errors).toContain(reason)
-  expect(background.output).toBe(background.errors)
-  return reason
-}
 
 /** A path that cannot be made: the folder above it is a file. */
 function belowFile(folder: string): string {
@@ -78,7 +51,7 @@ test.for(PROGRAMS)(
     const { port } = server.address() as AddressInfo
     const variable = program === 'chat-api' ? 'CHAT_API_PORT' : 'CHAT_WS_PORT'
 
-    expect(await refusal(program, temporaryFolder(), { [variable]: `${port}` })).toContain(
+    expect(await startRefusal(program, temporaryFolder(), { [variable]: `${port}` })).toContain(
       `Port ${port} on 127.0.0.1 is already in use by another program. ` +
         `See which: sudo ss -ltnp "sport = :${port}"; or choose another: ${variable}.`,
     )
@@ -93,7 +66,7 @@ test.for(['192.0.2.1', '1::2::3'])(
       CHAT_AUTH: 'none',
       CHAT_ALLOWED_ORIGINS: 'https://shop.example',
     }
-    expect(await refusal('chat-websocket', temporaryFolder(), settings)).toContain(
+    expect(await startRefusal('chat-websocket', temporaryFolder(), settings)).toContain(
       `${host} is no address of this machine. Change CHAT_HOST.`,
     )
   },
@@ -103,7 +76,7 @@ test('an uploads folder that cannot be written to is refused', async () => {
   const folder = temporaryFolder()
   const uploads = belowFile(folder)
 
-  expect(await refusal('chat-api', folder, { CHAT_UPLOADS_DIR: uploads })).toBe(
+  expect(await startRefusal('chat-api', folder, { CHAT_UPLOADS_DIR: uploads })).toBe(
     `The uploads folder ${uploads} cannot be written to. ` +
       'Make it writable for this user, or set CHAT_UPLOADS_DIR. (ENOTDIR)',
   )
@@ -119,7 +92,7 @@ test.for(['.incoming', 'chat', 'chat/images', 'chat/voice'])(
     mkdirSync(join(uploads, name, '..'), { recursive: true })
     symlinkSync(elsewhere, join(uploads, name))
 
-    expect(await refusal('chat-api', folder)).toBe(
+    expect(await startRefusal('chat-api', folder)).toBe(
       `${join(uploads, name)} is a symbolic link, and is not followed. ` +
         'Replace it by a folder, or set CHAT_UPLOADS_DIR to where files are to be kept.',
     )
@@ -153,7 +126,7 @@ test.for(PROGRAMS)('%s refuses a file that is no database', async (program) => {
   const path = join(folder, 'chat.db')
   writeFileSync(path, 'Dear diary, today I had a chat with somebody. '.repeat(100))
 
-  expect(await refusal(program, folder)).toBe(
+  expect(await startRefusal(program, folder)).toBe(
     `Database ${path} is not an SQLite database. Move that file away or change CHAT_DATABASE.`,
   )
 })
@@ -164,7 +137,7 @@ test.for(PROGRAMS)('%s refuses a damaged database', async (program) => {
   const { size } = statSync(path)
   writeSync(openSync(path, 'r+'), Buffer.alloc(size - 4096, 0xa5), 0, size - 4096, 4096)
 
-  expect(await refusal(program, folder)).toBe(
+  expect(await startRefusal(program, folder)).toBe(
     `Database ${path} is damaged. ` +
       `Restore it from a backup, or save what is readable: sqlite3 ${path} .recover`,
   )
@@ -176,7 +149,7 @@ test('a database that was cut short is refused as damaged', async () => {
   const whole = sqlite(path).serialize()
   writeFileSync(path, whole.subarray(0, whole.length / 2))
 
-  expect(await refusal('chat-api', folder)).toMatch(/ is damaged\. /)
+  expect(await startRefusal('chat-api', folder)).toMatch(/ is damaged\. /)
 })
 
 test.for(PROGRAMS)('%s refuses the database of a newer version', async (program) => {
@@ -185,7 +158,7 @@ test.for(PROGRAMS)('%s refuses the database of a newer version', async (program)
   const version = sqlite(path).pragma('user_version', { simple: true }) as number
   sqlite(path).pragma(`user_version = ${version + 1}`)
 
-  expect(await refusal(program, folder)).toBe(
+  expect(await startRefusal(program, folder)).toBe(
     `Database ${path} was written by a newer version ` +
       `(schema ${version + 1}, this program knows ${version}). Update this program.`,
   )
@@ -196,7 +169,7 @@ test.for(PROGRAMS)("%s refuses another program's database and leaves it alone", 
   const path = join(folder, 'chat.db')
   sqlite(path).exec('CREATE TABLE orders (order_id INTEGER PRIMARY KEY)')
 
-  expect(await refusal(program, folder)).toBe(
+  expect(await startRefusal(program, folder)).toBe(
     `Database ${path} belongs to another program. Point CHAT_DATABASE at the chat's own file.`,
   )
   expect(sqlite(path).prepare('SELECT name FROM sqlite_schema').pluck().all()).toEqual(['orders'])
@@ -209,7 +182,7 @@ test('a database that another program keeps locked is refused, by both', async (
   other.pragma('locking_mode = EXCLUSIVE')
   other.exec('BEGIN EXCLUSIVE')
 
-  const refusals = await Promise.all(PROGRAMS.map((program) => refusal(program, folder)))
+  const refusals = await Promise.all(PROGRAMS.map((program) => startRefusal(program, folder)))
 
   const line =
     `Database ${path} is locked by another program. ` +
@@ -221,7 +194,7 @@ test('a program that keeps the write lock keeps the daemon from starting, not th
   const folder = temporaryFolder()
   sqlite(await chatDatabase(folder)).exec('BEGIN IMMEDIATE')
 
-  expect(await refusal('chat-websocket', folder)).toContain('is locked by another program')
+  expect(await startRefusal('chat-websocket', folder)).toContain('is locked by another program')
   await startApi(folder)
 })
 
@@ -229,7 +202,7 @@ test.for(PROGRAMS)('%s refuses a database that cannot be made', async (program) 
   const folder = temporaryFolder()
   const path = join(belowFile(folder), 'chat.db')
 
-  expect(await refusal(program, folder, { CHAT_DATABASE: path })).toMatch(
+  expect(await startRefusal(program, folder, { CHAT_DATABASE: path })).toMatch(
     new RegExp(
       `^Database ${path} cannot be opened for writing \\(.+\\)\\. Check that its folder is writable\\.$`,
     ),
@@ -240,13 +213,15 @@ test('a folder in the place of the database is refused', async () => {
   const folder = temporaryFolder()
   mkdirSync(join(folder, 'chat.db'))
 
-  expect(await refusal('chat-websocket', folder)).toMatch(/chat\.db cannot be opened for writing/)
+  expect(await startRefusal('chat-websocket', folder)).toMatch(
+    /chat\.db cannot be opened for writing/,
+  )
 })
 
 test('a failed start leaves neither pid file nor lease: the next one succeeds', async () => {
   const folder = temporaryFolder()
   const uploads = belowFile(folder)
-  expect(await refusal('chat-api', folder, { CHAT_UPLOADS_DIR: uploads })).toBeDefined()
+  expect(await startRefusal('chat-api', folder, { CHAT_UPLOADS_DIR: uploads })).toBeDefined()
 
   expect((await runProgram('chat-api', ['status'], folder)).code).toBe(3)
   await startApi(folder)

@@ -5,7 +5,7 @@ import type { LimitStore } from '../../src/limits/limit-store.ts'
 import { limits } from '../../src/limits/limits.ts'
 import { RateLimit } from '../../src/limits/rate-limit.ts'
 import { UploadLimits } from '../../src/media/upload-limits.ts'
-import { createDatabase } from '../support/mysql-database.ts'
+import { emptyDatabase } from '../support/empty-database.ts'
 import { freePort } from '../support/network.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -39,7 +39,7 @@ function poolOf(port: number | undefined): Pool {
 
 /** The name of a database with an empty table of counts. @param tableBytes the room of the table */
 async function createCounts(tableBytes = 16 * 1024 * 1024): Promise<string> {
-  const { address, root } = await createDatabase()
+  const { address, root } = await emptyDatabase()
   await root.query('SET max_heap_table_size = ?', [tableBytes])
   await root.query(TABLE)
   return address.database

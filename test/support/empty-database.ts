@@ -12,7 +12,7 @@ export interface TestDatabase {
 }
 
 /** An empty database on the MariaDB that all tests share, gone when the test is over. */
-export async function createDatabase(): Promise<TestDatabase> {
+export async function emptyDatabase(): Promise<TestDatabase> {
   const address = {
     host: '127.0.0.1',
     port: inject('mariadbPort') as number,
