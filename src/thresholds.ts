@@ -17,6 +17,8 @@ export const UNHEALTHY_RETRY_SECONDS = 5
 
 /** A larger WAL means that checkpoints fail: some program holds a read transaction open. */
 export const WAL_WARNED_BYTES_MIN = 256 * 1024 * 1024
+/** Beyond this the clock of the database's server or of this host is wrong. */
+export const CLOCK_DIFFERENCE_SECONDS_MAX = 5
 /** Open files of a daemon beside its sockets: the database, the log, connections of monitors. */
 export const FILES_BESIDE_SOCKETS = 100
 /** Renewal is due 30 days before the end; two weeks later it has failed. */

@@ -2,13 +2,13 @@ import { hostname } from 'node:os'
 import type { Chat } from '../chat/chat.ts'
 import { daemonStatus, lagSeconds } from '../chat/daemon-status.ts'
 import type { Config } from '../config/config.ts'
-import { SqliteStore } from '../sqlite/store.ts'
 import { readPidFile, serviceFiles } from './background.ts'
-import { checkDatabase, checkWal } from './checks/database.ts'
+import { type CheckedDatabase, checkDatabase } from './checks/database.ts'
 import { checkRights, checkSockets } from './checks/exposure.ts'
 import type { Finding } from './checks/finding.ts'
 import { checkCertificate, checkOpenFiles, checkUploads } from './checks/machine.ts'
 import { checkApi, checkDaemons, checkEvents } from './checks/services.ts'
+import { isShared } from './open-store.ts'
 import { configFrom, type Flags } from './program.ts'
 import { printJson, printTable } from './terminal.ts'
 
@@ -23,21 +23,27 @@ export async function doctor(flags: Flags): Promise<void> {
 
 async function diagnose(config: Config): Promise<Finding[]> {
   // Before the database is opened: SQLite removes the write-ahead log when it closes it.
-  const found = [...checkRights(config), checkWal(config.database)]
-  const { finding, probe, isReadable } = checkDatabase(config.database)
+  const rights = checkRights(config)
+  const { findings, chat, close } = await check(config)
   try {
-    const chat = probe && isReadable ? new SqliteStore(probe.database, config) : undefined
     return [
-      finding,
-      ...found,
+      ...findings,
+      ...rights,
       checkUploads(config.uploadsDir),
       checkOpenFiles(config.connectionsMax),
       checkCertificate(config),
       ...(await checkServices(config, chat)),
     ]
   } finally {
-    await probe?.close()
+    await close()
   }
+}
+
+async function check(config: Config): Promise<CheckedDatabase> {
+  if (!isShared(config)) return checkDatabase(config)
+  // Loaded where it is asked for, as in open-store.ts.
+  const { checkSharedDatabase } = await import('./checks/shared-database.ts')
+  return checkSharedDatabase(config)
 }
 
 /** @param chat undefined when its database cannot be read */

@@ -84,7 +84,7 @@ function foreignError(): ChatError {
   return new ChatError('setup', `holds tables of another program. ${advice}`)
 }
 
-function newerError(version: number): ChatError {
+export function newerError(version: number): ChatError {
   const message = `was written by a newer version (${versions(version)}). Update this program.`
   return new ChatError('setup', message)
 }

@@ -26,6 +26,8 @@ const ADVICE: Record<string, Advice> = {
   HANDSHAKE_NO_SSL_SUPPORT: tls,
   AUTH_SWITCH_PLUGIN_ERROR: ({ user }, reason) =>
     `wants user ${user} to log in in a way that the chat does not know (${reason}). Give it a password.`,
+  ER_LOCK_WAIT_TIMEOUT: () =>
+    "is locked by another program's transaction. Find it with: SHOW ENGINE INNODB STATUS",
   ER_CON_COUNT_ERROR: full,
   ER_TOO_MANY_USER_CONNECTIONS: full,
 }

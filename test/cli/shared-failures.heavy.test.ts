@@ -124,3 +124,20 @@ here('a process that is killed while it creates the schema leaves that to the ne
   await startApi(temporaryFolder(), { CHAT_DATABASE: url })
   await startDaemon(temporaryFolder(), { CHAT_DATABASE: url })
 })
+
+here('status of a chat that runs names the database, and why it cannot be read', async () => {
+  const { mariadb, url } = await startServer()
+  const folder = temporaryFolder()
+  const settings = { CHAT_DATABASE: url }
+  await startApi(folder, settings)
+  await startDaemon(folder, settings)
+  const status = (program: Program) => runProgram(program, ['status'], folder, settings)
+
+  expect((await status('chat-api')).output).toContain(`\n  database: ${url}\n`)
+  expect((await status('chat-websocket')).output).toContain('\n  health: OK\n')
+  await mariadb.kill()
+  expect(await status('chat-websocket')).toMatchObject({
+    code: 0,
+    output: expect.stringContaining(`\n  problem: Database ${url} cannot be reached (ECONN`),
+  })
+})

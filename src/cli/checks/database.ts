@@ -1,22 +1,44 @@
+import type { Chat } from '../../chat/chat.ts'
+import type { Config } from '../../config/config.ts'
 import { ChatError } from '../../errors.ts'
 import { walBytes } from '../../sqlite/checkpoint.ts'
 import { SCHEMA_VERSION } from '../../sqlite/migrations.ts'
 import { DatabaseProbe } from '../../sqlite/probe.ts'
+import { SqliteStore } from '../../sqlite/store.ts'
 import { WAL_WARNED_BYTES_MIN } from '../../thresholds.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 
-interface DatabaseCheck {
-  finding: Finding
-  /** The caller closes it; undefined when there was nothing to open. */
-  probe?: DatabaseProbe | undefined
-  /** Whether it is valid and of this version, so that this version's queries run on it. */
-  isReadable: boolean
+/** A database as it was found. */
+export interface CheckedDatabase {
+  findings: Finding[]
+  /** Undefined when it is not valid, or of another version: this one's queries do not run on it. */
+  chat: Chat | undefined
+  close(): Promise<void>
 }
 
 const NAME = 'database'
 
 /** Reads every page of the database, and writes a row that it rolls back. */
-export function checkDatabase(path: string): DatabaseCheck {
+export function checkDatabase(config: Config): CheckedDatabase {
+  const path = config.database
+  // Before the database is opened: SQLite removes the write-ahead log when it closes it.
+  const wal = checkWal(path)
+  const { finding, probe, isReadable } = open(path)
+  return {
+    findings: [finding, wal],
+    chat: probe && isReadable ? new SqliteStore(probe.database, config) : undefined,
+    close: async () => probe?.close(),
+  }
+}
+
+interface Opened {
+  finding: Finding
+  /** Undefined when there was nothing to open. */
+  probe?: DatabaseProbe | undefined
+  isReadable: boolean
+}
+
+function open(path: string): Opened {
   if (!DatabaseProbe.isThere(path)) {
     const advice = 'If it should (see CHAT_DATABASE), restore it; else start the chat: it makes it'
     return { finding: warning(NAME, `${path} does not exist. ${advice}`), isReadable: false }
@@ -39,12 +61,17 @@ function judgeVersion(path: string, version: number): Finding {
   if (version === SCHEMA_VERSION) {
     return ok(NAME, `${path} is in order and can be written to (schema ${version})`)
   }
-  if (version === 0) return warning(NAME, `${path} is empty. Start the chat: it is filled then`)
-  const versions = `from schema ${version} to ${SCHEMA_VERSION}`
+  return notCurrent(path, version, SCHEMA_VERSION)
+}
+
+/** A database that the next start of the chat fills or migrates. @param version 0 when it is empty */
+export function notCurrent(name: string, version: number, current: number): Finding {
+  if (version === 0) return warning(NAME, `${name} is empty. Start the chat: it is filled then`)
+  const versions = `from schema ${version} to ${current}`
   return warning(NAME, `will be migrated ${versions} when the chat is restarted. Back it up first`)
 }
 
-export function checkWal(path: string): Finding {
+function checkWal(path: string): Finding {
   const name = 'write-ahead log'
   const bytes = walBytes(path)
   const size = `${(bytes / 1024 / 1024).toFixed(1)} MB`

@@ -3,15 +3,18 @@ import { dirname } from 'node:path'
 import { type Config, isLoopback } from '../../config/config.ts'
 import { LOOPBACK_SOCKETS_MAX, PRESENCE_SOCKETS_MAX } from '../../thresholds.ts'
 import { envFiles } from '../env-file.ts'
+import { isShared } from '../open-store.ts'
 import { type Finding, ok, warning } from './finding.ts'
 
 /** The mode of a folder for all users, such as /tmp: it protects the files in it. */
 const STICKY = 0o1000
 
 /** Finds files that other users may read or write: restored by hand, or older than CHAT_UMASK. */
-export function checkRights({ database, uploadsDir, umask }: Config): Finding[] {
+export function checkRights(config: Config): Finding[] {
   const name = 'file rights'
-  const paths = [dirname(database), database, `${database}-wal`, uploadsDir, ...envFiles()]
+  const { database, uploadsDir, umask } = config
+  const ofDatabase = isShared(config) ? [] : [dirname(database), database, `${database}-wal`]
+  const paths = [...ofDatabase, uploadsDir, ...envFiles()]
   const findings = paths.flatMap((path) => {
     const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0
     if ((mode & umask) === 0 || (mode & STICKY) !== 0) return []
