@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Database } from './database.ts'
-import { corruptError, foreignError, newerError, openError } from './errors.ts'
+import { corruptError, foreignError, newerError, olderError, openError } from './errors.ts'
 import { SCHEMA_VERSION } from './migrations.ts'
 import { APPLICATION_ID, openAsItIs } from './open-database.ts'
 
@@ -33,6 +33,20 @@ export class DatabaseProbe {
       if (version > SCHEMA_VERSION) throw newerError(version)
       return version
     })
+  }
+
+  /** Keeps other programs out until `close`: they cannot even read. Fails while one has it open. */
+  lock(): void {
+    this.#explained(() => {
+      this.#first('PRAGMA locking_mode = EXCLUSIVE')
+      this.#run('BEGIN IMMEDIATE')
+    })
+  }
+
+  /** Rejects what this version's queries do not run on. */
+  assertCurrent(): void {
+    const version = this.schemaVersion()
+    if (version < SCHEMA_VERSION) throw openError(this.#path, olderError(version))
   }
 
   /** Reads every page. */
