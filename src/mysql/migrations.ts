@@ -13,6 +13,9 @@ const MIGRATIONS: string[] = []
 /** The version of schema.sql. */
 export const SCHEMA_VERSION = MIGRATIONS.length + 1
 
+/** The version of a database that is being filled by a move. */
+const MOVING = -1
+
 /** One row with the version. Its lock lets one of several processes migrate. */
 const VERSION_TABLE = `
   CREATE TABLE IF NOT EXISTS chat_schema (
@@ -43,7 +46,6 @@ export async function prepareSchema(
 ): Promise<void> {
   const found = await schemaVersion(database)
   if (found === SCHEMA_VERSION) return
-  if (found > SCHEMA_VERSION) throw newerError(found)
   if (onMigrated === undefined) throw olderError(found)
   const version = await database.lend(MIGRATION_SECONDS, (locking) =>
     database.lend(MIGRATION_SECONDS, (changing) => migrate(locking, changing)),
@@ -51,14 +53,29 @@ export async function prepareSchema(
   if (version > 0 && version < SCHEMA_VERSION) onMigrated(version, SCHEMA_VERSION)
 }
 
-/** The version of a database; 0 for an empty one. @throws ChatError `setup` for another program's */
+/**
+ * The version of a database; 0 for an empty one.
+ *
+ * @throws ChatError `setup` for one of another program, of a newer version or half moved
+ */
 export async function schemaVersion(database: MysqlDatabase): Promise<number> {
   const tables = await database.read<{ name: string }>(`
     SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()
   `)
   if (tables.length === 0) return 0
   if (!tables.some(({ name }) => name === 'chat_schema')) throw foreignError()
-  return (await database.readValue<number>('SELECT version FROM chat_schema WHERE id = 1')) ?? 0
+  const sql = 'SELECT version FROM chat_schema WHERE id = 1'
+  return assertKnown((await database.readValue<number>(sql)) ?? 0)
+}
+
+/** Keeps services from a database, until `endMove`. */
+export async function beginMove(database: MysqlDatabase): Promise<void> {
+  const sql = 'UPDATE chat_schema SET version = ? WHERE version = ?'
+  if ((await database.write(sql, [MOVING, SCHEMA_VERSION])) === 0) throw movingError()
+}
+
+export async function endMove(database: MysqlDatabase): Promise<void> {
+  await database.write('UPDATE chat_schema SET version = ?', [SCHEMA_VERSION])
 }
 
 /** Returns the version that was found. */
@@ -70,8 +87,7 @@ async function migrate(locking: Session, changing: Session): Promise<number> {
     'SELECT version FROM chat_schema WHERE id = 1 FOR UPDATE',
   )
   // Another process may have migrated it meanwhile.
-  const version = row?.version ?? 0
-  if (version > SCHEMA_VERSION) throw newerError(version)
+  const version = assertKnown(row?.version ?? 0)
   if (version === 0) await changing.run(readFileSync(SCHEMA_FILE, 'utf8'))
   else for (const sql of MIGRATIONS.slice(version - 1)) await changing.run(sql)
   await locking.run('UPDATE chat_schema SET version = ? WHERE id = 1', [SCHEMA_VERSION])
@@ -84,9 +100,21 @@ function foreignError(): ChatError {
   return new ChatError('setup', `holds tables of another program. ${advice}`)
 }
 
-export function newerError(version: number): ChatError {
+function assertKnown(version: number): number {
+  if (version > SCHEMA_VERSION) throw newerError(version)
+  if (version === MOVING) throw movingError()
+  return version
+}
+
+function newerError(version: number): ChatError {
   const message = `was written by a newer version (${versions(version)}). Update this program.`
   return new ChatError('setup', message)
+}
+
+/** Also while the move runs. */
+function movingError(): ChatError {
+  const advice = 'Drop the database, create it again, and repeat: chat-api move'
+  return new ChatError('setup', `is half moved: no move to it has come to its end. ${advice}`)
 }
 
 function olderError(version: number): ChatError {

@@ -1,7 +1,7 @@
 import { ChatError } from '../errors.ts'
 import type { DatabaseAddress } from './address.ts'
 import { MysqlDatabase } from './database.ts'
-import { newerError, SCHEMA_VERSION, schemaVersion } from './migrations.ts'
+import { schemaVersion } from './migrations.ts'
 import { checkServer } from './open-database.ts'
 import { openError } from './open-error.ts'
 
@@ -33,11 +33,7 @@ export class DatabaseProbe {
 
   /** Returns the schema's version; 0 for an empty database, which the first start fills. */
   schemaVersion(): Promise<number> {
-    return this.#explained(async () => {
-      const version = await schemaVersion(this.database)
-      if (version > SCHEMA_VERSION) throw newerError(version)
-      return version
-    })
+    return this.#explained(() => schemaVersion(this.database))
   }
 
   /** Queues an event as other programs do. */
