@@ -1,12 +1,16 @@
 import type { Config } from '../config/config.ts'
 import { askApi, healthLine } from './ask-health.ts'
+import { move } from './move.ts'
 import { openApi } from './open-api.ts'
-import { createProgram, run } from './program.ts'
+import { addCommand, createProgram, run } from './program.ts'
 
 /** The HTTP API: `chat-api start`. */
 export async function main(): Promise<void> {
   const description = 'The HTTP API of the chat: send_chat_message.php and its siblings'
-  await run(createProgram({ name: 'chat-api', description, start: openApi, describe }))
+  const program = createProgram({ name: 'chat-api', description, start: openApi, describe })
+  const moving = 'copy everything from the SQLite file into an empty database on a server'
+  addCommand(program, 'move <url>', moving).action(move)
+  await run(program)
 }
 
 async function describe(config: Config): Promise<Record<string, string | number>> {
