@@ -5,6 +5,9 @@ import { errorName, isConnectionError } from './errors.ts'
 /** What is wrong and what to do, as it goes on from "Database mysql://… ". */
 type Advice = (address: DatabaseAddress, reason: string) => string
 
+/** As in the README. */
+const RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, TRIGGER'
+
 const tls: Advice = (_, reason) => `cannot be reached by TLS (${reason}). Check CHAT_DATABASE_CA.`
 const lacking: Advice = (address, reason) => `lacks a right (${reason}). Do: ${grant(address)}`
 const full: Advice = (_, reason) =>
@@ -69,7 +72,7 @@ function create({ database }: DatabaseAddress): string {
 }
 
 function grant({ database, user }: DatabaseAddress): string {
-  return `GRANT ALL ON ${quoted(database)}.* TO '${user}'@'%'`
+  return `GRANT ${RIGHTS} ON ${quoted(database)}.* TO '${user}'@'%'`
 }
 
 function quoted(name: string): string {

@@ -1,12 +1,19 @@
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import type { DatabaseAddress } from '../../src/mysql/address.ts'
+import { Import } from '../../src/mysql/import.ts'
 import { SCHEMA_VERSION } from '../../src/mysql/migrations.ts'
 import { openDatabase } from '../../src/mysql/open-database.ts'
-import { emptyDatabase, type TestDatabase, urlOf } from '../support/empty-database.ts'
+import { DatabaseProbe } from '../../src/mysql/probe.ts'
+import { MysqlStore } from '../../src/mysql/store.ts'
+import { send } from '../store/opened-store.ts'
 import { openMysqlServer } from '../support/mysql-server.ts'
 import { freePort } from '../support/network.ts'
+import { CHAT_OPTIONS } from '../support/open-chat.ts'
+import { port, TestDatabase, urlOf } from './open-mysql.ts'
 
 const PASSWORD = 'hunter2'
+/** Those that the README grants. */
+const RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, TRIGGER'
 const HERE: DatabaseAddress = {
   host: '127.0.0.1',
   port: 0,
@@ -103,7 +110,7 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
     const { user, ...address } = await addUser(empty, 'ALL')
     expect(await refusal({ ...address, user, database: 'no_such' })).toBe(
       `does not exist, or is not ${user}'s to use. Do: CREATE DATABASE no_such CHARACTER SET ` +
-        `utf8mb4; GRANT ALL ON no_such.* TO '${user}'@'%'`,
+        `utf8mb4; GRANT ${RIGHTS} ON no_such.* TO '${user}'@'%'`,
     )
   })
 
@@ -111,7 +118,7 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
     const empty = await emptyDatabase()
     const reader = await addUser(empty, 'SELECT')
     const { user, database } = reader
-    const advice = `Do: GRANT ALL ON ${database}.* TO '${user}'@'%'`
+    const advice = `Do: GRANT ${RIGHTS} ON ${database}.* TO '${user}'@'%'`
     const lacks = (right: string, table: string) =>
       `lacks a right (${right} command denied to user '${user}'@'localhost' ` +
       `for table \`${database}\`.\`${table}\`). ${advice}`
@@ -119,6 +126,20 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
     expect(await refusal(reader)).toBe(lacks('CREATE', 'chat_schema'))
     await open(empty.address)
     expect(await refusal(reader)).toBe(lacks('INSERT', 'pending_events'))
+  })
+
+  test('the rights that the advice grants are enough, also to move a chat there', async () => {
+    const address = await addUser(new TestDatabase(), RIGHTS)
+    const target = await Import.begin(address)
+    await target.finish([{ name: 'messages', columns: ['message_id'], lastId: 7 }])
+    await target.close()
+
+    const store = new MysqlStore(await open(address), CHAT_OPTIONS)
+    expect((await send(store, 1, 2)).messageId).toBe(8)
+    const probe = new DatabaseProbe(address)
+    await probe.checkWritable()
+    expect(await probe.durability()).toMatchObject({ flushLevel: 1 })
+    await probe.close()
   })
 
   test("another program's database is refused and left alone", async () => {
