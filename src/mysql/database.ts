@@ -214,7 +214,7 @@ async function attempt<Result>(
   reads: readonly Query[],
   run: (transaction: Transaction, ...found: never[]) => Promise<Result>,
 ): Promise<Result> {
-  const [, , rows, ...found] = await session.runAll<LockResults>([...lock(shards), ...reads])
+  const [, , , rows, ...found] = await session.runAll<LockResults>([...lock(shards), ...reads])
   const lastSeqs = new Map(rows.map(({ shard, lastSeq }) => [shard, lastSeq]))
   const transaction = new Transaction(session, lastSeqs)
   const result = await run(transaction, ...(found as never[]))
@@ -226,15 +226,20 @@ async function attempt<Result>(
   return result
 }
 
-type LockResults = [unknown, unknown, { shard: number; lastSeq: number }[], ...unknown[]]
+type LockResults = [unknown, unknown, unknown, { shard: number; lastSeq: number }[], ...unknown[]]
 
 /**
  * Begins a transaction and locks shards, the lowest first, so that no two wait for each other. The
  * locks are writes: a cluster does not tell its nodes of a lock that writes nothing.
+ *
+ * Between two statements of one round trip Galera may roll the transaction back, and run the others
+ * in a new one. That one has no savepoint to release, so it is never committed, nor is any statement
+ * of it by itself.
  */
 function lock(shards: number[]): Query[] {
   return [
-    ['START TRANSACTION', []],
+    ['SET autocommit = 0', []],
+    ['SAVEPOINT chat', []],
     [
       'UPDATE event_shards SET lock_count = lock_count + 1 WHERE shard IN (?) ORDER BY shard',
       [shards],

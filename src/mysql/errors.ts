@@ -7,6 +7,7 @@ import { ChatError, systemCode } from '../errors.ts'
 const RETRIED_ERRORS = new Set([
   'ER_LOCK_DEADLOCK', // also a failed certification of Galera
   'ER_LOCK_WAIT_TIMEOUT', // undoes the statement only: the transaction is rolled back by us
+  'ER_SP_DOES_NOT_EXIST', // the savepoint of a transaction that Galera has rolled back unnoticed
   'ER_CHECKREAD', // MariaDB with innodb_snapshot_isolation: a row has changed since it was read
   'ER_QUERY_INTERRUPTED', // killed, or the server stops
   'ER_STATEMENT_TIMEOUT', // max_statement_time

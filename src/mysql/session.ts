@@ -60,7 +60,7 @@ export class Session {
   async rollback(): Promise<boolean> {
     if (this.#isLost) return false
     try {
-      await this.run('ROLLBACK')
+      await this.run('ROLLBACK; SET autocommit = 1')
       return true
     } catch {
       return false

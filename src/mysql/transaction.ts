@@ -69,7 +69,13 @@ export class Transaction {
 
   /** The statements that end the transaction, in one round trip. */
   end(): Query[] {
-    return [...this.#last, ...this.#queries(), ['COMMIT', []]]
+    return [
+      ...this.#last,
+      ...this.#queries(),
+      ['RELEASE SAVEPOINT chat', []],
+      ['COMMIT', []],
+      ['SET autocommit = 1', []],
+    ]
   }
 
   #queries(): Query[] {
