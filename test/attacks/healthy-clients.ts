@@ -1,4 +1,3 @@
-import type { Doors } from '../faults/receiver.ts'
 import { HealthyReceiver } from './healthy-receiver.ts'
 import { HealthySender } from './healthy-sender.ts'
 import type { Headers } from './mode.ts'
@@ -11,7 +10,9 @@ const LOCAL_ADDRESS = '127.0.0.2'
 export const VICTIM_ID = 900_000
 const SENDER_IDS = Array.from({ length: 20 }, (_, at) => VICTIM_ID + 1 + at)
 
-export interface HealthyOptions extends Doors {
+export interface HealthyOptions {
+  apiUrl: string
+  daemonUrl: string
   pids: { api: number; daemon: number }
   headersOf?: ((userId: number) => Headers) | undefined
 }

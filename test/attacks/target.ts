@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '../faults/random.ts'
-import type { Doors } from '../faults/receiver.ts'
 import type { Headers } from './mode.ts'
 import { upgrade } from './request.ts'
 import { Wire } from './wire.ts'
 
 /** What is known of the service by whoever attacks it; as plain data, since they are another process. */
-export interface Scene extends Doors {
+export interface Scene {
+  apiUrl: string
+  daemonUrl: string
   /** What the attackers that are users prove it with, by user id; undefined where nobody has to. */
   credentials: Record<number, Headers> | undefined
   /** A user who is online all the time, and is nobody's enemy. */

@@ -35,6 +35,21 @@ export function audit(
   }
 }
 
+/** Of all answers, those that were a 503; rounded up to a tenth. */
+export function unavailablePercent(sends: Send[]): number {
+  const answers = sends.flatMap((send) => send.answers)
+  const refusals = answers.filter((answer) => answer.kind === 'refused' && answer.status === 503)
+  return Math.ceil((1_000 * refusals.length) / Math.max(1, answers.length)) / 10
+}
+
+/** @param received what each receiver got, in the order in which it came */
+export function longestSilenceMs(received: Delivery[][]): number {
+  const silences = received.map((deliveries) =>
+    deliveries.map(({ at }, index) => at - (deliveries[index - 1]?.at ?? at)),
+  )
+  return Math.round(silences.flat().reduce((longest, silence) => Math.max(longest, silence), 0))
+}
+
 /** Acknowledged, and not there as it was sent. */
 function findNotStored(sends: Send[], storedByBody: Map<string, StoredMessage[]>): string[] {
   return sends.flatMap((send) => {

@@ -1,13 +1,13 @@
 import { EventEmitter, once } from 'node:events'
 import { waitFor } from '../support/wait.ts'
-import { audit } from './audit.ts'
+import { audit, longestSilenceMs, unavailablePercent } from './audit.ts'
 import { auditUploads } from './audit-uploads.ts'
-import { acknowledgedId, type Send } from './ledger.ts'
+import { acknowledgedId, type Delivery, type Send } from './ledger.ts'
 import type { Random } from './random.ts'
-import { type Doors, Receiver } from './receiver.ts'
+import { type Addresses, Receiver } from './receiver.ts'
 import { type Load, Sender } from './sender.ts'
 import type { Service } from './service.ts'
-import { countByReceiver, readStored, type Stored } from './stored.ts'
+import type { Stored } from './stored.ts'
 
 /** Sends that are under way get this long to be answered, and messages to arrive. */
 const DRAIN_MS_MAX = 20_000
@@ -28,6 +28,10 @@ export interface Verdict {
   lost: number
   repeated: number
   outOfOrder: number
+  /** Of all answers, those that were a 503. */
+  unavailablePercent: number
+  /** The longest that a receiver waited from one message to the next, with the harm in between. */
+  silenceMs: number
   problems: string[]
 }
 
@@ -38,13 +42,13 @@ export interface Verdict {
  * start → (harm) → drain: nothing is under way any more → (the service is stopped) → audit.
  */
 export class Auditor {
-  /** Where clients find the service; change it to put something in between. */
-  readonly doors: Doors
+  /** Where clients find the service; change them to put something in between. */
+  readonly addresses: Addresses
   /** Events that a fault has queued itself. */
   foreignEventCount = 0
   readonly #service: Service
   readonly #load: Load
-  readonly #moments = new EventEmitter<Record<Moment, []>>()
+  readonly #moments = new EventEmitter<{ acknowledged: []; delivered: [Delivery] }>()
   readonly #senders: Sender[]
   readonly #receivers: Receiver[]
   readonly #prober: Sender
@@ -55,21 +59,25 @@ export class Auditor {
   constructor(service: Service, load: Load, random: Random) {
     this.#service = service
     this.#load = load
-    this.doors = { apiUrl: service.apiUrl, daemonUrl: service.daemonUrl }
+    this.addresses = {
+      apiUrls: service.apis.map((member) => service.urlOf(member)),
+      daemonUrls: service.daemons.map((member) => service.urlOf(member)),
+    }
     const onAcknowledged = () => this.#moments.emit('acknowledged')
-    const onDelivery = () => this.#moments.emit('delivered')
-    const userIds = numbersFrom(1, load.users)
+    const onDelivery = (delivery: Delivery) => this.#moments.emit('delivered', delivery)
+    const userIds = numbersFrom(0, load.users).map((index) => 1 + index * load.userIdStep)
     this.#senders = userIds.map(
-      (userId) => new Sender(userId, this.doors, random.fork(), onAcknowledged),
+      (userId) => new Sender(userId, this.addresses, random.fork(), onAcknowledged),
     )
+    const receiver = (userId: number, resumes: boolean, staysMsMax?: number) =>
+      new Receiver(userId, { random: random.fork(), resumes, staysMsMax, onDelivery })
+    const plainIds = numbersFrom(FIRST_PLAIN_USER_ID, load.plainUsers)
     this.#receivers = [
-      ...userIds.map((userId) => new Receiver(userId, true, onDelivery)),
-      ...numbersFrom(FIRST_PLAIN_USER_ID, load.plainUsers).map(
-        (userId) => new Receiver(userId, false, onDelivery),
-      ),
+      ...userIds.map((userId, index) => receiver(userId, true, index % 2 ? load.staysMsMax : 0)),
+      ...plainIds.map((userId) => receiver(userId, false)),
     ]
-    this.#prober = new Sender(PROBE_SENDER_ID, this.doors, random.fork())
-    this.#probed = new Receiver(PROBE_RECEIVER_ID, true)
+    this.#prober = new Sender(PROBE_SENDER_ID, this.addresses, random.fork())
+    this.#probed = receiver(PROBE_RECEIVER_ID, true)
   }
 
   get sends(): Send[] {
@@ -79,6 +87,17 @@ export class Auditor {
   /** The ids of all messages that have been acknowledged by now. */
   get acknowledgedIds(): number[] {
     return this.sends.map(acknowledgedId).filter((id) => id !== undefined)
+  }
+
+  /** Sends that are not acknowledged, and may be. */
+  get underWay(): Send[] {
+    const newest = this.#senders.flatMap(({ sends }) => sends.at(-1) ?? [])
+    return newest.filter((send) => acknowledgedId(send) === undefined)
+  }
+
+  /** Those who are connected, or on the way back. */
+  get receivers(): readonly Receiver[] {
+    return this.#receivers
   }
 
   /** Whether a send was ever answered 503. */
@@ -102,7 +121,7 @@ export class Auditor {
 
   /** Resolves when messages flow. */
   async start(): Promise<void> {
-    this.#staying = Promise.all(this.#everybody.map((receiver) => receiver.stay(this.doors)))
+    this.#staying = Promise.all(this.#everybody.map((receiver) => receiver.stay(this.addresses)))
     await waitFor(() => this.isEverybodyThere, 'all receivers')
     const userIds = this.#receivers.map(({ userId }) => userId)
     this.#writing = Promise.all(this.#senders.map((sender) => sender.write(userIds, this.#load)))
@@ -113,6 +132,18 @@ export class Auditor {
   /** Resolves at the very moment when somebody gets an answer, or a message. */
   async next(moment: Moment): Promise<void> {
     await once(this.#moments, moment)
+  }
+
+  /** Resolves at the moment when a message arrives of which `accepts` is true; with the message. */
+  nextDelivery(accepts: (delivery: Delivery) => boolean): Promise<Delivery> {
+    return new Promise((resolve) => {
+      const onDelivery = (delivery: Delivery) => {
+        if (!accepts(delivery)) return
+        this.#moments.off('delivered', onDelivery)
+        resolve(delivery)
+      }
+      this.#moments.on('delivered', onDelivery)
+    })
   }
 
   /** Whether a message that is sent now is acknowledged and arrives. */
@@ -137,7 +168,7 @@ export class Auditor {
     const patience = setTimeout(() => this.#giveUp(), DRAIN_MS_MAX)
     await this.#writing
     clearTimeout(patience)
-    const counts = countByReceiver(this.#service.databasePath)
+    const counts = await this.#service.storage.countByReceiver()
     const hasAll = ({ userId, deliveries }: Receiver) =>
       new Set(deliveries.map(({ messageId }) => messageId)).size >= (counts.get(userId) ?? 0)
     const isDelivered = () => this.#everybody.every(hasAll)
@@ -148,7 +179,7 @@ export class Auditor {
   /** Call when the service has stopped. */
   async audit(): Promise<Verdict> {
     const { sends } = this
-    const stored = readStored(this.#service.databasePath)
+    const stored = await this.#service.storage.read()
     const resumed = this.#everybody.filter(({ resumes }) => resumes)
     const plain = this.#everybody.filter(({ resumes }) => !resumes)
     const found = audit(
@@ -167,6 +198,8 @@ export class Auditor {
       lost: lost.length,
       repeated: repeated.length,
       outOfOrder: outOfOrder.length,
+      unavailablePercent: unavailablePercent(sends),
+      silenceMs: longestSilenceMs(this.#receivers.map(({ deliveries }) => deliveries)),
       problems: problems.flatMap(firstFew),
     }
   }

@@ -2,7 +2,7 @@ import type { Environment } from '../support/running-program.ts'
 import type { Auditor } from './auditor.ts'
 import type { Random } from './random.ts'
 import type { Load } from './sender.ts'
-import type { Service } from './service.ts'
+import type { Member, Service } from './service.ts'
 
 /** What a fault happens to. Load runs on it. */
 export interface World {
@@ -27,8 +27,8 @@ export interface Fault {
   name: string
   /** Why it cannot happen on this machine; undefined when it can. */
   missing?: () => string | undefined
-  /** The service, which lives in `folder`, is started with these. */
-  settings?: (folder: string) => Environment
+  /** A process of the service, which lives in `folder`, is started with these. */
+  settings?: (folder: string, member: Member) => Environment
   /** Everything that the service writes goes to a disk of its own that has room for so much. */
   diskBytes?: number
   /** Where the load differs from the usual one. */

@@ -20,6 +20,8 @@ export interface Send {
   file: SentFile | undefined
   /** With it a send is tried again until it is answered, as the client library does; without, never. */
   clientMessageId: string | undefined
+  /** Where the last try went. */
+  apiUrl: string
   /** One for each try. */
   answers: Answer[]
 }
@@ -29,6 +31,8 @@ export interface Delivery {
   receiverId: number
   messageId: number
   body: string
+  /** By performance.now(). */
+  at: number
 }
 
 /** The id that a send was acknowledged with; undefined if it never was. */

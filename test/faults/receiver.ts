@@ -1,39 +1,50 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Device, type Frame } from '../support/clients.ts'
 import type { Delivery } from './ledger.ts'
+import type { Random } from './random.ts'
 
 /** In a hurry, so that it is there when the daemon is. */
 const RECONNECT_MS = 50
 
-/** Where clients find the service; a fault may put something in between. */
-export interface Doors {
-  apiUrl: string
-  daemonUrl: string
+/** Where clients find the service, each time at one of these; a fault may put something in between. */
+export interface Addresses {
+  apiUrls: string[]
+  daemonUrls: string[]
+}
+
+interface ReceiverOptions {
+  random: Random
+  /**
+   * Whether it says which message was its last when it comes back. The document's own example does
+   * not: it may be told twice what a daemon told it that then crashed, but misses nothing by a crash.
+   */
+  resumes: boolean
+  /** The longest that it stays connected before it moves on; 0 or undefined: it stays. */
+  staysMsMax?: number | undefined
+  onDelivery: (delivery: Delivery) => void
 }
 
 /** A user who is always online, or on the way back, and remembers every message it was told. */
 export class Receiver extends Device {
   readonly deliveries: Delivery[] = []
   readonly resumes: boolean
-  readonly #onDelivery: () => void
+  readonly #options: ReceiverOptions
   #isStaying = true
 
-  /**
-   * @param resumes whether it says which message was its last when it comes back. The document's own
-   *   example does not: it may be told twice what a daemon told it that then crashed, but misses
-   *   nothing by a crash.
-   */
-  constructor(userId: number, resumes: boolean, onDelivery: () => void = () => {}) {
+  constructor(userId: number, options: ReceiverOptions) {
     super(userId)
-    this.resumes = resumes
-    this.#onDelivery = onDelivery
+    this.resumes = options.resumes
+    this.#options = options
   }
 
   /** Resolves after `leave`. */
-  async stay(doors: Doors): Promise<void> {
+  async stay(addresses: Addresses): Promise<void> {
+    const { random, staysMsMax } = this.#options
     while (this.#isStaying) {
-      await this.connect(doors.daemonUrl).catch(() => {})
+      await this.connect(random.pick(addresses.daemonUrls)).catch(() => {})
+      const moving = staysMsMax && setTimeout(() => this.disconnect(), random.next() * staysMsMax)
       await this.whenDisconnected()
+      clearTimeout(moving)
       if (this.#isStaying) await delay(RECONNECT_MS)
     }
   }
@@ -51,7 +62,8 @@ export class Receiver extends Device {
     super.told(frame)
     if (frame.event !== 'chat:message') return
     const { message_id: messageId, message: body } = frame.data
-    this.deliveries.push({ receiverId: this.userId, messageId, body })
-    this.#onDelivery()
+    const delivery = { receiverId: this.userId, messageId, body, at: performance.now() }
+    this.deliveries.push(delivery)
+    this.#options.onDelivery(delivery)
   }
 }

@@ -3,8 +3,9 @@ import { loadFaults, type Row, runFault, whyLeftOut } from './runner.ts'
 
 // `npm run test:faults -- [fault …] [--seed N]`: everything that may break, broken.
 
-const TITLE = `| fault | tried | acknowledged | lost | repeated | out of order | recovered in ms |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: |`
+const COUNTS = ['tried', 'acknowledged', 'lost', 'repeated', 'out of order']
+const COLUMNS = [...COUNTS, 'recovered in ms', '503 in %', 'silence in ms']
+const TITLE = `| fault | ${COLUMNS.join(' | ')} |\n| --- |${' ---: |'.repeat(COLUMNS.length)}`
 
 /** Resolves with whether everything held. */
 async function main(): Promise<boolean> {
@@ -36,9 +37,10 @@ async function main(): Promise<boolean> {
 }
 
 function line(row: Row): string {
-  const { fault, tried, acknowledged, lost, repeated, outOfOrder, recoveredMs } = row
-  const cells = [fault, tried, acknowledged, lost, repeated, outOfOrder, recoveredMs]
-  return `| ${cells.join(' | ')} |`
+  const { fault, tried, acknowledged, lost, repeated, outOfOrder } = row
+  const { recoveredMs, unavailablePercent, silenceMs } = row
+  const counts = [tried, acknowledged, lost, repeated, outOfOrder]
+  return `| ${[fault, ...counts, recoveredMs, unavailablePercent, silenceMs].join(' | ')} |`
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))

@@ -19,7 +19,7 @@ const LAST_WORDS = 30
 
 export interface Row extends Verdict {
   fault: string
-  /** From the end of the harm until messages flow and both processes say that they are well. */
+  /** From the end of the harm until messages flow and all processes say that they are well. */
   recoveredMs: number
 }
 

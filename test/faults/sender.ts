@@ -4,7 +4,7 @@ import { multipart } from '../support/forms.ts'
 import { jpegOf, wavOf } from '../support/media.ts'
 import { type Answer, acknowledgedId, type Send, type SentFile } from './ledger.ts'
 import type { Random } from './random.ts'
-import type { Doors } from './receiver.ts'
+import type { Addresses } from './receiver.ts'
 
 /** Longer than the service may take to say that it cannot. */
 const ANSWER_MS_MAX = 15_000
@@ -18,8 +18,12 @@ const TRY_LATER = [429, 503]
 export interface Load {
   /** Users who write, each to everybody else, and who resume when they come back. */
   users: number
+  /** From one user's id to the next one's: with 8, and 256 shards, every 32nd shares a shard. */
+  userIdStep: number
   /** Users who only read, with the document's own client; 0 where a fault cuts single sockets. */
   plainUsers: number
+  /** The longest that every second user stays at one daemon; undefined: all stay. */
+  staysMsMax?: number
   /** The longest that a sender waits between an answer and its next send. */
   pauseMsMax: number
   files: number
@@ -29,6 +33,7 @@ export interface Load {
 
 export const USUAL_LOAD: Load = {
   users: 12,
+  userIdStep: 1,
   plainUsers: 4,
   pauseMsMax: 30,
   files: 0.06,
@@ -39,15 +44,20 @@ export const USUAL_LOAD: Load = {
 export class Sender {
   readonly sends: Send[] = []
   readonly #userId: number
-  readonly #doors: Doors
+  readonly #addresses: Addresses
   readonly #random: Random
   readonly #onAcknowledged: () => void
   #isWriting = true
   #isPatient = true
 
-  constructor(userId: number, doors: Doors, random: Random, onAcknowledged: () => void = () => {}) {
+  constructor(
+    userId: number,
+    addresses: Addresses,
+    random: Random,
+    onAcknowledged: () => void = () => {},
+  ) {
     this.#userId = userId
-    this.#doors = doors
+    this.#addresses = addresses
     this.#random = random
     this.#onAcknowledged = onAcknowledged
   }
@@ -77,7 +87,8 @@ export class Sender {
     this.sends.push(send)
     do {
       if (send.answers.length > 0) await delay(RETRY_MS)
-      send.answers.push(await post(this.#doors.apiUrl, send))
+      send.apiUrl = this.#random.pick(this.#addresses.apiUrls)
+      send.answers.push(await post(send))
     } while (this.#isPatient && isTriedAgain(send))
     if (acknowledgedId(send) !== undefined) this.#onAcknowledged()
     return send
@@ -93,6 +104,7 @@ export class Sender {
       body,
       file: random.next() < load.files ? composeFile(body, random) : undefined,
       clientMessageId: random.next() < load.nameless ? undefined : randomUUID(),
+      apiUrl: '',
       answers: [],
     }
   }
@@ -113,9 +125,9 @@ function isTriedAgain({ clientMessageId, answers }: Send): boolean {
   return answer?.kind !== 'refused' || TRY_LATER.includes(answer.status)
 }
 
-async function post(apiUrl: string, send: Send): Promise<Answer> {
+async function post(send: Send): Promise<Answer> {
   try {
-    const response = await fetch(`${apiUrl}/send_chat_message.php`, {
+    const response = await fetch(`${send.apiUrl}/send_chat_message.php`, {
       method: 'POST',
       body: formOf(send),
       signal: AbortSignal.timeout(ANSWER_MS_MAX),

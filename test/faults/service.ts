@@ -11,14 +11,21 @@ import {
   RunningProgram,
 } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
+import { type Asked, ask, readMetric } from './ask.ts'
 import type { Fault } from './fault.ts'
 import type { Random } from './random.ts'
 import { SmallDisk } from './small-disk.ts'
+import { SqliteStorage, type Storage } from './stored.ts'
 
-const HEALTH_TIMEOUT_MS = 2_000
+/** A process of the service: its second API is 'chat-api-2'. */
+export type Member = Program | `${Program}-${number}`
 
 /** What the service stands on. */
-export type Housing = Pick<Fault, 'settings' | 'diskBytes'>
+export interface Housing extends Pick<Fault, 'settings' | 'diskBytes'> {
+  /** Undefined for an SQLite file, which takes one process of each program. */
+  database?: Storage | undefined
+  members?: Member[]
+}
 
 /** What the service said of itself, in order: lines of the log, answers of /health, of `status`. */
 export interface Said {
@@ -30,48 +37,75 @@ export interface Said {
 }
 
 /**
- * The service under test: both real processes on one folder, and on the same two ports whenever they
- * come back, so that clients find them again.
+ * The service under test: real processes on one folder, and on the same ports whenever they come
+ * back, so that clients find them again.
  */
 export class Service {
   readonly folder = mkdtempSync(join(tmpdir(), 'chat-fault-'))
-  readonly settings: Environment
-  readonly apiUrl: string
-  readonly daemonUrl: string
+  readonly storage: Storage
+  /** Of each process. */
+  readonly #settings = new Map<Member, Environment>()
   readonly #runs: RunningProgram[] = []
-  readonly #running = new Map<Program, RunningProgram>()
+  readonly #running = new Map<Member, RunningProgram>()
   readonly #health: string[] = []
   readonly #status: string[] = []
   readonly #onExit = () => this.#destroy()
   readonly #disk: SmallDisk | undefined
 
-  private constructor({ settings, diskBytes }: Housing, ports: { api: number; daemon: number }) {
-    const fixed = {
-      CHAT_API_PORT: String(ports.api),
-      CHAT_WS_PORT: String(ports.daemon),
-    }
+  private constructor({ settings, diskBytes, database }: Housing, ports: Map<Member, number>) {
     if (diskBytes !== undefined) this.#disk = new SmallDisk(this.folder, diskBytes)
-    this.settings = { ...fixed, ...settings?.(this.folder) }
-    this.apiUrl = `http://127.0.0.1:${ports.api}`
-    this.daemonUrl = `ws://127.0.0.1:${ports.daemon}`
+    for (const member of ports.keys()) {
+      this.#settings.set(member, {
+        CHAT_PID_DIR: join(this.folder, member),
+        ...portSettings(member, ports),
+        ...database?.settings,
+        ...settings?.(this.folder, member),
+      })
+    }
+    this.storage = database ?? new SqliteStorage(this.databasePath)
     process.once('exit', this.#onExit)
   }
 
-  /** Resolves when both processes serve. */
+  /** Resolves when all processes serve. */
   static async start(random: Random, housing: Housing = {}): Promise<Service> {
-    const chance = () => random.next()
-    const ports = { api: await freePort(chance), daemon: await freePort(chance) }
+    const ports = new Map<Member, number>()
+    for (const member of housing.members ?? (['chat-api', 'chat-websocket'] as const)) {
+      ports.set(member, await freePort(() => random.next()))
+    }
     const service = new Service(housing, ports)
-    await Promise.all([service.start('chat-api'), service.start('chat-websocket')])
+    await Promise.all(service.members.map((member) => service.start(member)))
     return service
   }
 
+  /** All that there are, whether they run or not. */
+  get members(): Member[] {
+    return [...this.#settings.keys()]
+  }
+
+  get apis(): Member[] {
+    return this.members.filter((member) => programOf(member) === 'chat-api')
+  }
+
+  get daemons(): Member[] {
+    return this.members.filter((member) => programOf(member) === 'chat-websocket')
+  }
+
+  /** Of the first API. */
+  get apiUrl(): string {
+    return this.urlOf('chat-api')
+  }
+
+  /** Of the first daemon. */
+  get daemonUrl(): string {
+    return this.urlOf('chat-websocket')
+  }
+
   get databasePath(): string {
-    return environment(this.folder, this.settings).CHAT_DATABASE as string
+    return this.#environment.CHAT_DATABASE as string
   }
 
   get uploadsFolder(): string {
-    return environment(this.folder, this.settings).CHAT_UPLOADS_DIR as string
+    return this.#environment.CHAT_UPLOADS_DIR as string
   }
 
   get said(): Said {
@@ -79,27 +113,40 @@ export class Service {
     return { log: logs.flat(), logs, health: this.#health, status: this.#status }
   }
 
-  /** Programs that have ended though nobody asked them to. */
+  /** Processes that have ended though nobody asked them to. */
   get deaths(): string[] {
     const dead = [...this.#running].filter(([, { hasExited }]) => hasExited)
-    return dead.map(([program, { output }]) => `${program} died: ${output.slice(-500)}`)
+    return dead.map(([member, { output }]) => `${member} died: ${output.slice(-500)}`)
   }
 
-  /** Starts a program that does not run; resolves when it serves. */
-  async start(program: Program): Promise<void> {
-    const running = new RunningProgram(program, ['start'], this.folder, this.settings)
+  /** Where clients find a process: http://… for an API, ws://… for a daemon. */
+  urlOf(member: Member): string {
+    const { CHAT_API_PORT, CHAT_WS_PORT } = this.#settingsOf(member)
+    const isApi = programOf(member) === 'chat-api'
+    return isApi ? `http://127.0.0.1:${CHAT_API_PORT}` : `ws://127.0.0.1:${CHAT_WS_PORT}`
+  }
+
+  /** Starts a process that does not run; resolves when it serves. */
+  async start(member: Member): Promise<void> {
+    const program = programOf(member)
+    const running = new RunningProgram(program, ['start'], this.folder, this.#settingsOf(member))
     this.#runs.push(running)
-    this.#running.set(program, running)
+    this.#running.set(member, running)
     await (program === 'chat-api' ? apiUrl(running) : daemonUrl(running))
   }
 
-  pid(program: Program): number {
-    return this.#of(program).pid
+  /** Adds to the settings of a process, for its next start. */
+  configure(member: Member, settings: Environment): void {
+    Object.assign(this.#settingsOf(member), settings)
+  }
+
+  pid(member: Member): number {
+    return this.#of(member).pid
   }
 
   /** Starts one more of a program that runs already, on another port; resolves when it has ended. */
   async startSecond(program: Program): Promise<{ code: number | null; output: string }> {
-    const settings = { ...this.settings, CHAT_API_PORT: '0', CHAT_WS_PORT: '0' }
+    const settings = { ...this.#settingsOf(program), CHAT_API_PORT: '0', CHAT_WS_PORT: '0' }
     const second = new RunningProgram(program, ['start'], this.folder, settings)
     this.#runs.push(second)
     await waitFor(() => second.hasExited, 'the second one to end')
@@ -107,51 +154,51 @@ export class Service {
   }
 
   /** kill -9. */
-  async kill(program: Program): Promise<void> {
-    const running = this.#of(program)
-    this.#running.delete(program)
+  async kill(member: Member): Promise<void> {
+    const running = this.#of(member)
+    this.#running.delete(member)
     await running.kill()
   }
 
   /** Stops one as an operator would, and waits until it has ended. */
-  async terminate(program: Program): Promise<void> {
-    const running = this.#of(program)
-    this.#running.delete(program)
+  async terminate(member: Member): Promise<void> {
+    const running = this.#of(member)
+    this.#running.delete(member)
     const code = await running.stop()
-    if (code !== 0) throw new Error(`${program} did not stop well: exit code ${code}`)
+    if (code !== 0) throw new Error(`${member} did not stop well: exit code ${code}`)
   }
 
   /** Stops what runs, as an operator would; resolves with what was not as it should be. */
   async stop(): Promise<string[]> {
     const running = [...this.#running]
     this.#running.clear()
-    const stops = running.map(async ([program, process]) => {
+    const stops = running.map(async ([member, process]) => {
       const code = await process.stop()
-      return code === 0 ? [] : [`${program} did not stop well: exit code ${code}`]
+      return code === 0 ? [] : [`${member} did not stop well: exit code ${code}`]
     })
     return (await Promise.all(stops)).flat()
   }
 
-  /** Whether both say of themselves, and the API of the daemon, that they are well. */
+  /** Whether all that run say of themselves, and the APIs of the daemons, that they are well. */
   async isHealthy(): Promise<boolean> {
-    const healths = [this.#askHealth(this.apiUrl), this.#askHealth(this.daemonHttpUrl)]
-    const [api, daemon] = await Promise.all(healths)
-    return api?.status === 200 && daemon?.status === 200 && api.text.includes('"daemon":"running"')
+    const members = [...this.#running.keys()]
+    const healths = await Promise.all(members.map((member) => this.#askHealth(member)))
+    return healths.every(({ status, text }, index) => {
+      const isApi = programOf(members[index] as Member) === 'chat-api'
+      return status === 200 && (!isApi || text.includes('"daemon":"running"'))
+    })
   }
 
-  /** How many sockets the daemon takes for open. */
-  socketCount(): Promise<number> {
-    return readMetric(this.daemonHttpUrl, 'chat_connections')
-  }
-
-  /** How many writes the API has had to try again so far. */
-  retriedCount(): Promise<number> {
-    return readMetric(this.apiUrl, 'chat_write_retries_total')
+  /** A figure of its /metrics. */
+  metric(member: Member, name: string): Promise<number> {
+    return readMetric(httpUrl(this.urlOf(member)), name)
   }
 
   /** Runs `status --json`. */
-  async status(program: Program): Promise<string> {
-    const command = new RunningProgram(program, ['status', '--json'], this.folder, this.settings)
+  async status(member: Member): Promise<string> {
+    const args = ['status', '--json']
+    const settings = this.#settingsOf(member)
+    const command = new RunningProgram(programOf(member), args, this.folder, settings)
     await command.exit()
     this.#status.push(command.output.trim())
     return command.output
@@ -164,18 +211,24 @@ export class Service {
     this.#destroy()
   }
 
-  get daemonHttpUrl(): string {
-    return this.daemonUrl.replace('ws:', 'http:')
+  get #environment(): Environment {
+    return environment(this.folder, this.#settingsOf('chat-api'))
   }
 
-  #of(program: Program): RunningProgram {
-    const running = this.#running.get(program)
-    if (running === undefined) throw new Error(`${program} does not run`)
+  #settingsOf(member: Member): Environment {
+    const settings = this.#settings.get(member)
+    if (settings === undefined) throw new Error(`There is no ${member}`)
+    return settings
+  }
+
+  #of(member: Member): RunningProgram {
+    const running = this.#running.get(member)
+    if (running === undefined) throw new Error(`${member} does not run`)
     return running
   }
 
-  async #askHealth(url: string): Promise<{ status: number; text: string }> {
-    const answer = await ask(`${url}/health`)
+  async #askHealth(member: Member): Promise<Asked> {
+    const answer = await ask(`${httpUrl(this.urlOf(member))}/health`)
     this.#health.push(`${answer.status} ${answer.text}`)
     return answer
   }
@@ -187,18 +240,18 @@ export class Service {
   }
 }
 
-/** NaN where it is not there. */
-async function readMetric(url: string, name: string): Promise<number> {
-  const { text } = await ask(`${url}/metrics`)
-  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1])
+function programOf(member: Member): Program {
+  return member.startsWith('chat-api') ? 'chat-api' : 'chat-websocket'
 }
 
-/** Status 0 stands for no answer. */
-async function ask(url: string): Promise<{ status: number; text: string }> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })
-    return { status: response.status, text: await response.text() }
-  } catch (error) {
-    return { status: 0, text: String(error) }
-  }
+/** Each has its own, and knows the first of the other program. */
+function portSettings(member: Member, ports: Map<Member, number>): Environment {
+  const own = { [programOf(member)]: ports.get(member) }
+  const port = (program: Program) => String(own[program] ?? ports.get(program))
+  return { CHAT_API_PORT: port('chat-api'), CHAT_WS_PORT: port('chat-websocket') }
+}
+
+/** Of a daemon, for HTTP. */
+function httpUrl(url: string): string {
+  return url.replace('ws:', 'http:')
 }

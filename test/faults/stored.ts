@@ -1,4 +1,5 @@
 import Sqlite from 'better-sqlite3'
+import type { Environment } from '../support/running-program.ts'
 
 /** A row of `messages`, as far as a send decides it. */
 export interface StoredMessage {
@@ -12,13 +13,45 @@ export interface StoredMessage {
   clientMessageId: string | null
 }
 
-/** What stands in a database file. */
+/** What stands in a database. */
 export interface Stored {
   messages: StoredMessage[]
   /** How many events have ever been queued, those included that are told and deleted. */
   queuedCount: number
-  /** What is wrong with the file by itself, whoever sent what. */
+  /** What is wrong with it by itself, whoever sent what. */
   problems: string[]
+}
+
+/** The database under a service, as the audit reads it: past the service. */
+export interface Storage {
+  /** How the service is told where it is. */
+  readonly settings: Environment
+  read(): Promise<Stored>
+  /** How many messages each user was sent. */
+  countByReceiver(): Promise<Map<number, number>>
+}
+
+/** A database file in the folder of the service. */
+export class SqliteStorage implements Storage {
+  readonly settings = {}
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async read(): Promise<Stored> {
+    return readStored(this.#path)
+  }
+
+  async countByReceiver(): Promise<Map<number, number>> {
+    const sqlite = new Sqlite(this.#path, { readonly: true })
+    try {
+      return new Map(sqlite.prepare(COUNT_BY_RECEIVER).raw().all() as [number, number][])
+    } finally {
+      sqlite.close()
+    }
+  }
 }
 
 /** Reads a database file past the service. */
@@ -33,16 +66,7 @@ export function readStored(databasePath: string): Stored {
   }
 }
 
-/** How many messages each user was sent. */
-export function countByReceiver(databasePath: string): Map<number, number> {
-  const sqlite = new Sqlite(databasePath, { readonly: true })
-  try {
-    const sql = 'SELECT receiver_id, count(*) FROM messages GROUP BY 1'
-    return new Map(sqlite.prepare(sql).raw().all() as [number, number][])
-  } finally {
-    sqlite.close()
-  }
-}
+const COUNT_BY_RECEIVER = 'SELECT receiver_id, count(*) FROM messages GROUP BY 1'
 
 const SELECT_MESSAGES = `
   SELECT message_id AS messageId, sender_id AS senderId, receiver_id AS receiverId,

@@ -158,6 +158,9 @@ export async function online(client: ChatClient): Promise<ChatClient> {
   return client
 }
 
+/** A daemon that is frozen takes the connection and says nothing. */
+const HANDSHAKE_MS_MAX = 5_000
+
 /**
  * A client as one would write it who has read about reconnecting: it keeps the id of the last message
  * that it was told, and says so when it comes back.
@@ -168,6 +171,8 @@ export class Device {
   readonly messageIds: number[] = []
   /** What each chat:connected said of `recovered`. */
   readonly recovered: (boolean | undefined)[] = []
+  /** Of each connection that the other side closed, or the network. */
+  readonly closeCodes: number[] = []
   lastMessageId = 0
   #socket: WebSocket | undefined
 
@@ -182,8 +187,10 @@ export class Device {
   /** Resolves when chat:connected is here; rejects when the daemon is not. */
   async connect(daemonUrl: string): Promise<void> {
     this.disconnect()
-    const socket = new WebSocket(`${daemonUrl}/?${this.query()}`)
+    const options = { handshakeTimeout: HANDSHAKE_MS_MAX }
+    const socket = new WebSocket(`${daemonUrl}/?${this.query()}`, options)
     this.#socket = socket
+    socket.on('close', (code) => socket === this.#socket && this.closeCodes.push(code))
     await new Promise<void>((resolve, reject) => {
       socket.on('error', reject)
       socket.on('close', (code) => reject(new Error(`closed with ${code}`)))

@@ -7,5 +7,5 @@ export const fault: Fault = {
   load: { pauseMsMax: 5, files: 0.15 },
   expectSaid: { status: [/"chat-api","running":false/] },
   run: (world) =>
-    killAgainAndAgain(world, { programs: ['chat-api'], moments: ['acknowledged'], times: 17 }),
+    killAgainAndAgain(world, { victims: () => ['chat-api'], moments: ['acknowledged'], times: 17 }),
 }

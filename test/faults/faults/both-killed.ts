@@ -8,7 +8,7 @@ export const fault: Fault = {
   },
   run: (world) =>
     killAgainAndAgain(world, {
-      programs: ['chat-api', 'chat-websocket'],
+      victims: () => ['chat-api', 'chat-websocket'],
       moments: ['acknowledged'],
       times: 16,
     }),

@@ -15,7 +15,7 @@ export const fault: Fault = {
   },
   run: (world) =>
     killAgainAndAgain(world, {
-      programs: ['chat-websocket'],
+      victims: () => ['chat-websocket'],
       moments: ['acknowledged', 'delivered'],
       times: 17,
     }),

@@ -18,17 +18,18 @@ export const fault: Fault = {
 
 async function fallSilent({ service, auditor, random }: World): Promise<void> {
   const proxy = await NetworkProxy.open(service.daemonUrl, FINE, random.fork())
-  auditor.doors.daemonUrl = `ws://127.0.0.1:${proxy.port}`
+  auditor.addresses.daemonUrls = [`ws://127.0.0.1:${proxy.port}`]
   auditor.reconnect()
   await waitFor(() => auditor.isEverybodyThere, 'everybody to be behind the network')
   await auditor.next('delivered')
   const before = auditor.connectCount
   proxy.fallSilent()
-  auditor.doors.daemonUrl = service.daemonUrl
+  auditor.addresses.daemonUrls = [service.daemonUrl]
   auditor.reconnect()
   const { receiverCount } = auditor
   await waitFor(() => auditor.connectCount === before + receiverCount, 'everybody to come back')
-  const isCut = async () => (await service.socketCount()) === receiverCount
+  const socketCount = () => service.metric('chat-websocket', 'chat_connections')
+  const isCut = async () => (await socketCount()) === receiverCount
   await waitFor(isCut, 'the daemon to cut the dead sockets')
   await proxy.close()
 }

@@ -16,16 +16,16 @@ export const fault: Fault = {
   async run({ service, auditor, random, scaled }) {
     const api = await NetworkProxy.open(service.apiUrl, WEATHER, random.fork())
     const daemon = await NetworkProxy.open(service.daemonUrl, WEATHER, random.fork())
-    auditor.doors.apiUrl = `http://127.0.0.1:${api.port}`
-    auditor.doors.daemonUrl = `ws://127.0.0.1:${daemon.port}`
+    auditor.addresses.apiUrls = [`http://127.0.0.1:${api.port}`]
+    auditor.addresses.daemonUrls = [`ws://127.0.0.1:${daemon.port}`]
     auditor.reconnect()
     const endAt = performance.now() + scaled(LASTING_MS)
     while (performance.now() < endAt) {
       await delay(random.next() * BETWEEN_CUTS_MS_MAX)
       daemon.cutAll()
     }
-    auditor.doors.apiUrl = service.apiUrl
-    auditor.doors.daemonUrl = service.daemonUrl
+    auditor.addresses.apiUrls = [service.apiUrl]
+    auditor.addresses.daemonUrls = [service.daemonUrl]
     await Promise.all([api.close(), daemon.close()])
   },
 }
