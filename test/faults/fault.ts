@@ -1,8 +1,9 @@
 import type { Environment } from '../support/running-program.ts'
 import type { Auditor } from './auditor.ts'
+import type { Member } from './member.ts'
 import type { Random } from './random.ts'
 import type { Load } from './sender.ts'
-import type { Member, Service } from './service.ts'
+import type { Service } from './service.ts'
 
 /** What a fault happens to. Load runs on it. */
 export interface World {
@@ -22,9 +23,13 @@ export interface Expected {
   status?: RegExp[]
 }
 
-/** A way in which things break. One in each file of faults/. */
+/** A way in which things break. One in each file of faults/, those of the shared engine in shared/. */
 export interface Fault {
   name: string
+  /** Whether it happens to several processes on one MariaDB, not to two on an SQLite file. */
+  isShared?: boolean
+  /** Whether it takes too long for the tests: then only the command runs it. */
+  isLong?: boolean
   /** Why it cannot happen on this machine; undefined when it can. */
   missing?: () => string | undefined
   /** A process of the service, which lives in `folder`, is started with these. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Moment } from './auditor.ts'
 import type { World } from './fault.ts'
-import type { Member } from './service.ts'
+import type { Member } from './member.ts'
 
 /** Long enough to be in the middle of something. */
 const ALIVE_MS_MAX = 700

@@ -28,6 +28,10 @@ interface ReceiverOptions {
 export class Receiver extends Device {
   readonly deliveries: Delivery[] = []
   readonly resumes: boolean
+  /** Of other users whether they are online, as far as this connection was told. */
+  readonly statuses = new Map<number, boolean>()
+  /** The daemon where it is, or wanted to be. */
+  daemonUrl = ''
   readonly #options: ReceiverOptions
   #isStaying = true
 
@@ -41,7 +45,8 @@ export class Receiver extends Device {
   async stay(addresses: Addresses): Promise<void> {
     const { random, staysMsMax } = this.#options
     while (this.#isStaying) {
-      await this.connect(random.pick(addresses.daemonUrls)).catch(() => {})
+      this.daemonUrl = random.pick(addresses.daemonUrls)
+      await this.connect(this.daemonUrl).catch(() => {})
       const moving = staysMsMax && setTimeout(() => this.disconnect(), random.next() * staysMsMax)
       await this.whenDisconnected()
       clearTimeout(moving)
@@ -60,6 +65,10 @@ export class Receiver extends Device {
 
   protected override told(frame: Frame): void {
     super.told(frame)
+    if (frame.event === 'chat:connected') this.statuses.clear()
+    if (frame.event === 'chat:user_status') {
+      this.statuses.set(frame.data.user_id, frame.data.status === 'online')
+    }
     if (frame.event !== 'chat:message') return
     const { message_id: messageId, message: body } = frame.data
     const delivery = { receiverId: this.userId, messageId, body, at: performance.now() }

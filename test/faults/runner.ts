@@ -1,13 +1,15 @@
 import { readdirSync } from 'node:fs'
-import { basename } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitFor } from '../support/wait.ts'
 import { Auditor, type Verdict } from './auditor.ts'
 import type { Expected, Fault, World } from './fault.ts'
+import { findPresenceProblems } from './presence.ts'
 import { Random } from './random.ts'
 import { USUAL_LOAD } from './sender.ts'
 import { type Said, Service } from './service.ts'
+import { SharedDatabase } from './shared-database.ts'
+import { SHARED_MEMBERS } from './shared-fault.ts'
 import { whyNoDisk } from './small-disk.ts'
 
 const FAULTS = new URL('faults/', import.meta.url)
@@ -29,12 +31,16 @@ export interface Effort {
   effort: number
 }
 
-/** All that there are, or those of these names. */
+/** All that there are, or those of these names and folders. */
 export async function loadFaults(names: string[] = []): Promise<Fault[]> {
-  const known = readdirSync(FAULTS).map((file) => basename(file, '.ts'))
-  const unknown = names.filter((name) => !known.includes(name))
+  const files = readdirSync(FAULTS, { recursive: true, encoding: 'utf8' })
+  const known = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3))
+  const isMeant = (fault: string, name: string) => fault === name || fault.startsWith(`${name}/`)
+  const unknown = names.filter((name) => !known.some((fault) => isMeant(fault, name)))
   if (unknown.length > 0) throw new Error(`No such fault: ${unknown}. There are: ${known}`)
-  const chosen = known.filter((name) => names.length === 0 || names.includes(name))
+  const chosen = known.filter((fault) => {
+    return names.length === 0 || names.some((name) => isMeant(fault, name))
+  })
   return Promise.all(chosen.map(async (name) => (await import(`./faults/${name}.ts`)).fault))
 }
 
@@ -46,14 +52,20 @@ export function whyLeftOut(fault: Fault): string | undefined {
 /** Lets one fault happen to a service of its own, and looks at what became of every message. */
 export async function runFault(fault: Fault, { seed, effort }: Effort): Promise<Row> {
   const random = new Random(seed)
-  const service = await Service.start(random.fork(), fault)
-  const auditor = new Auditor(service, { ...USUAL_LOAD, ...fault.load }, random.fork())
-  const scaled = (full: number) => Math.max(1, Math.round(full * effort))
+  const database = fault.isShared ? await SharedDatabase.start() : undefined
   try {
-    return await observe(fault, { service, auditor, random, scaled })
+    const members = fault.isShared ? { members: SHARED_MEMBERS } : {}
+    const service = await Service.start(random.fork(), { ...fault, database, ...members })
+    const auditor = new Auditor(service, { ...USUAL_LOAD, ...fault.load }, random.fork())
+    const scaled = (full: number) => Math.max(1, Math.round(full * effort))
+    try {
+      return await observe(fault, { service, auditor, random, scaled })
+    } finally {
+      await auditor.stop()
+      await service.destroy()
+    }
   } finally {
-    await auditor.stop()
-    await service.destroy()
+    await database?.destroy()
   }
 }
 
@@ -62,12 +74,13 @@ async function observe(fault: Fault, world: World): Promise<Row> {
   await auditor.start()
   await watchingHealth(service, () => fault.run(world))
   const recoveredMs = await recovery(world)
+  const presence = fault.isShared ? await findPresenceProblems(world) : []
   await auditor.drain()
   const deaths = service.deaths
   const stops = await service.stop()
   const unsaid = findUnsaid(fault.expectSaid ?? {}, service.said)
   const verdict = await auditor.audit()
-  const problems = [...deaths, ...stops, ...unsaid, ...verdict.problems]
+  const problems = [...deaths, ...stops, ...unsaid, ...presence, ...verdict.problems]
   return { fault: fault.name, ...verdict, recoveredMs, problems }
 }
 

@@ -13,12 +13,10 @@ import {
 import { waitFor } from '../support/wait.ts'
 import { type Asked, ask, readMetric } from './ask.ts'
 import type { Fault } from './fault.ts'
+import { httpUrl, type Member, portSettings, programOf } from './member.ts'
 import type { Random } from './random.ts'
 import { SmallDisk } from './small-disk.ts'
 import { SqliteStorage, type Storage } from './stored.ts'
-
-/** A process of the service: its second API is 'chat-api-2'. */
-export type Member = Program | `${Program}-${number}`
 
 /** What the service stands on. */
 export interface Housing extends Pick<Fault, 'settings' | 'diskBytes'> {
@@ -238,20 +236,4 @@ export class Service {
     this.#disk?.unmount()
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-function programOf(member: Member): Program {
-  return member.startsWith('chat-api') ? 'chat-api' : 'chat-websocket'
-}
-
-/** Each has its own, and knows the first of the other program. */
-function portSettings(member: Member, ports: Map<Member, number>): Environment {
-  const own = { [programOf(member)]: ports.get(member) }
-  const port = (program: Program) => String(own[program] ?? ports.get(program))
-  return { CHAT_API_PORT: port('chat-api'), CHAT_WS_PORT: port('chat-websocket') }
-}
-
-/** Of a daemon, for HTTP. */
-function httpUrl(url: string): string {
-  return url.replace('ws:', 'http:')
 }

@@ -35,23 +35,25 @@ export function whyNoMariadb(): string | undefined {
 export class Mariadb {
   readonly folder: string
   readonly port: number
+  readonly #options: string[]
   #server: RunningProcess | undefined
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, options: string[]) {
     this.folder = folder
     this.port = port
+    this.#options = options
   }
 
-  /** Creates its data and starts it. */
+  /** Creates its data and starts it. @param options of every start */
   static async start(folder: string, options: string[] = []): Promise<Mariadb> {
-    const mariadb = new Mariadb(folder, await freePort())
+    const mariadb = new Mariadb(folder, await freePort(), options)
     const access = ['--auth-root-authentication-method=normal', '--skip-test-db']
     const install = findProgram('mariadb-install-db')
     const { status, stdout, stderr } = spawnSync(install, [...mariadb.#data(), ...access], {
       encoding: 'utf8',
     })
     if (status !== 0) throw new Error(`${install} failed: ${stdout}${stderr}`)
-    await mariadb.restart(options)
+    await mariadb.restart()
     return mariadb
   }
 
@@ -65,14 +67,14 @@ export class Mariadb {
   }
 
   /** Starts the server on its data and port, after `kill` or `stop`. */
-  async restart(options: string[] = []): Promise<void> {
+  async restart(): Promise<void> {
     const socket = `--socket=${join(this.folder, 'mariadb.sock')}`
     const network = [
       '--bind-address=127.0.0.1',
       `--port=${this.port}`,
       '--default-time-zone=+00:00',
     ]
-    const args = [...this.#data(), socket, ...network, ...SMALL, ...options]
+    const args = [...this.#data(), socket, ...network, ...SMALL, ...this.#options]
     this.#server = new RunningProcess(findProgram('mariadbd'), args, { cwd: this.folder })
     await this.#server.printed(/ready for connections/)
   }

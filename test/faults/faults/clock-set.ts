@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { waitFor } from '../../support/wait.ts'
+import { faketime, whyNoFaketime } from '../faketime.ts'
 import type { Fault, World } from '../fault.ts'
 
 const HOUR_SECONDS = 3_600
@@ -13,16 +14,13 @@ const NOTICED_MS_MAX = 10_000
 /** What rests on the time of day goes on; what is under way does not notice. */
 export const fault: Fault = {
   name: 'clock set back by an hour, and forward again',
-  missing: () => (libfaketime() === undefined ? 'libfaketime is not installed' : undefined),
+  missing: whyNoFaketime,
   settings: (folder) => {
     setClock(folder, 0)
-    return {
-      LD_PRELOAD: libfaketime() as string,
+    return faketime({
       FAKETIME_TIMESTAMP_FILE: clockFile(folder),
       FAKETIME_CACHE_DURATION: '1',
-      // Nobody can set the monotonic clock.
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
-    }
+    })
   },
   async run(world) {
     const connects = world.auditor.connectCount
@@ -53,11 +51,4 @@ function setClock(folder: string, seconds: number): void {
 
 function clockFile(folder: string): string {
   return join(folder, 'clock')
-}
-
-/** Debian's libfaketime keeps it below the architecture's folder. */
-function libfaketime(): string | undefined {
-  const folders = existsSync('/usr/lib') ? readdirSync('/usr/lib') : []
-  const paths = folders.map((name) => `/usr/lib/${name}/faketime/libfaketimeMT.so.1`)
-  return paths.find((path) => existsSync(path))
 }
