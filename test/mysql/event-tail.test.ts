@@ -49,6 +49,16 @@ describe.skipIf(port === undefined)('the tail on a shared engine', () => {
     expect(names(await readAll(tail))).toEqual(['open'])
   })
 
+  test('a transaction over most shards waits for none of the others', async () => {
+    const { store, other } = await start()
+    const insert = `INSERT INTO pending_events (event, user_id, data) VALUES ('open', ${ADA}, '{}')`
+    await other.query(`START TRANSACTION; ${insert}`)
+    const userIds = Array.from({ length: 250 }, (_, index) => ADA + 1 + index)
+    await Promise.all(userIds.map((userId) => store.events.broadcast('theirs', userId, {})))
+    expect(await readAll(store.events.tail())).toHaveLength(userIds.length)
+    await other.query('ROLLBACK')
+  })
+
   test('a row that is no JSON, or too long, is read as one that cannot be sent', async () => {
     const { store, other } = await start()
     const longest = `{"a":"${'x'.repeat(1_048_576 - 8)}"}`
