@@ -205,7 +205,12 @@ export interface Connections {
    * @returns whether it was the user's last
    */
   disconnect(connection: ClosedConnection): Promise<boolean>
-  /** Queues a chat:user_status about each of these users, for the users who may see it. */
+  /**
+   * Queues a chat:user_status about each of these users, for the users who may see it.
+   *
+   * @param isOnline as this daemon knows it; where several daemons share the store, what counts is
+   *   whether the user has a socket at any of them
+   */
   announce(isOnline: ReadonlyMap<number, boolean>): Promise<void>
   /** Every socket, the oldest first. */
   list(): Promise<ConnectionRow[]>

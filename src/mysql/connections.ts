@@ -6,10 +6,9 @@ import type { MysqlDatabase } from './database.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
 import { LIVES, selectOnline } from './online.ts'
 import type { Query } from './session.ts'
-import { shardOf, shardsOf } from './shards.ts'
+import { EVERYBODY, shardOf, shardsOf } from './shards.ts'
 import { caseOf, type Transaction } from './transaction.ts'
 import { KnownUsers, selectUsers } from './users.ts'
-import type { Writes } from './writes.ts'
 
 /** A connection_id is daemon_id × this + the number of the socket. */
 const SOCKETS_OF_DAEMON = 2 ** 32
@@ -20,7 +19,6 @@ type Change =
 
 interface ConnectionsParts {
   database: MysqlDatabase
-  writes: Writes
   wire: Wire
   clock: Clock
 }
@@ -53,15 +51,21 @@ export class MysqlConnections implements Connections {
     return this.#group.add({ kind: 'closed', connection })
   }
 
+  /**
+   * A user who moves from one daemon to another is announced by both, in any order. So each
+   * announces what is true by then, under the lock that orders the announcements.
+   */
   async announce(isOnline: ReadonlyMap<number, boolean>): Promise<void> {
-    const { writes, wire } = this.#parts
-    const events = [...isOnline].map(([subjectUserId, isUserOnline]) => ({
-      event: 'chat:user_status',
-      userId: null,
-      data: wire.userStatus(subjectUserId, isUserOnline),
-      about: { subjectUserId },
-    }))
-    await Promise.all(events.map((event) => writes.queue(event)))
+    const { database, wire } = this.#parts
+    const userIds = [...isOnline.keys()]
+    const options = { shards: [EVERYBODY], reads: [selectSockets(userIds)], isIdempotent: true }
+    await database.change(options, async (transaction, sockets: SocketRow[]) => {
+      const online = new Set(sockets.map(({ userId }) => userId))
+      for (const subjectUserId of userIds) {
+        const status = wire.userStatus(subjectUserId, online.has(subjectUserId))
+        transaction.append('chat:user_status', null, status, { subjectUserId })
+      }
+    })
   }
 
   list(): Promise<ConnectionRow[]> {
@@ -100,7 +104,8 @@ export class MysqlConnections implements Connections {
   #run(changes: Change[]): Promise<Outcome<boolean>[]> {
     const userIds = [...new Set(changes.map(({ connection }) => connection.userId))]
     const reads = [selectUsers(userIds), selectSockets(userIds)]
-    const options = { shards: shardsOf(userIds), reads, failsOnLockWait: true }
+    const shards = shardsOf(userIds)
+    const options = { shards, reads, isIdempotent: true, failsOnLockWait: true }
     return this.#parts.database.transact(
       options,
       (transaction, users: User[], sockets: SocketRow[]) =>

@@ -83,10 +83,11 @@ export class Daemon {
       onLost: parts.onLost,
       heartbeatMs: times.heartbeatMs,
     })
-    this.#presence = new Presence({ ...config, connections: chat.connections, log })
     const daemonId = () => this.#registration.daemonId
+    const { connections, clock } = chat
+    this.#presence = new Presence({ ...config, connections, clock, log, daemonId })
     const presence = this.#presence
-    this.#sessions = new Sessions({ ...config, ...times, ...shared, presence, inbound, daemonId })
+    this.#sessions = new Sessions({ ...config, ...times, ...shared, presence, inbound })
     const broadcaster = new Broadcaster({ ...config, ...shared })
     this.#poller = new Poller({
       broadcast: (events) => broadcaster.broadcast(events),

@@ -35,8 +35,6 @@ export interface SessionsOptions
   presence: Presence
   undelivered: Undelivered
   inbound: InboundLimits
-  /** For the rows of its sockets; 0 while the daemon is not registered. */
-  daemonId: () => number
   /** The interval of the session checks of one socket, in ms. */
   sessionCheckMs?: number
 }
@@ -107,7 +105,7 @@ export class Sessions {
 
   /** Adds the connection to the hub before the first await: from then on it misses no event. */
   async #start(connection: Connection, { profile, lastMessageId }: Accepted): Promise<void> {
-    const { hub, presence, undelivered, log, daemonId } = this.#options
+    const { hub, presence, undelivered, log } = this.#options
     hub.add(connection)
     const context = {
       ...this.#options,
@@ -115,7 +113,7 @@ export class Sessions {
       userCount: hub.userCount,
     }
     try {
-      await presence.opened(connection, daemonId(), profile)
+      await presence.opened(connection, profile)
       hub.goLive(connection, await recover(connection, lastMessageId, context))
     } catch (error) {
       log.error(`User ${connection.userId} could not be sent what it missed`, error)

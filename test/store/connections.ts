@@ -80,6 +80,8 @@ export const connections: Promises = {
 
   'who came and who went is announced to everybody, in one transaction': async (open) => {
     const { api, daemon } = await open()
+    const connect = await register(daemon)
+    await connect(7)
     await daemon.connections.announce(
       new Map([
         [7, true],
