@@ -1,7 +1,6 @@
 import type { Chat } from '../chat/chat.ts'
 import type { PendingEvent } from '../chat/model.ts'
 import type { Config } from '../config/config.ts'
-import type { Log } from '../log.ts'
 import type { Connection } from './connection.ts'
 import { eventFrame } from './frame.ts'
 
@@ -10,7 +9,6 @@ const PAGE_MESSAGES_MAX = 100
 
 interface RecoveryContext extends Pick<Config, 'replayedMessagesMax'> {
   chat: Pick<Chat, 'messages' | 'wire'>
-  log: Log
   /** Users online, for chat:connected. */
   userCount: number
   /** The user's events of Undelivered. */
@@ -23,7 +21,8 @@ interface RecoveryContext extends Pick<Config, 'replayedMessagesMax'> {
  * those whose message was replayed, by message_id, so there is no duplicate.
  *
  * @param lastMessageId the last message that the client has; undefined when it asks for no replay
- * @returns the newest message that the client has now: for `goLive`
+ * @returns the newest message that the client has now: for `goLive`. Rejects when what it missed
+ *   cannot be read: the client has to come back for it
  */
 export async function recover(
   connection: Connection,
@@ -47,18 +46,13 @@ export async function recover(
 async function canReplay(
   userId: number,
   lastMessageId: number | undefined,
-  { chat: { messages }, log, replayedMessagesMax }: RecoveryContext,
+  { chat: { messages }, replayedMessagesMax }: RecoveryContext,
 ): Promise<boolean | undefined> {
   if (lastMessageId === undefined) return undefined
-  try {
-    // An id that this database never assigned comes from another one: what follows it is unknown.
-    if (lastMessageId > (await messages.lastId())) return false
-    const count = await messages.countSince(userId, lastMessageId, replayedMessagesMax + 1)
-    return count <= replayedMessagesMax
-  } catch (error) {
-    log.error(`What user ${userId} missed could not be read`, error)
-    return false
-  }
+  // An id that this database never assigned comes from another one: what follows it is unknown.
+  if (lastMessageId > (await messages.lastId())) return false
+  const count = await messages.countSince(userId, lastMessageId, replayedMessagesMax + 1)
+  return count <= replayedMessagesMax
 }
 
 /** Sends all messages after `lastMessageId`; resolves with the id of the last one. */

@@ -3,6 +3,7 @@ import type { Audit } from '../auth/audit.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
 import { ClientFrames } from './client-frames.ts'
 import { CLOSE, type Close } from './close-codes.ts'
 import { Connection } from './connection.ts'
@@ -47,6 +48,8 @@ export class Sessions {
   readonly #options: SessionsOptions
   readonly #clientFrames: ClientFrames
   readonly #checks: SessionChecks
+  /** While the database is away, every client that comes back fails. */
+  readonly #outage: Outage
   #isOpen = false
 
   constructor(options: SessionsOptions) {
@@ -54,6 +57,11 @@ export class Sessions {
     const { chat, log, sessionCheckMs: intervalMs = SESSION_CHECK_MS } = options
     this.#clientFrames = new ClientFrames(chat, log, options)
     const onEnded = (connection: Connection) => this.#sessionOnEnded(connection)
+    this.#outage = new Outage(
+      log,
+      'Clients cannot be sent what they missed, and are closed',
+      'Clients are sent what they missed again',
+    )
     this.#checks = new SessionChecks({ log, intervalMs, onEnded })
   }
 
@@ -105,7 +113,7 @@ export class Sessions {
 
   /** Adds the connection to the hub before the first await: from then on it misses no event. */
   async #start(connection: Connection, { profile, lastMessageId }: Accepted): Promise<void> {
-    const { hub, presence, undelivered, log } = this.#options
+    const { hub, presence, undelivered } = this.#options
     hub.add(connection)
     const context = {
       ...this.#options,
@@ -115,8 +123,9 @@ export class Sessions {
     try {
       await presence.opened(connection, profile)
       hub.goLive(connection, await recover(connection, lastMessageId, context))
+      if (lastMessageId !== undefined) this.#outage.worked()
     } catch (error) {
-      log.error(`User ${connection.userId} could not be sent what it missed`, error)
+      this.#outage.failed(error)
       connection.close(CLOSE.failed)
     }
   }

@@ -1,5 +1,8 @@
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { connect, post, sendText, TestDevice, TestSocket } from '../support/clients.ts'
+import { ON_SQLITE } from '../support/engine.ts'
 import { multipart } from '../support/forms.ts'
 import { startChat } from '../support/in-process.ts'
 import { picture, recording } from '../support/media.ts'
@@ -88,6 +91,27 @@ test('the cap can be set, and counts only messages to the user', async () => {
   await sendText(api.url, 4, 2, 'Hello')
   expect((await hello()).recovered).toBe(false)
 })
+
+test.runIf(ON_SQLITE)(
+  'a client whose messages cannot be read is closed, and told all of them when it comes back',
+  async () => {
+    const { folder, api, daemon } = await startChat()
+    const { message_id } = await sendText(api.url, 1, 2, 'Seen')
+    const missed = await sendText(api.url, 1, 2, 'Missed')
+    const sqlite = new Sqlite(join(folder, 'chat.db'))
+    sqlite.exec('ALTER TABLE conversations RENAME TO away')
+    const url = `${daemon.url}/?user_id=2&last_message_id=${message_id}`
+    const early = new TestSocket(url)
+    expect(await early.whenClosed()).toMatchObject({ code: 1011 })
+    expect(early.frames).toEqual([])
+    sqlite.exec('ALTER TABLE away RENAME TO conversations')
+    sqlite.close()
+
+    const later = new TestSocket(url)
+    expect((await later.event('chat:connected')).recovered).toBe(true)
+    expect(await later.event('chat:message')).toEqual(missed)
+  },
+)
 
 test('recovered is not there for clients that do not ask', async () => {
   const { daemon } = await startChat()
