@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'too_many' // slow down
   | 'busy' // too much at once, of all callers together: nothing has failed
   | 'unavailable' // not now: retrying the same thing later can succeed
+  | 'uncertain' // it may have been done, or not: only what is idempotent may be retried
   | 'setup' // the operator has to change something before this can run
 
 export function hasCode(error: unknown, code: ErrorCode): error is ChatError {

@@ -36,6 +36,7 @@ const STATUS_OF: Record<ErrorCode, number> = {
   too_many: 429,
   busy: 503,
   unavailable: 503,
+  uncertain: 503,
   setup: 500,
 }
 

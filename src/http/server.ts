@@ -227,7 +227,7 @@ export class ApiServer {
       // A bug that one request shows a million do as well.
       if (await this.#errorLines.tryCount(''))
         this.#parts.log.error(`${whatOf(request)} failed`, error)
-    } else if (error.code === 'unavailable') {
+    } else if (['unavailable', 'uncertain'].includes(error.code)) {
       this.#availability.failed(whatOf(request), error)
     } else if (AUDITED.includes(error.code)) {
       const { audit } = this.#parts

@@ -87,14 +87,18 @@ export function isRetried(error: unknown): boolean {
   return isLost(error) || RETRIED_ERRORS.has(errorName(error))
 }
 
+const MAYBE_STORED =
+  'The database was lost meanwhile: this may be stored. Please look before you send it again.'
+
 /** The error for a caller, where the server has none that is about what they asked. */
 export function callerError(error: unknown): unknown {
   if (error instanceof ChatError) return error
   const isFull = ['ER_RECORD_FILE_FULL', 'ER_DISK_FULL'].includes(errorName(error))
   if (isFull) return unavailable('The server has no room to store this', error, 30)
-  if (error instanceof CommitUnknown || isConnectionError(error)) {
-    return unavailable('The database cannot be reached', error, 2)
+  if (error instanceof CommitUnknown) {
+    return new ChatError('uncertain', MAYBE_STORED, { cause: error, retryAfterSeconds: 2 })
   }
+  if (isConnectionError(error)) return unavailable('The database cannot be reached', error, 2)
   return isRetried(error) ? busy(error) : error
 }
 

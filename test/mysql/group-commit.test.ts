@@ -103,7 +103,7 @@ test('after a commit of unknown outcome only that runs again which may', async (
   })
   expect(await add({ name: 'a', isIdempotent: true }, { name: 'b' })).toMatchObject([
     { value: 'a' },
-    { reason: { code: 'unavailable' } },
+    { reason: { code: 'uncertain' } },
   ])
   expect(batches).toEqual([['a', 'b'], ['a']])
 })

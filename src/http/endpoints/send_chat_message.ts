@@ -1,5 +1,6 @@
 import type { Media } from '../../chat/model.ts'
 import type { Messages } from '../../chat/store.ts'
+import { hasCode } from '../../errors.ts'
 import type { Uploads } from '../../media/uploads.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
@@ -39,7 +40,10 @@ export const sendChatMessage: Endpoint = {
 
 type Posted = Awaited<ReturnType<Messages['post']>>
 
-/** Keeps the form's file, and removes it again when `post` stores no message with it. */
+/**
+ * Keeps the form's file, and removes it again when `post` stores no message with it. When nobody
+ * knows, the incoming name stays, and the sweeper decides.
+ */
 async function withMedia(
   form: Form,
   uploads: Uploads,
@@ -57,10 +61,11 @@ async function withMedia(
       fileSize: upload.bytes,
       duration,
     })
-    if (!posted.isNew) await uploads.remove(path)
+    if (posted.message.mediaPath !== path) await uploads.remove(path)
     return posted
   } catch (error) {
-    await uploads.remove(path)
+    if (hasCode(error, 'uncertain')) form.upload = undefined
+    else await uploads.remove(path)
     throw error
   }
 }
