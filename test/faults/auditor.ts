@@ -165,6 +165,7 @@ export class Auditor {
   /** Nothing new is sent; resolves when everything that is stored was delivered, or time is up. */
   async drain(): Promise<void> {
     for (const sender of this.#senders) sender.finish()
+    for (const receiver of this.#receivers) receiver.settle()
     const patience = setTimeout(() => this.#giveUp(), DRAIN_MS_MAX)
     await this.#writing
     clearTimeout(patience)

@@ -44,4 +44,6 @@ export interface Fault {
    * counts. What it killed it has started again; all else the service has to manage by itself.
    */
   run(world: World): Promise<void>
+  /** What is wrong when all is over and nothing is sent any more, before the service is stopped. */
+  findProblems?: (world: World) => Promise<string[]>
 }

@@ -2,12 +2,14 @@ import { waitFor } from '../support/wait.ts'
 import { ask } from './ask.ts'
 import type { World } from './fault.ts'
 import type { Receiver } from './receiver.ts'
+import type { SharedWorld } from './shared-fault.ts'
 
 /** A daemon is dead after 30 s without a heartbeat; then its users are told offline, once. */
 export const PRESENCE_MS_MAX = 45_000
 
 /** Resolves with what is wrong, after a while, about who is online: asked of all APIs, and told. */
-export async function findPresenceProblems({ service, auditor }: World): Promise<string[]> {
+export async function findPresenceProblems(world: SharedWorld): Promise<string[]> {
+  const { service, auditor } = world
   const { receivers } = auditor
   const deadline = performance.now() + PRESENCE_MS_MAX
   const problems: string[] = []
@@ -23,7 +25,17 @@ export async function findPresenceProblems({ service, auditor }: World): Promise
     const isRight = () => !receivers.some((receiver) => isMistaken(receiver, userId))
     await check(`user ${userId} was told to be offline, who is connected`, isRight)
   }
+  await check('a socket has no row, or a row no socket', () => isEverySocketARow(world))
   return problems
+}
+
+/** The rows of users who left may stay for a moment, those of sockets not at all. */
+async function isEverySocketARow({ service, database }: SharedWorld): Promise<boolean> {
+  const daemons = service.daemons.filter((member) => service.running.includes(member))
+  const counts = daemons.map((member) => service.metric(member, 'chat_connections'))
+  const socketCount = (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
+  const [row] = await database.query<{ count: number }>('SELECT COUNT(*) AS count FROM connections')
+  return row?.count === socketCount
 }
 
 /** Resolves when every API shows a user as online, or offline. */

@@ -34,6 +34,7 @@ export class Receiver extends Device {
   daemonUrl = ''
   readonly #options: ReceiverOptions
   #isStaying = true
+  #isMoving = true
 
   constructor(userId: number, options: ReceiverOptions) {
     super(userId)
@@ -47,11 +48,17 @@ export class Receiver extends Device {
     while (this.#isStaying) {
       this.daemonUrl = random.pick(addresses.daemonUrls)
       await this.connect(this.daemonUrl).catch(() => {})
-      const moving = staysMsMax && setTimeout(() => this.disconnect(), random.next() * staysMsMax)
+      const moveOn = () => this.#isMoving && this.disconnect()
+      const timer = staysMsMax && setTimeout(moveOn, random.next() * staysMsMax)
       await this.whenDisconnected()
-      clearTimeout(moving)
+      clearTimeout(timer)
       if (this.#isStaying) await delay(RECONNECT_MS)
     }
+  }
+
+  /** Stays from now on where it is. */
+  settle(): void {
+    this.#isMoving = false
   }
 
   leave(): void {

@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { waitFor } from '../support/wait.ts'
 import { Auditor, type Verdict } from './auditor.ts'
 import type { Expected, Fault, World } from './fault.ts'
-import { findPresenceProblems } from './presence.ts'
 import { Random } from './random.ts'
 import { USUAL_LOAD } from './sender.ts'
 import { type Said, Service } from './service.ts'
@@ -74,13 +73,13 @@ async function observe(fault: Fault, world: World): Promise<Row> {
   await auditor.start()
   await watchingHealth(service, () => fault.run(world))
   const recoveredMs = await recovery(world)
-  const presence = fault.isShared ? await findPresenceProblems(world) : []
   await auditor.drain()
+  const after = (await fault.findProblems?.(world)) ?? []
   const deaths = service.deaths
   const stops = await service.stop()
   const unsaid = findUnsaid(fault.expectSaid ?? {}, service.said)
   const verdict = await auditor.audit()
-  const problems = [...deaths, ...stops, ...unsaid, ...presence, ...verdict.problems]
+  const problems = [...deaths, ...stops, ...unsaid, ...after, ...verdict.problems]
   return { fault: fault.name, ...verdict, recoveredMs, problems }
 }
 

@@ -14,6 +14,9 @@ const FILE_BYTES_MAX = 60_000
 /** Statuses after which the same send may succeed; nothing was stored. */
 const TRY_LATER = [429, 503]
 
+/** The connection to the database was lost during a commit. */
+const MAYBE_STORED = 'this may be stored'
+
 /** What is sent, as shares of all sends, and how busily. */
 export interface Load {
   /** Users who write, each to everybody else, and who resume when they come back. */
@@ -132,11 +135,12 @@ async function post(send: Send): Promise<Answer> {
       body: formOf(send),
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
     })
-    const { status, data } = (await response.json()) as Answered
+    const { status, message, data } = (await response.json()) as Answered
     if (response.status === 200 && status === 'success') {
       return { kind: 'acknowledged', messageId: data.message_id }
     }
-    if (response.status >= 500 && !TRY_LATER.includes(response.status)) {
+    const isNo = response.status < 500 || TRY_LATER.includes(response.status)
+    if (!isNo || message.includes(MAYBE_STORED)) {
       return { kind: 'unknown', reason: `answered ${response.status}` }
     }
     return { kind: 'refused', status: response.status }
@@ -147,6 +151,7 @@ async function post(send: Send): Promise<Answer> {
 
 interface Answered {
   status: string
+  message: string
   data: { message_id: number }
 }
 

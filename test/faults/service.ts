@@ -80,6 +80,10 @@ export class Service {
     return [...this.#settings.keys()]
   }
 
+  get running(): Member[] {
+    return [...this.#running.keys()]
+  }
+
   get apis(): Member[] {
     return this.members.filter((member) => programOf(member) === 'chat-api')
   }
@@ -179,10 +183,10 @@ export class Service {
 
   /** Whether all that run say of themselves, and the APIs of the daemons, that they are well. */
   async isHealthy(): Promise<boolean> {
-    const members = [...this.#running.keys()]
-    const healths = await Promise.all(members.map((member) => this.#askHealth(member)))
+    const { running } = this
+    const healths = await Promise.all(running.map((member) => this.#askHealth(member)))
     return healths.every(({ status, text }, index) => {
-      const isApi = programOf(members[index] as Member) === 'chat-api'
+      const isApi = programOf(running[index] as Member) === 'chat-api'
       return status === 200 && (!isApi || text.includes('"daemon":"running"'))
     })
   }

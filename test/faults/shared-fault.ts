@@ -1,6 +1,7 @@
 import { whyNoMariadb } from '../support/mariadb.ts'
 import type { Fault, World } from './fault.ts'
 import type { Member } from './member.ts'
+import { findPresenceProblems } from './presence.ts'
 import type { Load } from './sender.ts'
 import type { SharedDatabase } from './shared-database.ts'
 
@@ -27,17 +28,21 @@ export interface SharedWorld extends World {
   database: SharedDatabase
 }
 
-interface SharedFault extends Omit<Fault, 'run'> {
+interface SharedFault extends Omit<Fault, 'run' | 'findProblems'> {
   run(world: SharedWorld): Promise<void>
 }
 
 /** A fault of two APIs and three daemons on one MariaDB. */
 export function sharedFault(fault: SharedFault): Fault {
+  const sharing = (world: World) => {
+    return { ...world, database: world.service.storage as SharedDatabase }
+  }
   return {
     ...fault,
     isShared: true,
     missing: () => whyNoMariadb() ?? fault.missing?.(),
     load: { ...SHARED_LOAD, ...fault.load },
-    run: (world) => fault.run({ ...world, database: world.service.storage as SharedDatabase }),
+    run: (world) => fault.run(sharing(world)),
+    findProblems: (world) => findPresenceProblems(sharing(world)),
   }
 }
