@@ -1,8 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { busy, CommitUnknown, callerError, isLockWait, isRetried } from './errors.ts'
 import { Lane } from './lane.ts'
 
 /** An item that has waited for longer is told to try again: its client is about to give up. */
 const WAIT_MS_MAX = 5_000
+
+/** The pause between looks at shards that are held. */
+const HELD_POLL_MS = 20
 
 /** What became of an item, once its transaction is committed. */
 export type Outcome<Result> = { value: Result } | { refusal: unknown }
@@ -47,7 +51,7 @@ export class GroupCommit<Item, Result> {
     const lengthOf = ({ item }: Waiting<Item, Result>) => options.lengthOf?.(item) ?? 0
     const commit = (batch: Waiting<Item, Result>[]) => this.#commit(batch)
     this.#free = new Lane(commit, lengthOf)
-    this.#held = new Lane(commit, lengthOf)
+    this.#held = new Lane((batch) => this.#commitFree(batch), lengthOf)
   }
 
   /**
@@ -101,14 +105,34 @@ export class GroupCommit<Item, Result> {
     for (const shard of batch.flatMap(({ shards }) => shards)) this.#heldUntil.delete(shard)
   }
 
+  /**
+   * Commits what needs no shard that is held by now, and puts the rest back. To wait for one within
+   * a transaction would hold others meanwhile, from everybody.
+   */
+  async #commitFree(waiting: Waiting<Item, Result>[]): Promise<void> {
+    const batch = this.#inTime(waiting)
+    if (batch.length === 0) return
+    await this.#findHeld(batch)
+    const held = batch.filter((candidate) => this.#laneOf(candidate) === this.#held)
+    this.#held.unshift(held)
+    if (held.length < batch.length) await this.#commit(batch.filter((one) => !held.includes(one)))
+    else await delay(HELD_POLL_MS)
+  }
+
   /** Puts a batch back, each item into the lane where it belongs by now. */
   async #lockWaited(batch: Waiting<Item, Result>[]): Promise<void> {
-    const shards = [...new Set(batch.flatMap((waiting) => waiting.shards))]
-    const until = performance.now() + WAIT_MS_MAX
-    for (const shard of await this.#options.heldOf(shards)) this.#heldUntil.set(shard, until)
+    await this.#findHeld(batch)
     for (const lane of [this.#free, this.#held]) {
       lane.unshift(batch.filter((waiting) => this.#laneOf(waiting) === lane))
     }
+  }
+
+  async #findHeld(batch: Waiting<Item, Result>[]): Promise<void> {
+    const shards = [...new Set(batch.flatMap((waiting) => waiting.shards))]
+    const held = await this.#options.heldOf(shards)
+    const until = performance.now() + WAIT_MS_MAX
+    for (const shard of shards) this.#heldUntil.delete(shard)
+    for (const shard of held) this.#heldUntil.set(shard, until)
   }
 
   async #failed(batch: Waiting<Item, Result>[], error: unknown): Promise<void> {

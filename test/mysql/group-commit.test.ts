@@ -124,6 +124,8 @@ test('items whose shard is held wait in their order, while the others go on', as
   expect(await add({ name: 'free 1' })).toMatchObject([{ value: 'free 1' }])
   const more = add({ name: 'held 3', shard: 7 })
   expect(await add({ name: 'free 2' })).toMatchObject([{ value: 'free 2' }])
+  // A transaction that waits would hold its other shards meanwhile.
+  expect(batches.filter((names) => names.some((name) => name.startsWith('held')))).toHaveLength(1)
   isHeld = false
   expect(await waiting).toMatchObject([{ value: 'held 1' }, { value: 'held 2' }])
   await more
