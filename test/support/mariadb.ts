@@ -44,7 +44,7 @@ export class Mariadb {
     this.#options = options
   }
 
-  /** Creates its data and starts it. @param options of every start */
+  /** Creates its data and starts it. @param options of every start that names no others */
   static async start(folder: string, options: string[] = []): Promise<Mariadb> {
     const mariadb = new Mariadb(folder, await freePort(), options)
     const access = ['--auth-root-authentication-method=normal', '--skip-test-db']
@@ -67,14 +67,14 @@ export class Mariadb {
   }
 
   /** Starts the server on its data and port, after `kill` or `stop`. */
-  async restart(): Promise<void> {
+  async restart(options = this.#options): Promise<void> {
     const socket = `--socket=${join(this.folder, 'mariadb.sock')}`
     const network = [
       '--bind-address=127.0.0.1',
       `--port=${this.port}`,
       '--default-time-zone=+00:00',
     ]
-    const args = [...this.#data(), socket, ...network, ...SMALL, ...this.#options]
+    const args = [...this.#data(), socket, ...network, ...SMALL, ...options]
     this.#server = new RunningProcess(findProgram('mariadbd'), args, { cwd: this.folder })
     await this.#server.printed(/ready for connections/)
   }
