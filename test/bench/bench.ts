@@ -42,7 +42,9 @@ const SCENARIOS: Record<string, Scenario> = {
 
   async tick(stage) {
     return tickAlone({
-      chat: await stage.start((folder) => startChatPeer(folder, { CHAT_WAKE: 'off' })),
+      chat: await stage.start((folder) =>
+        startChatPeer(folder, { settings: { CHAT_WAKE: 'off' } }),
+      ),
     })
   },
 
@@ -53,7 +55,7 @@ const SCENARIOS: Record<string, Scenario> = {
       'socket.io': startSocketIo,
     }
     if (before === undefined) return crowd(starters)
-    return crowd({ ...starters, before: () => startChatPeer(stage.folder(), {}, before.root) })
+    return crowd({ ...starters, before: () => startChatPeer(stage.folder(), before) })
   },
 
   async idle(stage, before) {
@@ -100,13 +102,13 @@ async function startPhpIfThere(stage: Stage): Promise<Peers> {
 
 async function startBefore(stage: Stage, before: Before | undefined): Promise<Peers> {
   if (before === undefined) return {}
-  return { before: await stage.start((folder) => startChatPeer(folder, {}, before.root)) }
+  return { before: await stage.start((folder) => startChatPeer(folder, before)) }
 }
 
 async function startFilled(stage: Stage, messages: number) {
   const database = join(stage.folder(), 'chat.db')
   await fillDatabase(database, messages)
-  return stage.start((folder) => startChatPeer(folder, { CHAT_DATABASE: database }))
+  return stage.start((folder) => startChatPeer(folder, { settings: { CHAT_DATABASE: database } }))
 }
 
 async function play(scenario: Scenario, before: Before | undefined): Promise<Figure[]> {

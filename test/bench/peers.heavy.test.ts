@@ -6,12 +6,14 @@ import { WebSocket } from 'ws'
 import { limits } from '../../src/limits/limits.ts'
 import { type Frame, post, sendText } from '../support/clients.ts'
 import { urlencoded } from '../support/forms.ts'
+import { whyNoMariadb } from '../support/mariadb.ts'
 import { waitFor } from '../support/wait.ts'
 import { startChatPeer } from './peers/chat.ts'
 import { startFloor } from './peers/floor.ts'
 import type { Peer, StartPeer } from './peers/peer.ts'
 import { startPhp } from './peers/php.ts'
 import { whyNoPhp } from './peers/php-programs.ts'
+import { startSharedChat } from './peers/shared-chat.ts'
 import { startSocketIo } from './peers/socket-io.ts'
 
 const ANNA = 11
@@ -20,6 +22,7 @@ const CAROL = 33
 
 const PEERS: [name: Peer['name'], start: StartPeer, reasonAgainst?: string | undefined][] = [
   ['chat', startChatPeer],
+  ['chat on MariaDB', startSharedChat, whyNoMariadb()],
   ['floor', startFloor],
   ['socket.io', startSocketIo],
   ['php', startPhp, whyNoPhp()],
@@ -170,7 +173,7 @@ class PeerSocket {
   readonly #socket: WebSocket
 
   constructor(peer: Peer, userId: number) {
-    const url = new URL(peer.socketUrl)
+    const url = new URL(peer.socketUrls[userId % peer.socketUrls.length] as string)
     url.searchParams.set('user_id', String(userId))
     this.#socket = new WebSocket(url)
     const read = peer.protocol === 'plain' ? this.#readFrame : this.#readPacket

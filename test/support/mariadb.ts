@@ -57,6 +57,11 @@ export class Mariadb {
     return mariadb
   }
 
+  /** The path of its Unix socket. */
+  get socket(): string {
+    return join(this.folder, 'mariadb.sock')
+  }
+
   get pid(): number {
     return this.#server?.pid as number
   }
@@ -67,14 +72,13 @@ export class Mariadb {
   }
 
   /** Starts the server on its data and port, after `kill` or `stop`. */
-  async restart(options = this.#options): Promise<void> {
-    const socket = `--socket=${join(this.folder, 'mariadb.sock')}`
+  async restart(options: string[] = []): Promise<void> {
     const network = [
       '--bind-address=127.0.0.1',
       `--port=${this.port}`,
       '--default-time-zone=+00:00',
     ]
-    const args = [...this.#data(), socket, ...network, ...SMALL, ...options]
+    const args = [...this.#data(), `--socket=${this.socket}`, ...network, ...SMALL, ...options]
     this.#server = new RunningProcess(findProgram('mariadbd'), args, { cwd: this.folder })
     await this.#server.printed(/ready for connections/)
   }

@@ -41,7 +41,7 @@ test.for(CONTENDERS)(
 
 test('a send that is refused ends the measuring', async () => {
   const { peer, chatter } = await open(() =>
-    startChatPeer(temporaryFolder(), { CHAT_RATE_LIMIT: '1' }),
+    startChatPeer(temporaryFolder(), { settings: { CHAT_RATE_LIMIT: '1' } }),
   )
   await expect(chatter.sendSteadily(200, 1)).rejects.toThrow('A send was answered 429')
   expect(peer.name).toBe('chat')

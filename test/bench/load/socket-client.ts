@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import type { Peer } from '../peers/peer.ts'
 
 /** What a peer's sockets speak, and where they are. */
-export type Door = Pick<Peer, 'socketUrl' | 'protocol'>
+export type Door = Pick<Peer, 'socketUrls' | 'protocol'>
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 const OPCODE = { text: 0x1, close: 0x8, ping: 0x9 }
@@ -36,13 +36,16 @@ export class SocketClient {
     socket.on('error', () => {})
   }
 
-  /** Resolves once the server has greeted it. Calls `onFrame` with each event's frame from then on. */
+  /**
+   * Users are spread over the daemons. Resolves once the server has greeted it. Calls `onFrame`
+   * with each event's frame from then on.
+   */
   static async open(
     door: Door,
     userId: number,
     onFrame: (payload: Buffer) => void = () => {},
   ): Promise<SocketClient> {
-    const url = new URL(door.socketUrl)
+    const url = new URL(door.socketUrls[userId % door.socketUrls.length] as string)
     url.searchParams.set('user_id', String(userId))
     const socket = connect(Number(url.port), url.hostname)
     await once(socket, 'connect')

@@ -7,30 +7,39 @@ import {
 } from '../../support/running-program.ts'
 import type { Peer } from './peer.ts'
 
-/**
- * This chat: both of its processes on one database in `folder`, with no presence events.
- *
- * @param settings what else to set: CHAT_WAKE, or CHAT_DATABASE for a file that is there already
- * @param root another checkout, whose programs are run
- */
+export interface ChatPeerOptions {
+  /** What else to set: CHAT_WAKE, or CHAT_DATABASE for one that is there already. */
+  settings?: Environment
+  /** The number of chat-websocket: more than one on a shared database only. */
+  daemons?: number
+  /** Another checkout, whose programs are run. */
+  root?: string | undefined
+}
+
+export interface ChatPeer extends Peer {
+  daemonPids: number[]
+}
+
+/** This chat: its processes on one database, in `folder` if nothing else is set, with no presence events. */
 export async function startChatPeer(
   folder: string,
-  settings: Environment = {},
-  root?: string,
-): Promise<Peer> {
+  { settings = {}, daemons: daemonCount = 1, root }: ChatPeerOptions = {},
+): Promise<ChatPeer> {
   const environment = { CHAT_PRESENCE: 'off', ...settings }
   const start = (program: Program) =>
     new RunningProgram(program, ['start'], folder, environment, root)
   const api = start('chat-api')
-  const daemon = start('chat-websocket')
-  const stop = async () => void (await Promise.all([api.stop(), daemon.stop()]))
+  const daemons = Array.from({ length: daemonCount }, () => start('chat-websocket'))
+  const stop = async () => void (await Promise.all([api, ...daemons].map((each) => each.stop())))
   try {
+    const daemonPids = daemons.map(({ pid }) => pid)
     return {
       name: 'chat',
       apiUrl: await apiUrl(api),
-      socketUrl: `${await daemonUrl(daemon)}/`,
+      socketUrls: await Promise.all(daemons.map(async (daemon) => `${await daemonUrl(daemon)}/`)),
       protocol: 'plain',
-      pids: [api.pid, daemon.pid],
+      pids: [api.pid, ...daemonPids],
+      daemonPids,
       stop,
     }
   } catch (error) {

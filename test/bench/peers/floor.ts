@@ -7,7 +7,7 @@ export async function startFloor(): Promise<Peer> {
   return {
     name: 'floor',
     apiUrl: `http://127.0.0.1:${port}`,
-    socketUrl: `ws://127.0.0.1:${port}/`,
+    socketUrls: [`ws://127.0.0.1:${port}/`],
     protocol: 'plain',
     pids: [pid],
     stop,

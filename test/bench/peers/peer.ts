@@ -1,10 +1,10 @@
 /** A running chat that the bench drives: ours, or one that a user would pick instead. */
 export interface Peer {
-  name: 'chat' | 'floor' | 'socket.io' | 'php'
+  name: 'chat' | 'chat on MariaDB' | 'floor' | 'socket.io' | 'php'
   /** http://127.0.0.1:PORT */
   apiUrl: string
-  /** ws://127.0.0.1:PORT/…, to which a client adds user_id=N in the query. */
-  socketUrl: string
+  /** ws://127.0.0.1:PORT/… of each daemon, to which a client adds user_id=N in the query. */
+  socketUrls: string[]
   /** What its sockets speak: the documented frames as they are, or inside Socket.IO's packets. */
   protocol: 'plain' | 'socket.io'
   /** All server processes that do its work: for readings of CPU time and memory. */

@@ -1,13 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { findProgram } from '../../support/mariadb.ts'
+import { findProgram, whyNoMariadb } from '../../support/mariadb.ts'
 
 /** What a Debian machine has for PHP sites, by path. */
 export interface PhpPrograms {
   nginx: string
   phpFpm: string
   php: string
-  mariadbd: string
-  mariadbInstallDb: string
   mariadb: string
 }
 
@@ -17,8 +15,6 @@ export function findPhpPrograms(): PhpPrograms {
     nginx: findProgram('nginx'),
     phpFpm: findProgram('php-fpm', /^php-fpm[\d.]*$/),
     php: findProgram('php'),
-    mariadbd: findProgram('mariadbd'),
-    mariadbInstallDb: findProgram('mariadb-install-db'),
     mariadb: findProgram('mariadb'),
   }
   const hasDriver = 'exit(extension_loaded("pdo_mysql") ? 0 : 1);'
@@ -32,7 +28,7 @@ export function findPhpPrograms(): PhpPrograms {
 export function whyNoPhp(): string | undefined {
   try {
     findPhpPrograms()
-    return undefined
+    return whyNoMariadb()
   } catch (error) {
     return (error as Error).message
   }

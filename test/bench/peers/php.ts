@@ -2,9 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Mariadb } from '../../support/mariadb.ts'
 import { freePort } from '../../support/network.ts'
 import { RunningProcess } from '../../support/running-program.ts'
 import { waitFor } from '../../support/wait.ts'
+import { startMariadb } from './mariadb.ts'
 import type { Peer } from './peer.ts'
 import { findPhpPrograms, type PhpPrograms } from './php-programs.ts'
 
@@ -25,7 +27,7 @@ export async function startPhp(folder: string): Promise<Peer> {
   return {
     name: 'php',
     apiUrl: `http://127.0.0.1:${site.httpPort}`,
-    socketUrl: `ws://127.0.0.1:${site.socketPort}/`,
+    socketUrls: [`ws://127.0.0.1:${site.socketPort}/`],
     protocol: 'plain',
     pids: site.pids,
     stop: () => site.stop(),
@@ -38,14 +40,13 @@ class PhpSite {
   socketPort = 0
   readonly #folder: string
   readonly #programs: PhpPrograms
-  readonly #databaseSocket: string
+  #databaseSocket = ''
   /** In the order in which they were started. */
-  readonly #running: RunningProcess[] = []
+  readonly #running: (RunningProcess | Mariadb)[] = []
 
   constructor(folder: string, programs: PhpPrograms) {
     this.#folder = folder
     this.#programs = programs
-    this.#databaseSocket = join(folder, 'mariadb.sock')
   }
 
   async start(): Promise<void> {
@@ -65,19 +66,12 @@ class PhpSite {
   }
 
   async #startDatabase(): Promise<void> {
-    const { mariadbInstallDb, mariadbd, mariadb } = this.#programs
-    const data = [
-      '--no-defaults',
-      `--datadir=${join(this.#folder, 'mariadb')}`,
-      `--user=${userInfo().username}`,
-    ]
-    const access = ['--auth-root-authentication-method=normal', '--skip-test-db']
-    await this.#run(mariadbInstallDb, [...data, ...access])
-    const socket = `--socket=${this.#databaseSocket}`
-    const server = this.#spawn(mariadbd, [...data, socket, '--skip-networking'])
-    await server.printed(/ready for connections/)
-    const schema = `source ${join(SOURCES, 'schema.sql')}`
-    await this.#run(mariadb, ['--no-defaults', socket, '--user=root', `--execute=${schema}`])
+    const mariadb = await startMariadb(this.#folder)
+    this.#running.push(mariadb)
+    this.#databaseSocket = mariadb.socket
+    const schema = `--execute=source ${join(SOURCES, 'schema.sql')}`
+    const socket = `--socket=${mariadb.socket}`
+    await this.#run(this.#programs.mariadb, ['--no-defaults', socket, '--user=root', schema])
   }
 
   async #startPhpFpm(): Promise<void> {

@@ -7,7 +7,7 @@ export async function startSocketIo(): Promise<Peer> {
   return {
     name: 'socket.io',
     apiUrl: `http://127.0.0.1:${port}`,
-    socketUrl: `ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`,
+    socketUrls: [`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`],
     protocol: 'socket.io',
     pids: [pid],
     stop,
