@@ -1,10 +1,13 @@
 import { cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { whyNoMariadb } from '../support/mariadb.ts'
 import { checkOut } from './checkout.ts'
 import type { Figure } from './figure.ts'
 import { crowd } from './figures/crowd.ts'
 import { idle } from './figures/idle.ts'
+import { readCost } from './figures/read-cost.ts'
+import { onMariadb } from './figures/shared.ts'
 import { listings, sendsBySize } from './figures/size.ts'
 import { calm, flatOut, type Peers, steady, tickAlone } from './figures/traffic.ts'
 import { upload } from './figures/upload.ts'
@@ -13,6 +16,7 @@ import { startChatPeer } from './peers/chat.ts'
 import { startFloor } from './peers/floor.ts'
 import { startPhp } from './peers/php.ts'
 import { whyNoPhp } from './peers/php-programs.ts'
+import { startSharedChat } from './peers/shared-chat.ts'
 import { startSocketIo } from './peers/socket-io.ts'
 import { Stage } from './stage.ts'
 import { markdownTable } from './table.ts'
@@ -38,6 +42,21 @@ const SCENARIOS: Record<string, Scenario> = {
       ...(await steady({ chat, floor, ...others } as Peers)),
       ...(await calm({ chat, floor, ...others } as Peers)),
     ]
+  },
+
+  async shared(stage, before) {
+    if (!hasMariadb()) return []
+    return onMariadb({
+      'chat on MariaDB': await stage.start(startSharedChat),
+      ...(await startPhpIfThere(stage)),
+      ...(before && { before: await stage.start((folder) => startSharedChat(folder, before)) }),
+    })
+  },
+
+  async daemons(stage) {
+    if (!hasMariadb()) return []
+    const start = (daemons: number) => () => startSharedChat(stage.folder(), { daemons })
+    return readCost({ '4 daemons': start(4), '2 daemons': start(2), '1 daemon': start(1) })
   },
 
   async tick(stage) {
@@ -82,6 +101,12 @@ const SCENARIOS: Record<string, Scenario> = {
   async upload(stage) {
     return upload(await stage.start(startChatPeer), stage.folder())
   },
+}
+
+function hasMariadb(): boolean {
+  const reason = whyNoMariadb()
+  if (reason !== undefined) console.error(`Left out: ${reason}`)
+  return reason === undefined
 }
 
 async function startAll(stage: Stage): Promise<Peers> {

@@ -16,7 +16,7 @@ const ROUNDS = 3
 const SETTLE_MS = 10_000
 /** A program that does nothing at all, as often as ours polls: what a timer costs on this machine. */
 const BARE_TIMER = 'setInterval(() => {}, 10)'
-const BARE_TIMER_NAME = 'a bare timer'
+export const BARE_TIMER_NAME = 'a bare timer'
 
 /**
  * What it costs to wait: polling a table every 10 ms, with nothing in it and nobody talking. A tick
@@ -25,7 +25,7 @@ const BARE_TIMER_NAME = 'a bare timer'
  */
 export async function idle(peers: Peers): Promise<Figure[]> {
   const sockets = await Promise.all(Object.values(peers).map(connect))
-  const timer = new RunningProcess(process.execPath, ['-e', BARE_TIMER], {})
+  const timer = startBareTimer()
   const pidsOf = Object.entries(peers).map(([name, { pids }]): [string, number[]] => [name, pids])
   const watched = [...pidsOf, [BARE_TIMER_NAME, [timer.pid]] as [string, number[]]]
   await delay(SETTLE_MS)
@@ -42,6 +42,10 @@ export async function idle(peers: Peers): Promise<Figure[]> {
       targets: [{ bound: 'at most', value: 1.3, of: BARE_TIMER_NAME }],
     },
   ]
+}
+
+export function startBareTimer(): RunningProcess {
+  return new RunningProcess(process.execPath, ['-e', BARE_TIMER], {})
 }
 
 async function connect(peer: Peer): Promise<SocketClient[]> {

@@ -139,7 +139,7 @@ function slowestAcknowledgement({ acknowledgements }: Traffic): number {
 }
 
 /** Opens the same people at each peer, and lets them send in turn, after a warm-up that is not counted. */
-async function drive(
+export async function drive(
   peers: Peers,
   rounds: number,
   send: (chatter: Chatter, peer: Peer) => Promise<Traffic>,
