@@ -73,10 +73,10 @@ export class BatchReads {
 }
 
 function selectFirstTries(drafts: Draft[]): Query {
-  const condition = '(messages.sender_id = ? AND messages.client_message_id = ?)'
   return [
-    `${selectMessages('messages.sender_id')} WHERE ${Array(drafts.length).fill(condition).join(' OR ')}`,
-    drafts.flatMap(({ senderId, clientMessageId }) => [senderId, clientMessageId]),
+    `${selectMessages('messages.sender_id')}
+    WHERE (messages.sender_id, messages.client_message_id) IN (?)`,
+    [drafts.map(({ senderId, clientMessageId }) => [senderId, clientMessageId])],
   ]
 }
 

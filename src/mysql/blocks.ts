@@ -107,14 +107,16 @@ export class MysqlBlocks implements Blocks {
 
 /** Reads the blocks between the users of each of these pairs, of either's making. */
 export function selectBlocks(pairs: (readonly [number, number])[]): Query {
-  const both = pairs.flatMap(([userId, otherId]) => [userId, otherId, otherId, userId])
-  const condition = '(user_id = ? AND blocked_user_id = ?)'
   return [
-    `SELECT user_id AS userId, blocked_user_id AS blockedUserId FROM user_blocks
-    WHERE ${Array(pairs.length * 2)
-      .fill(condition)
-      .join(' OR ')}`,
-    both,
+    `SELECT user_id AS userId, blocked_user_id AS blockedUserId
+    FROM user_blocks FORCE INDEX (PRIMARY)
+    WHERE (user_id, blocked_user_id) IN (?)`,
+    [
+      pairs.flatMap(([userId, otherId]) => [
+        [userId, otherId],
+        [otherId, userId],
+      ]),
+    ],
   ]
 }
 

@@ -61,14 +61,17 @@ export function pair(userId: number, otherUserId: number): Participants {
   }
 }
 
-/** Reads the conversations of these pairs. */
+/**
+ * Reads the conversations of these pairs. The index is named, or MariaDB weighs for each pair
+ * whether to merge two others.
+ */
 export function selectPairs(pairs: Participants[]): Query {
-  const condition = '(lower_user_id = ? AND higher_user_id = ?)'
   return [
     `SELECT conversation_id AS conversationId, lower_user_id AS lowerUserId,
       higher_user_id AS higherUserId
-    FROM conversations WHERE ${Array(pairs.length).fill(condition).join(' OR ')}`,
-    pairs.flatMap(({ lowerUserId, higherUserId }) => [lowerUserId, higherUserId]),
+    FROM conversations FORCE INDEX (conversations_of_pair)
+    WHERE (lower_user_id, higher_user_id) IN (?)`,
+    [pairs.map(({ lowerUserId, higherUserId }) => [lowerUserId, higherUserId])],
   ]
 }
 
