@@ -101,6 +101,8 @@ export class Mariadb {
     return [
       '--no-defaults',
       `--datadir=${join(this.folder, 'mariadb')}`,
+      // Those of several servers have the same names.
+      `--tmpdir=${this.folder}`,
       `--user=${userInfo().username}`,
       // The kernel has room for the queues of a few servers only.
       '--innodb-use-native-aio=0',
