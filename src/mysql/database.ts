@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ResultSetHeader } from 'mysql2/promise'
 import type { DatabaseAddress } from './address.ts'
+import { Durability } from './durability.ts'
 import { CommitUnknown, callerError, isConnectionError, isLockWait, isRetried } from './errors.ts'
 import { Pool } from './pool.ts'
 import type { Query, Session, Values } from './session.ts'
@@ -32,6 +33,7 @@ export interface TransactOptions {
 /** A database on a MySQL-protocol server: a pool of connections, and transactions over shards. */
 export class MysqlDatabase {
   readonly #pool: Pool
+  readonly #durability = new Durability()
   #retriedCount = 0
   #clockOffsetMs = 0
 
@@ -68,16 +70,20 @@ export class MysqlDatabase {
     if (row !== undefined) this.#clockOffsetMs = row.ms - (startedAt + Date.now()) / 2
   }
 
+  /** Call once the tables are there. */
+  async checkDurability(): Promise<void> {
+    await this.#durability.check((sql) => this.read(sql))
+  }
+
   /** Reads outside of any transaction. A connection that turns out to be dead is replaced, once. */
-  async read<Row>(sql: string, values: Values = []): Promise<Row[]> {
-    try {
-      return await this.#pool.use((session) => session.run<Row[]>(sql, values))
-    } catch (error) {
-      if (!isConnectionError(error)) throw error
-      return await this.#explained(() =>
-        this.#pool.use((session) => session.run<Row[]>(sql, values)),
-      )
-    }
+  read<Row>(sql: string, values: Values = []): Promise<Row[]> {
+    return this.#reading((session) => session.run<Row[]>(sql, values))
+  }
+
+  /** As `read`, for what is sent at once: no crash of the server takes it back. */
+  readDurable<Row>(sql: string, values: unknown[]): Promise<Row[]> {
+    const queries: Query[] = [[sql, values], ...this.#durability.flush]
+    return this.#reading(async (session) => (await session.runAll<[Row[]]>(queries))[0])
   }
 
   /** As `read`, for the first column of the first row; undefined for none. */
@@ -99,13 +105,21 @@ export class MysqlDatabase {
     return (await this.#writeAlone(sql, values)).insertId
   }
 
-  /** Reads several things as they were at one moment. */
-  snapshot<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+  /**
+   * Reads several things as they were at one moment.
+   *
+   * @param isSent whether the result is sent at once: no crash of the server takes it back then
+   */
+  snapshot<Result>(
+    work: (session: Session) => Promise<Result>,
+    isSent: (result: Result) => boolean,
+  ): Promise<Result> {
     return this.#explained(() =>
       this.#pool.use(async (session) => {
         await session.run(SNAPSHOT)
         const result = await work(session)
-        await session.run('COMMIT')
+        const flush = isSent(result) ? this.#durability.flush : []
+        await session.runAll([['COMMIT', []], ...flush])
         return result
       }),
     )
@@ -175,6 +189,15 @@ export class MysqlDatabase {
   /** Idempotent. */
   async close(): Promise<void> {
     await this.#pool.close()
+  }
+
+  async #reading<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    try {
+      return await this.#pool.use(work)
+    } catch (error) {
+      if (!isConnectionError(error)) throw error
+      return await this.#explained(() => this.#pool.use(work))
+    }
   }
 
   #writeAlone(sql: string, values: Values): Promise<ResultSetHeader> {

@@ -127,7 +127,7 @@ export class MysqlEventTail implements EventTail {
   #select(moved: { shard: number; seq: number }[], limit: number): Promise<EventRow[]> {
     const ranges = Array(moved.length).fill('(shard = ? AND seq > ? AND seq <= ?)').join(' OR ')
     const values = moved.flatMap(({ shard, seq }) => [shard, this.#acknowledged[shard], seq])
-    return this.#database.read<EventRow>(
+    return this.#database.readDurable<EventRow>(
       `SELECT shard, seq, event, user_id AS userId, message_id AS messageId,
         subject_user_id AS subjectUserId, created_at AS createdAt,
         IF(CHAR_LENGTH(data) <= ${DATA_LENGTH_MAX}, data, NULL) AS data

@@ -39,6 +39,7 @@ export async function openDatabase(
     await prepareSchema(database, options)
     for (const sql of EVERYDAY_WRITES) await database.write(sql)
     await database.syncClock()
+    await database.checkDurability()
     return database
   } catch (error) {
     await database.close()

@@ -51,6 +51,7 @@ export class Recovery {
     const shard = shardOf(userId)
     const seqRead = this.#seqRead(shard)
     const counter: Query = ['SELECT last_seq AS lastSeq FROM event_shards WHERE shard = ?', [shard]]
+    const isSent = ({ messages }: { messages: Message[] }) => messages.length > 0
     return this.#database.snapshot(async (session) => {
       const [[row], changed] = await session.runAll<[{ lastSeq: number }[], Changed[]]>([
         counter,
@@ -68,7 +69,7 @@ export class Recovery {
         [userId, ...ids, limit + 1],
       )
       return { messages: rows.slice(0, limit).map(messageFromRow), hasMore: rows.length > limit }
-    })
+    }, isSent)
   }
 
   /** Each conversation by constants: a join would walk through all messages of each. */

@@ -142,6 +142,12 @@ CREATE TABLE IF NOT EXISTS claims (
   expires_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)
 ) ENGINE = InnoDB;
 
+-- Written before anything is sent that was just read: see src/mysql/durability.ts.
+CREATE TABLE IF NOT EXISTS flushes (
+  id    TINYINT UNSIGNED NOT NULL PRIMARY KEY,
+  count BIGINT UNSIGNED NOT NULL DEFAULT 0
+) ENGINE = InnoDB;
+
 -- What users did in the last minute or day, counted by all chat-api together: see
 -- src/limits/limit-store.ts. Its library inserts without column names, so their order matters.
 CREATE TABLE IF NOT EXISTS rate_limits (
