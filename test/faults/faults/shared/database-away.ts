@@ -9,7 +9,7 @@ export const fault = sharedFault({
   isLong: true,
   expectSaid: {
     log: [
-      /POST \/send_chat_message.php is answered 503: The database cannot be reached/,
+      /POST \/send_chat_message.php is answered 503: The database /,
       /POST \/send_chat_message.php is answered again/,
       /Polling failed; trying again/,
       /Polling works again/,
