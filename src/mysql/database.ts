@@ -13,6 +13,8 @@ const SNAPSHOT = `
 `
 /** A transaction is tried again for this long; then its caller is told to. */
 const RETRY_MS = 5_000
+/** Who waits for a lock holds others. Elsewhere than on MariaDB it cannot be less than a second. */
+const MARIADB_LOCK_SECONDS = 0.3
 const RETRY_PAUSE_MS_MIN = 5
 const RETRY_PAUSE_MS_MAX = 50
 
@@ -261,7 +263,8 @@ function lock(shards: number[]): Query[] {
     ['SET autocommit = 0', []],
     ['SAVEPOINT chat', []],
     [
-      `UPDATE event_shards FORCE INDEX (PRIMARY) SET lock_count = lock_count + 1
+      `/*M! SET STATEMENT max_statement_time = ${MARIADB_LOCK_SECONDS} FOR */
+      UPDATE event_shards FORCE INDEX (PRIMARY) SET lock_count = lock_count + 1
       WHERE shard IN (?) ORDER BY shard`,
       [shards],
     ],

@@ -80,7 +80,7 @@ export function isLost(error: unknown): boolean {
 
 /** Another transaction holds what this one waits for. */
 export function isLockWait(error: unknown): boolean {
-  return errorName(error) === 'ER_LOCK_WAIT_TIMEOUT'
+  return ['ER_LOCK_WAIT_TIMEOUT', 'ER_STATEMENT_TIMEOUT'].includes(errorName(error))
 }
 
 export function isRetried(error: unknown): boolean {

@@ -25,17 +25,30 @@ export async function findPresenceProblems(world: SharedWorld): Promise<string[]
     const isRight = () => !receivers.some((receiver) => isMistaken(receiver, userId))
     await check(`user ${userId} was told to be offline, who is connected`, isRight)
   }
-  await check('a socket has no row, or a row no socket', () => isEverySocketARow(world))
+  let unequal = ''
+  const areEqual = async () => {
+    unequal = await findUnequal(world)
+    return unequal === ''
+  }
+  await check('the rows of the sockets', areEqual)
+  if (unequal !== '') problems.push(unequal)
   return problems
 }
 
-/** The rows of users who left may stay for a moment, those of sockets not at all. */
-async function isEverySocketARow({ service, database }: SharedWorld): Promise<boolean> {
+/** Says how many sockets and rows each daemon has that differs in them; '' if none does. */
+async function findUnequal({ service, database }: SharedWorld): Promise<string> {
   const daemons = service.daemons.filter((member) => service.running.includes(member))
-  const counts = daemons.map((member) => service.metric(member, 'chat_connections'))
-  const socketCount = (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
-  const [row] = await database.query<{ count: number }>('SELECT COUNT(*) AS count FROM connections')
-  return row?.count === socketCount
+  const rows = await database.query<{ address: string; count: number }>(
+    `SELECT daemons.address, COUNT(*) AS count
+    FROM connections JOIN daemons USING (daemon_id)
+    GROUP BY daemons.address`,
+  )
+  const counts = daemons.map(async (member) => {
+    const sockets = await service.metric(member, 'chat_connections')
+    const count = rows.find(({ address }) => address === service.urlOf(member))?.count ?? 0
+    return sockets === count ? [] : [`${member} has ${sockets} sockets and ${count} rows`]
+  })
+  return (await Promise.all(counts)).flat().join(', ')
 }
 
 /** Resolves when every API shows a user as online, or offline. */

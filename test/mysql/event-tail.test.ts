@@ -5,6 +5,8 @@ import { port, TestDatabase } from './open-mysql.ts'
 
 /** Two users of one shard, and one of another. */
 const [ADA, BOB, CARL] = [1, 257, 2]
+/** ER_STATEMENT_TIMEOUT, of max_statement_time. */
+const STATEMENT_TIMEOUT = 1969
 const HERE = { hostname: 'here', pid: 1, address: 'ws://127.0.0.1:8089' }
 
 async function start() {
@@ -47,6 +49,18 @@ describe.skipIf(port === undefined)('the tail on a shared engine', () => {
     expect(names(await readAll(tail))).toEqual(['waits'])
     await other.query(`START TRANSACTION; ${insert}; COMMIT`)
     expect(names(await readAll(tail))).toEqual(['open'])
+  })
+
+  test('on MariaDB a lock is waited for shorter than a lock wait timeout can be', async () => {
+    const { database, other } = await start()
+    const writer = await database.open()
+    const insert = `INSERT INTO pending_events (event, user_id, data) VALUES ('open', ${ADA}, '{}')`
+    await other.query(`START TRANSACTION; ${insert}`)
+    const options = { shards: [ADA], failsOnLockWait: true }
+    const isTimedOut = writer.database.transact(options, async () => {})
+    await expect(isTimedOut).rejects.toMatchObject({ errno: STATEMENT_TIMEOUT })
+    await other.query('ROLLBACK')
+    await writer.database.transact(options, async () => {})
   })
 
   test('a transaction over most shards waits for none of the others', async () => {
