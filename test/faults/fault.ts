@@ -4,6 +4,13 @@ import type { Member } from './member.ts'
 import type { Random } from './random.ts'
 import type { Load } from './sender.ts'
 import type { Service } from './service.ts'
+import type { Storage } from './stored.ts'
+
+/** A database for one fault alone. */
+export interface OwnDatabase extends Storage {
+  /** Leaves nothing behind. */
+  destroy(): Promise<void>
+}
 
 /** What a fault happens to. Load runs on it. */
 export interface World {
@@ -26,8 +33,12 @@ export interface Expected {
 /** A way in which things break. One in each file of faults/, those of the shared engine in shared/. */
 export interface Fault {
   name: string
-  /** Whether it happens to several processes on one MariaDB, not to two on an SQLite file. */
-  isShared?: boolean
+  /** Starts a database on a server for it; undefined for an SQLite file. */
+  database?: () => Promise<OwnDatabase>
+  /** The processes of the service; undefined for one of each program. */
+  members?: Member[]
+  /** Whether it shows what a wrong setting costs: then acknowledged messages may be gone. */
+  mayLose?: boolean
   /** Whether it takes too long for the tests: then only the command runs it. */
   isLong?: boolean
   /** Why it cannot happen on this machine; undefined when it can. */

@@ -1,7 +1,10 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { loadFaults, type Row, runFault, whyLeftOut } from './runner.ts'
+import { FAULTS, loadFaults, type Row, runFault, whyLeftOut } from './runner.ts'
 
 // `npm run test:faults -- [fault …] [--seed N]`: everything that may break, broken.
+// `npm run test:cluster -- [fault …] [--seed N]`: the same to a cluster, from --folder.
 
 const COUNTS = ['tried', 'acknowledged', 'lost', 'repeated', 'out of order']
 const COLUMNS = [...COUNTS, 'recovered in ms', '503 in %', 'silence in ms']
@@ -10,13 +13,13 @@ const TITLE = `| fault | ${COLUMNS.join(' | ')} |\n| --- |${' ---: |'.repeat(COL
 /** Resolves with whether everything held. */
 async function main(): Promise<boolean> {
   const { values, positionals } = parseArgs({
-    options: { seed: { type: 'string' } },
+    options: { seed: { type: 'string' }, folder: { type: 'string' } },
     allowPositionals: true,
   })
   const seed = Number(values.seed ?? Date.now() % 2 ** 32)
   const problems: string[] = []
   console.log(TITLE)
-  for (const fault of await loadFaults(positionals)) {
+  for (const fault of await loadFaults(positionals, folderOf(values.folder))) {
     const reason = whyLeftOut(fault)
     if (reason !== undefined) {
       console.log(`| ${fault.name} | left out: ${reason} |`)
@@ -34,6 +37,10 @@ async function main(): Promise<boolean> {
   console.log(`\nSeed ${seed}: repeat with --seed ${seed}`)
   for (const problem of problems) console.log(`- ${problem}`)
   return problems.length === 0
+}
+
+function folderOf(path: string | undefined): URL {
+  return path === undefined ? FAULTS : pathToFileURL(`${resolve(path)}/`)
 }
 
 function line(row: Row): string {

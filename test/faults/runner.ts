@@ -7,11 +7,9 @@ import type { Expected, Fault, World } from './fault.ts'
 import { Random } from './random.ts'
 import { USUAL_LOAD } from './sender.ts'
 import { type Said, Service } from './service.ts'
-import { SharedDatabase } from './shared-database.ts'
-import { SHARED_MEMBERS } from './shared-fault.ts'
 import { whyNoDisk } from './small-disk.ts'
 
-const FAULTS = new URL('faults/', import.meta.url)
+export const FAULTS = new URL('faults/', import.meta.url)
 /** A service that is not well by then does not get well by itself. */
 const RECOVERY_MS_MAX = 30_000
 const HEALTH_INTERVAL_MS = 200
@@ -31,8 +29,8 @@ export interface Effort {
 }
 
 /** All that there are, or those of these names and folders. */
-export async function loadFaults(names: string[] = []): Promise<Fault[]> {
-  const files = readdirSync(FAULTS, { recursive: true, encoding: 'utf8' })
+export async function loadFaults(names: string[] = [], folder = FAULTS): Promise<Fault[]> {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   const known = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3))
   const isMeant = (fault: string, name: string) => fault === name || fault.startsWith(`${name}/`)
   const unknown = names.filter((name) => !known.some((fault) => isMeant(fault, name)))
@@ -40,7 +38,9 @@ export async function loadFaults(names: string[] = []): Promise<Fault[]> {
   const chosen = known.filter((fault) => {
     return names.length === 0 || names.some((name) => isMeant(fault, name))
   })
-  return Promise.all(chosen.map(async (name) => (await import(`./faults/${name}.ts`)).fault))
+  return Promise.all(
+    chosen.map(async (name) => (await import(new URL(`${name}.ts`, folder).href)).fault),
+  )
 }
 
 /** Whether it can happen here, and if not, why. */
@@ -51,10 +51,9 @@ export function whyLeftOut(fault: Fault): string | undefined {
 /** Lets one fault happen to a service of its own, and looks at what became of every message. */
 export async function runFault(fault: Fault, { seed, effort }: Effort): Promise<Row> {
   const random = new Random(seed)
-  const database = fault.isShared ? await SharedDatabase.start() : undefined
+  const database = await fault.database?.()
   try {
-    const members = fault.isShared ? { members: SHARED_MEMBERS } : {}
-    const service = await Service.start(random.fork(), { ...fault, database, ...members })
+    const service = await Service.start(random.fork(), { ...fault, database })
     const auditor = new Auditor(service, { ...USUAL_LOAD, ...fault.load }, random.fork())
     const scaled = (full: number) => Math.max(1, Math.round(full * effort))
     try {
@@ -73,13 +72,15 @@ async function observe(fault: Fault, world: World): Promise<Row> {
   await auditor.start()
   await watchingHealth(service, () => fault.run(world))
   const recoveredMs = await recovery(world)
+  const presence = fault.database !== undefined ? await findPresenceProblems(world) : []
   await auditor.drain()
   const after = (await fault.findProblems?.(world)) ?? []
   const deaths = service.deaths
   const stops = await service.stop()
   const unsaid = findUnsaid(fault.expectSaid ?? {}, service.said)
   const verdict = await auditor.audit()
-  const problems = [...deaths, ...stops, ...unsaid, ...after, ...verdict.problems]
+  const lost = fault.mayLose ? [] : verdict.problems
+  const problems = [...deaths, ...stops, ...unsaid, ...presence, ...lost]
   return { fault: fault.name, ...verdict, recoveredMs, problems }
 }
 

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { type Connection, createConnection } from 'mysql2/promise'
 import { createDatabase, Mariadb } from '../support/mariadb.ts'
 import type { Environment } from '../support/running-program.ts'
+import type { SharedStorage } from './shared-fault.ts'
 import { readShared } from './shared-stored.ts'
-import type { Storage, Stored } from './stored.ts'
+import type { Stored } from './stored.ts'
 
 const DATABASE = 'chat'
 /** The user of the service, with the least rights that it can do with. */
@@ -13,7 +14,7 @@ const USER = 'chat'
 const RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, TRIGGER'
 
 /** A MariaDB of the service's own, and its database there. Root looks into it past the service. */
-export class SharedDatabase implements Storage {
+export class SharedDatabase implements SharedStorage {
   readonly server: Mariadb
   readonly #folder: string
   readonly #onExit = () => this.#destroy()
@@ -34,11 +35,14 @@ export class SharedDatabase implements Storage {
     return database
   }
 
-  get settings(): Environment {
-    return this.settingsAt(this.server.port)
+  get port(): number {
+    return this.server.port
   }
 
-  /** @param port of something between a process and the server */
+  get settings(): Environment {
+    return this.settingsAt(this.port)
+  }
+
   settingsAt(port: number): Environment {
     return { CHAT_DATABASE: `mysql://${USER}@127.0.0.1:${port}/${DATABASE}` }
   }
@@ -58,7 +62,6 @@ export class SharedDatabase implements Storage {
     return this.use(async (root) => (await root.query(sql, values))[0] as Row[])
   }
 
-  /** Lends out a connection of root, which is closed after the work. */
   async use<Result>(work: (root: Connection) => Promise<Result>): Promise<Result> {
     const root = await createConnection({
       host: '127.0.0.1',

@@ -2,7 +2,7 @@ import type { World } from '../../fault.ts'
 import { acknowledgedId, type Delivery, type Send } from '../../ledger.ts'
 import type { Member } from '../../member.ts'
 import { NetworkProxy } from '../../network-proxy.ts'
-import { type SharedWorld, sharedFault } from '../../shared-fault.ts'
+import { type SharedStorage, type SharedWorld, sharedFault } from '../../shared-fault.ts'
 
 const TIMES = 14
 /** Long enough for a daemon to deliver what an API does not know to be committed. */
@@ -12,7 +12,7 @@ const SLOW = { cut: 0, halved: 0, delayed: 1, delayMsMax: 40 }
  * The answer to COMMIT is on its way to the API while its message is at the receiver: at that moment
  * the API is killed. The other one is asked to send the same again.
  */
-export const fault = sharedFault({
+export const fault = sharedFault<SharedStorage>({
   name: 'kill -9 of an API between COMMIT and answer',
   load: { nameless: 0.2 },
   async run(world) {
@@ -37,7 +37,7 @@ async function slowDown({ service, database, random }: SharedWorld): Promise<() 
     await service.terminate(api)
     await service.start(api)
   }
-  const { port } = database.server
+  const { port } = database
   const proxy = await NetworkProxy.open(`mysql://127.0.0.1:${port}`, SLOW, random.fork())
   for (const api of service.apis) await restart(api, proxy.port)
   return async () => {

@@ -4,7 +4,7 @@ import { ask } from '../../ask.ts'
 import { faketime, whyNoFaketime } from '../../faketime.ts'
 import type { Member } from '../../member.ts'
 import { shown } from '../../presence.ts'
-import { type SharedWorld, sharedFault } from '../../shared-fault.ts'
+import { type SharedStorage, type SharedWorld, sharedFault } from '../../shared-fault.ts'
 
 /** Ten minutes from one to the other; the third daemon is right. */
 const OFFSETS: Partial<Record<Member, string>> = {
@@ -29,7 +29,7 @@ const TIMES = [
 const GUEST_IDS = [3_001, 3_002, 3_003]
 
 /** Who is online, what is old and what is new is decided by the database's clock. */
-export const fault = sharedFault({
+export const fault = sharedFault<SharedStorage>({
   name: 'the clocks of two hosts ten minutes apart',
   isLong: true,
   missing: whyNoFaketime,

@@ -1,6 +1,6 @@
 import { Device, type Frame } from '../../../support/clients.ts'
 import { waitFor } from '../../../support/wait.ts'
-import { type SharedWorld, sharedFault } from '../../shared-fault.ts'
+import { type SharedStorage, type SharedWorld, sharedFault } from '../../shared-fault.ts'
 
 const HELD_MS = 10_000
 /** Who meets the held shard first waits for it for a second. */
@@ -10,7 +10,7 @@ const LISTENER_ID = 9 + 4 * 256
 const EVENT = 'other:event'
 
 /** Another program inserts an event and goes on with something else, before it commits or does not. */
-export const fault = sharedFault({
+export const fault = sharedFault<SharedStorage>({
   name: 'an open transaction of another program, 10 s',
   isLong: true,
   async run(world) {

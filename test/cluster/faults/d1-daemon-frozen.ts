@@ -1,0 +1,4 @@
+import { fault as shared } from '../../faults/faults/shared/daemon-frozen.ts'
+import { onCluster } from '../cluster-fault.ts'
+
+export const fault = onCluster({ ...shared, name: `D1 ${shared.name}` })
