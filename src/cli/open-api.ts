@@ -9,6 +9,7 @@ import { ApiMetrics } from '../http/api-metrics.ts'
 import { ApiServer } from '../http/server.ts'
 import { Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
+import { DiskStore } from '../media/disk.ts'
 import { Uploads } from '../media/uploads.ts'
 import { Metrics } from '../metrics.ts'
 import { readCertificate, renewCertificate } from '../tls.ts'
@@ -18,10 +19,7 @@ import { type OpenedStore, openStore } from './open-store.ts'
 import type { RunningService } from './program.ts'
 
 const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
-const SWEEP = 'Sweeping uploads'
 const SWEEP_SCHEDULE = '*/10 * * * *'
-/** Of the process that sweeps: until just before the next time. */
-const SWEEP_CLAIM_SECONDS = 540
 
 /**
  * Composes chat-api and starts it.
@@ -43,18 +41,15 @@ export async function openApi(
   log.plain('Database connection established')
   try {
     const { chat, limitStore } = store
-    const uploads = new Uploads(config)
+    const uploads = new Uploads(config, new DiskStore(config.uploadsDir))
     await uploads.prepare()
     const metrics = createMetrics(store)
     const parts = { chat, uploads, log, audit, authenticate, refusals, metrics, pagesDir }
     const server = new ApiServer({ ...parts, limitStore, certificate }, config)
     const port = await server.start()
     const hasMessage = async (path: string) => (await chat.messages.peopleOfMedia(path)).length > 0
-    const sweep = async () => {
-      const isClaimed = await chat.claim(SWEEP, SWEEP_CLAIM_SECONDS)
-      if (isClaimed) await uploads.sweep(hasMessage)
-    }
-    const jobs = [new Job(SWEEP, log, sweep).at(SWEEP_SCHEDULE), watchDescriptors(log)]
+    const sweep = () => uploads.sweep(hasMessage)
+    const jobs = [new Job('Sweeping uploads', log, sweep).at(SWEEP_SCHEDULE), watchDescriptors(log)]
     const scheme = certificate === undefined ? 'http' : 'https'
     log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${port}`)
     return {

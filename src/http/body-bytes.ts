@@ -12,10 +12,10 @@ export interface BodyRules {
   /** What the body takes of the memory that all share; the caller releases it. */
   memory: Share
   /**
-   * Called when a file begins, with the fields before it and before any of it is kept. Resolves with
-   * the file's share, which is released when the file is there. Undefined where no file is taken.
+   * Called when a file begins, with the fields before it and before any of it is written. Undefined
+   * where no file is taken.
    */
-  beginFile: ((form: Form) => Promise<Share>) | undefined
+  beginFile: ((form: Form) => Promise<void>) | undefined
   uploads: Uploads
 }
 

@@ -36,6 +36,13 @@ export class Form {
       throw tooLarge('The form', `${limits.fields.max} fields`)
   }
 
+  /** Hands the file over: whoever takes it removes it. */
+  takeUpload(): Upload | undefined {
+    const { upload } = this
+    this.upload = undefined
+    return upload
+  }
+
   has(name: string): boolean {
     return this.#given(name) !== undefined
   }

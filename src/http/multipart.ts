@@ -58,12 +58,8 @@ async function receiveFile(
   if (name !== 'image' && name !== 'voice') {
     throw new ChatError('invalid', 'A file must be sent as image or voice')
   }
-  const share = await beginFile(form)
-  try {
-    form.upload = await uploads.receive(name, stream)
-  } finally {
-    share.release()
-  }
+  await beginFile(form)
+  form.upload = await uploads.receive(name, stream)
 }
 
 function tooManyFiles(): ChatError {

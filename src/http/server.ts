@@ -70,6 +70,14 @@ export type ApiOptions = FilesOptions &
     | 'uploadBytesPerDay'
   >
 
+/** Who makes a request, and what it holds until it is answered. */
+interface Held {
+  caller: Caller
+  address: string
+  memory: Share
+  shares: Share[]
+}
+
 /** The HTTP API: dispatches a request to its endpoint or file, after authentication. */
 export class ApiServer {
   readonly #parts: ApiParts
@@ -158,8 +166,9 @@ export class ApiServer {
     const memory = new Share([this.#memoryOfAddress, address], [this.#memory, ''])
     // A client at its limit of memory is rejected before any work.
     memory.take()
+    const shares = [memory]
     try {
-      const rules = this.#bodyRules(request, endpoint, { caller, address, memory })
+      const rules = this.#bodyRules(request, endpoint, { caller, address, memory, shares })
       const form = await readForm(request, response, queryOf(request), rules)
       const problem = () => chat.problem() ?? this.#availability.problem
       // Name by name: to spread whole objects would cost a tenth of a send.
@@ -182,7 +191,7 @@ export class ApiServer {
       await sendAnswer(response, encode(await answered, memory))
       this.#availability.succeeded(whatOf(request))
     } finally {
-      memory.release()
+      for (const share of shares) share.release()
     }
   }
 
@@ -205,14 +214,14 @@ export class ApiServer {
   #bodyRules(
     { method }: IncomingMessage,
     endpoint: Endpoint,
-    { caller, address, memory }: { caller: Caller; address: string; memory: Share },
+    { caller, address, memory, shares }: Held,
   ): BodyRules | undefined {
     if (method !== 'POST') return undefined
     const { uploads } = this.#parts
     const textBytesMax = endpoint.textBytesMax ?? textBytesMaxFor(this.#options.messageLengthMax)
-    const beginFile = (form: Form) => {
+    const beginFile = async (form: Form) => {
       const userId = caller.identity?.userId ?? form.optionalId('sender_id', 'from_user_id')
-      return this.#limits.uploads.begin(userId, address)
+      shares.push(await this.#limits.uploads.begin(userId, address))
     }
     return { textBytesMax, memory, uploads, beginFile: endpoint.takesFile ? beginFile : undefined }
   }

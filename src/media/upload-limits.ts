@@ -19,7 +19,8 @@ export class UploadLimits {
   }
 
   /**
-   * Call when a file begins, before any of it is written; release the share when it is complete.
+   * Call when a file begins, before any of it is written; release the share when its request is
+   * answered: it may take a while to keep the file.
    *
    * @param userId undefined while the sender is not known
    * @throws ChatError `too_many` for a user or address that sends too much, `busy` when all do

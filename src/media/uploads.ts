@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { access, constants, link, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { fileTypeFromFile } from 'file-type'
 import type { Config } from '../config/config.ts'
-import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
+import { ChatError, isUncertain } from '../errors.ts'
+import { namesBefore, prepareFolders, SPOOL, writeError } from './folder.ts'
 import { withoutMetadata } from './image-metadata.ts'
+import { extensionOf, FOLDERS, type MediaKind } from './kinds.ts'
+import type { IsPosted, MediaStore } from './media-store.ts'
 
-export type MediaKind = 'image' | 'voice'
-
-/** A received file: complete, on the disk, of an accepted type, and not yet part of a message. */
+/** A received file: complete, in the spool, of an accepted type, and not yet part of a message. */
 export interface Upload {
   kind: MediaKind
   /** Random; the file's name before and after it is kept. */
@@ -21,145 +21,105 @@ export interface Upload {
   bytes: number
 }
 
-/** Our extensions by those of file-type. Android and Safari record voice as MP4. */
-const EXTENSIONS: Record<MediaKind, Record<string, string>> = {
-  image: { jpg: 'jpg', png: 'png', apng: 'png', gif: 'gif', webp: 'webp' },
-  voice: {
-    mp3: 'mp3',
-    m4a: 'm4a',
-    mp4: 'm4a',
-    aac: 'aac',
-    ogg: 'ogg',
-    oga: 'ogg',
-    opus: 'opus',
-    webm: 'webm',
-    wav: 'wav',
-    amr: 'amr',
-    '3gp': '3gp',
-  },
-}
-
-const FOLDERS: Record<MediaKind, string> = { image: 'chat/images', voice: 'chat/voice' }
-const PARENT = 'chat'
-const TAKEN: Record<MediaKind, string> = {
-  image: 'JPEG, PNG, GIF or WebP',
-  voice: 'MP3, M4A, AAC, OGG, Opus, WebM, WAV, AMR or 3GP',
-}
-/** Where uploads arrive. The dot keeps it from being served. */
-const INCOMING = '.incoming'
 /** 128 bits: the URL of another user's picture cannot be guessed. */
 const NAME_BYTES = 16
 /** An upload that takes longer than this was abandoned. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000
-/** The system's errors for a full disk or quota. */
-const FULL_DISK = ['ENOSPC', 'EDQUOT']
 
 /**
- * The uploads folder. A file passes through three states, and `sweep` removes what a crash leaves
- * in any of them:
+ * Files from their first byte to their message. A file passes through three states, and `sweep`
+ * removes what a crash leaves in any of them:
  *
- * - incoming: written to `.incoming/<name>` while it arrives, and flushed to the disk;
- * - kept: linked to `chat/<kind>s/<name>.<extension>`, before its message is committed. The
- *   incoming name stays until after the commit: it makes the sweeper check whether the message
- *   exists;
- * - settled: the incoming name is removed.
+ * - received: in the spool, a folder of this machine, under a random name;
+ * - kept: durable in the store at its final path, before its message is committed, and marked;
+ * - settled: the message is committed, and the mark removed.
  */
 export class Uploads {
   /** The largest file of any kind, in bytes. */
   readonly bytesMax: number
   readonly #folder: string
   readonly #bytesMax: Record<MediaKind, number>
+  readonly #store: MediaStore
 
-  constructor(config: Pick<Config, 'uploadsDir' | 'imageBytesMax' | 'voiceBytesMax'>) {
+  constructor(
+    config: Pick<Config, 'uploadsDir' | 'imageBytesMax' | 'voiceBytesMax'>,
+    store: MediaStore,
+  ) {
     const { uploadsDir, imageBytesMax: image, voiceBytesMax: voice } = config
     this.#folder = uploadsDir
     this.#bytesMax = { image, voice }
     this.bytesMax = Math.max(image, voice)
+    this.#store = store
   }
 
-  /** @throws ChatError `setup` when the folder cannot be written to, or leads elsewhere */
+  /** @throws ChatError `setup` when the spool or the store cannot be used */
   async prepare(): Promise<void> {
-    try {
-      for (const folder of [INCOMING, PARENT, ...Object.values(FOLDERS)]) {
-        await assertNoLink(join(this.#folder, folder))
-        await mkdir(join(this.#folder, folder), { recursive: true })
-        await access(join(this.#folder, folder), constants.W_OK)
-      }
-    } catch (error) {
-      if (error instanceof ChatError) throw error
-      const advice = `Make it writable for this user, or set CHAT_UPLOADS_DIR. (${systemCode(error)})`
-      const message = `The uploads folder ${this.#folder} cannot be written to. ${advice}`
-      throw new ChatError('setup', message, { cause: error })
-    }
+    await prepareFolders(this.#folder, [SPOOL])
+    await this.#store.prepare()
   }
 
   /**
    * Receives one file; always reads `stream` to its end.
    *
    * @throws ChatError `too_large`, `unsupported_type`, `invalid` for an empty file or one cut
-   *   short, or `unavailable` as `keep` does; it removes the file then
+   *   short, or `unavailable` when the disk is full, or too many files are open; it removes the
+   *   file then
    */
   async receive(kind: MediaKind, stream: Readable): Promise<Upload> {
     const name = randomBytes(NAME_BYTES).toString('hex')
-    const path = this.#incomingPath(name)
+    const path = this.#spooled(name)
     try {
       const bytes = await this.#write(kind, stream, path)
       return { kind, name, bytes, extension: await extensionOf(kind, path) }
     } catch (error) {
       await rm(path, { force: true })
-      throw uploadError(error)
+      throw writeError(error)
     }
   }
 
-  /**
-   * Links an upload at its final path, durably, and returns that path below the uploads folder.
-   * Call `discard` when the message is committed, `remove` when it is not.
-   *
-   * @throws ChatError `unavailable` when the disk is full, or too many files are open
-   */
-  async keep(upload: Upload): Promise<string> {
-    const folder = FOLDERS[upload.kind]
-    const path = `${folder}/${upload.name}.${upload.extension}`
-    try {
-      await link(this.#incomingPath(upload.name), join(this.#folder, path))
-      await syncFolder(join(this.#folder, folder))
-      return path
-    } catch (error) {
-      await this.remove(path)
-      throw uploadError(error)
-    }
-  }
-
-  /** Reverts a `keep`. Idempotent. */
-  async remove(path: string): Promise<void> {
-    await rm(join(this.#folder, path), { force: true })
-  }
-
-  /** Removes the incoming name of an upload; the kept file stays. Idempotent. */
+  /** Removes an upload that is not to be kept. Idempotent. */
   async discard(upload: Upload | undefined): Promise<void> {
-    if (upload !== undefined) await rm(this.#incomingPath(upload.name), { force: true })
+    if (upload !== undefined) await rm(this.#spooled(upload.name), { force: true })
   }
 
   /**
-   * Recovery after a crash: removes files that stopped arriving, and files whose message was never
-   * committed.
+   * Keeps an upload, then posts its message. A message that is not stored, or that was stored with
+   * another file by an earlier try, leaves no file.
    *
-   * @param isPosted whether a message has this path
+   * @param post stores the message with this path
+   * @throws ChatError as `MediaStore.put`; whatever `post` throws
    */
-  async sweep(isPosted: (path: string) => Promise<boolean>, now = Date.now()): Promise<void> {
-    for (const name of await readdir(join(this.#folder, INCOMING))) {
-      const path = this.#incomingPath(name)
-      const stats = await stat(path).catch(() => undefined)
-      if (stats === undefined || now - stats.mtimeMs < ABANDONED_AFTER_MS) continue
-      for (const kept of keptPaths(name)) {
-        if (!(await isPosted(kept))) await this.remove(kept)
-      }
-      await rm(path, { force: true })
+  async keep<Posted extends { message: { mediaPath: string | null } }>(
+    { kind, name, extension }: Upload,
+    post: (path: string) => Promise<Posted>,
+  ): Promise<Posted> {
+    const path = `${FOLDERS[kind]}/${name}.${extension}`
+    await this.#store.put(path, this.#spooled(name))
+    try {
+      const posted = await post(path)
+      const isUsed = posted.message.mediaPath === path
+      // After the answer: the sweep does what fails here.
+      const ending = isUsed ? this.#store.settle(path) : this.#store.remove(path)
+      ending.catch(() => {})
+      return posted
+    } catch (error) {
+      // Of a message that may be stored all the same, the sweep finds out.
+      if (isRefusal(error)) await this.#store.remove(path).catch(() => {})
+      throw error
     }
   }
 
-  #incomingPath(name: string): string {
-    return join(this.#folder, INCOMING, name)
+  /** Recovery after a crash: removes what was abandoned in the store and in the spool. */
+  async sweep(isPosted: IsPosted, now = Date.now()): Promise<void> {
+    const before = now - ABANDONED_AFTER_MS
+    await this.#store.sweep(isPosted, before)
+    for (const name of await namesBefore(join(this.#folder, SPOOL), before)) {
+      await rm(this.#spooled(name), { force: true })
+    }
+  }
+
+  #spooled(name: string): string {
+    return join(this.#folder, SPOOL, name)
   }
 
   async #write(kind: MediaKind, stream: Readable, path: string): Promise<number> {
@@ -185,50 +145,9 @@ export class Uploads {
   }
 }
 
-/** The uploads folder itself may be a link; below it, a link could lead files anywhere. */
-async function assertNoLink(path: string): Promise<void> {
-  const stats = await lstat(path).catch(() => undefined)
-  if (stats?.isSymbolicLink() !== true) return
-  const advice = 'Replace it by a folder, or set CHAT_UPLOADS_DIR to where files are to be kept'
-  throw new ChatError('setup', `${path} is a symbolic link, and is not followed. ${advice}.`)
-}
-
-async function extensionOf(kind: MediaKind, path: string): Promise<string> {
-  const type = await fileTypeFromFile(path)
-  const extension = type && EXTENSIONS[kind][type.ext]
-  if (extension !== undefined) return extension
-  throw new ChatError('unsupported_type', `${kind} must be a ${TAKEN[kind]} file`)
-}
-
-/** Every path that an upload of this name may have been kept at. */
-function keptPaths(name: string): string[] {
-  return Object.entries(FOLDERS).flatMap(([kind, folder]) => {
-    const extensions = new Set(Object.values(EXTENSIONS[kind as MediaKind]))
-    return [...extensions].map((extension) => `${folder}/${name}.${extension}`)
-  })
-}
-
-/** A new name in a folder is durable only after an fsync of the folder. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}
-
-function uploadError(error: unknown): unknown {
-  const code = systemCode(error)
-  if (FULL_DISK.includes(code)) {
-    const message = 'The server has no room for this file. Please try again later.'
-    return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 30 })
-  }
-  if (TOO_MANY_FILES.includes(code)) {
-    const message = 'The server cannot take a file right now. Please try again in a moment.'
-    return new ChatError('unavailable', message, { cause: error, retryAfterSeconds: 5 })
-  }
-  return error
+/** Whether nothing was stored, for certain. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ChatError && !isUncertain(error)
 }
 
 function megabytes(bytes: number): string {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DiskStore } from '../../src/media/disk.ts'
 import { Uploads } from '../../src/media/uploads.ts'
 import { filesBelow } from '../support/folders.ts'
 import type { Send } from './ledger.ts'
@@ -17,7 +18,8 @@ export async function auditUploads(
   stored: StoredMessage[],
 ): Promise<string[]> {
   const withFile = new Map(stored.flatMap((row) => (row.mediaPath ? [[row.mediaPath, row]] : [])))
-  const uploads = new Uploads({ uploadsDir: folder, imageBytesMax: 0, voiceBytesMax: 0 })
+  const limits = { imageBytesMax: 0, voiceBytesMax: 0 }
+  const uploads = new Uploads({ uploadsDir: folder, ...limits }, new DiskStore(folder))
   await uploads.sweep(async (path) => withFile.has(path), Date.now() + A_DAY_MS)
   const files = new Set(filesBelow(folder))
   const sendByBody = new Map(sends.map((send) => [send.body, send]))

@@ -1,6 +1,7 @@
 import { readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { DiskStore } from '../../src/media/disk.ts'
 import { Uploads } from '../../src/media/uploads.ts'
 import { filesBelow, sizesBelow, temporaryFolder } from '../support/folders.ts'
 import {
@@ -35,7 +36,8 @@ test('what a killed process had half received is swept after an hour', async () 
   expect(left).toMatch(/^\.incoming\//)
   const lastWrittenAt = new Date('2026-01-23T20:30:45Z')
   utimesSync(join(uploads, left), lastWrittenAt, lastWrittenAt)
-  const sweeper = new Uploads({ uploadsDir: uploads, imageBytesMax: MB, voiceBytesMax: MB })
+  const sizes = { imageBytesMax: MB, voiceBytesMax: MB }
+  const sweeper = new Uploads({ uploadsDir: uploads, ...sizes }, new DiskStore(uploads))
   await sweeper.sweep(async () => false, lastWrittenAt.getTime() + HOUR_MS - 1)
   expect(filesBelow(uploads)).toEqual([left])
   await sweeper.sweep(async () => false, lastWrittenAt.getTime() + HOUR_MS)

@@ -1,13 +1,6 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
-import type { Chat } from '../../src/chat/chat.ts'
-import { type MediaKind, Uploads } from '../../src/media/uploads.ts'
-import { openDatabase } from '../../src/sqlite/open-database.ts'
-import { SqliteStore } from '../../src/sqlite/store.ts'
 import { get, type HttpAnswer } from '../support/clients.ts'
-import { filesBelow, temporaryFolder } from '../support/folders.ts'
+import { filesBelow, settled, temporaryFolder } from '../support/folders.ts'
 import {
   BODY_END,
   body,
@@ -31,7 +24,6 @@ const IMAGE_BYTES_MAX = 10 * MB
 const VOICE_BYTES_MAX = 20 * MB
 /** What a body may be longer than the largest file. */
 const OVERHEAD_BYTES = 68_192
-const HOUR_MS = 60 * 60 * 1000
 
 /** An API of the test's own, and its uploads folder. */
 async function start(settings: Record<string, string> = {}) {
@@ -49,13 +41,6 @@ async function sendChunked(endpoint: string, part: Part): Promise<HttpAnswer> {
 async function download(url: string, publicUrl: string) {
   const response = await fetch(url.replace('http://localhost:8080', publicUrl))
   return { response, content: Buffer.from(await response.arrayBuffer()) }
-}
-
-/** Whether only files that belong to messages are left: incoming names go after the answer. */
-async function settled(uploads: string): Promise<string[]> {
-  const incoming = () => filesBelow(uploads).filter((path) => path.startsWith('.incoming'))
-  await waitFor(() => incoming().length === 0, 'the incoming names to go')
-  return filesBelow(uploads)
 }
 
 test('each type taken is kept, gets its own extension and is served back byte for byte', async () => {
@@ -101,25 +86,6 @@ test('every other type is refused with 415, whatever it calls itself, and leaves
     })
   }
   expect(filesBelow(uploads)).toEqual([])
-})
-
-test('a file that is cut off anywhere is taken or refused, and never an internal error', async () => {
-  const folder = temporaryFolder()
-  const uploads = new Uploads({ uploadsDir: folder, imageBytesMax: MB, voiceBytesMax: MB })
-  await uploads.prepare()
-  const receive = async (kind: MediaKind, content: Buffer) => {
-    try {
-      await uploads.discard(await uploads.receive(kind, Readable.from([content])))
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'unsupported_type' })
-    }
-  }
-  const lengths = Array.from({ length: 64 }, (_, index) => index + 1)
-  for (const { content } of [...IMAGES, ...VOICES]) {
-    await Promise.all(lengths.map((bytes) => receive('image', content.subarray(0, bytes))))
-    await Promise.all(lengths.map((bytes) => receive('voice', content.subarray(0, bytes))))
-  }
-  expect(filesBelow(folder)).toEqual([])
 })
 
 test('an image may have exactly 10 MB', async () => {
@@ -420,68 +386,6 @@ test('file names change nothing', async () => {
   expect(withNul.status).toBe(400)
   expect(await settled(uploads)).toEqual(files)
 })
-
-test('the sweep takes files whose message was never committed, and no others', async () => {
-  const folder = temporaryFolder()
-  const database = await openDatabase(join(folder, 'chat.db'), { durable: true })
-  const chat = new SqliteStore(database, {
-    publicUrl: 'http://localhost:8080',
-    timezone: 'UTC',
-    messageLengthMax: 5000,
-    echoesToSender: false,
-  })
-  const uploads = new Uploads({
-    uploadsDir: join(folder, 'uploads'),
-    imageBytesMax: MB,
-    voiceBytesMax: MB,
-  })
-  await uploads.prepare()
-  // As each of these leaves the folder: killed before the commit, after it, and not at all.
-  const orphans = [await keepOnly(uploads, 'image'), await keepOnly(uploads, 'voice')]
-  const committed = await keepAndPost(uploads, chat, { isKilled: true })
-  const settledPath = await keepAndPost(uploads, chat, { isKilled: false })
-  writeFileSync(join(folder, 'uploads', 'chat/images/of-another-program.jpg'), jpeg())
-
-  const isPosted = async (path: string) => (await chat.messages.peopleOfMedia(path)).length > 0
-  const sweep = (now: number) => uploads.sweep(isPosted, now)
-  await sweep(Date.now())
-  expect(filesBelow(join(folder, 'uploads'))).toEqual(expect.arrayContaining(orphans))
-  await sweep(Date.now() + HOUR_MS + 60_000)
-
-  const kept = [committed, settledPath, 'chat/images/of-another-program.jpg']
-  expect(filesBelow(join(folder, 'uploads'))).toEqual(kept.sort())
-  await database.close()
-})
-
-test('a file that breaks off before its first byte leaves none behind', async () => {
-  const uploadsDir = temporaryFolder()
-  const uploads = new Uploads({ uploadsDir, imageBytesMax: MB, voiceBytesMax: MB })
-  await uploads.prepare()
-  // The one that creates the file and the one that removes it race: often enough to see each win.
-  for (let round = 0; round < 500; round++) {
-    const stream = new Readable({ read() {} })
-    stream.on('error', () => {})
-    stream.destroy(new Error('cut'))
-    await expect(uploads.receive('voice', stream)).rejects.toThrow()
-  }
-  expect(filesBelow(uploadsDir)).toEqual([])
-})
-
-/** Takes in a file and gives it its place; the process dies before the message is committed. */
-async function keepOnly(uploads: Uploads, kind: MediaKind): Promise<string> {
-  const content = kind === 'image' ? jpeg() : wavOf(100)
-  return uploads.keep(await uploads.receive(kind, Readable.from([content])))
-}
-
-/** The same with a message; killed, the process leaves the incoming name behind. */
-async function keepAndPost(uploads: Uploads, chat: Chat, { isKilled }: { isKilled: boolean }) {
-  const upload = await uploads.receive('voice', Readable.from([wavOf(100)]))
-  const path = await uploads.keep(upload)
-  const media = { type: 'voice' as const, path, fileSize: upload.bytes, duration: undefined }
-  await chat.messages.post({ senderId: 1, receiverId: 2, message: '', media })
-  if (!isKilled) await uploads.discard(upload)
-  return path
-}
 
 test('a client that goes away in the middle of a file nobody wants does no harm', async () => {
   const { program, url, endpoint } = await start()

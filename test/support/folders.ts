@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { waitFor } from './wait.ts'
 
 /** The paths of all files below a folder, relative to it and in order. */
 export function filesBelow(folder: string): string[] {
@@ -21,4 +22,11 @@ export function temporaryFolder(): string {
 /** The sizes of all files below a folder, in bytes. */
 export function sizesBelow(folder: string): number[] {
   return filesBelow(folder).map((path) => statSync(join(folder, path)).size)
+}
+
+/** The files of messages in an uploads folder, once none is marked: marks go after the answer. */
+export async function settled(uploads: string): Promise<string[]> {
+  const isMarked = () => filesBelow(uploads).some((path) => path.startsWith('.incoming'))
+  await waitFor(() => !isMarked(), 'the marks to go')
+  return filesBelow(uploads)
 }

@@ -29,7 +29,7 @@ export const sendChatMessage: Endpoint = {
     }
     await limits.messages.count(draft.senderId)
     if (form.upload !== undefined) await limits.uploads.count(draft.senderId, form.upload.bytes)
-    const { message, isNew } = await withMedia(form, uploads, async (media) =>
+    const { message, isNew } = await postWithFile(form, uploads, async (media) =>
       chat.messages.post({ ...draft, media }),
     )
     sent()
@@ -40,32 +40,16 @@ export const sendChatMessage: Endpoint = {
 
 type Posted = Awaited<ReturnType<Messages['post']>>
 
-/**
- * Keeps the form's file, and removes it again when `post` stores no message with it. When nobody
- * knows, the incoming name stays, and the sweeper decides.
- */
-async function withMedia(
+/** Posts a message with the form's file, if it has one. */
+async function postWithFile(
   form: Form,
   uploads: Uploads,
   post: (media: Media | undefined) => Promise<Posted>,
 ): Promise<Posted> {
-  const { upload } = form
-  if (upload === undefined) return post(undefined)
-  const isVoice = upload.kind === 'voice'
+  const isVoice = form.upload?.kind === 'voice'
   const duration = isVoice ? form.optionalSeconds('duration', DURATION_SECONDS_MAX) : undefined
-  const path = await uploads.keep(upload)
-  try {
-    const posted = await post({
-      type: upload.kind,
-      path,
-      fileSize: upload.bytes,
-      duration,
-    })
-    if (posted.message.mediaPath !== path) await uploads.remove(path)
-    return posted
-  } catch (error) {
-    if (hasCode(error, 'uncertain')) form.upload = undefined
-    else await uploads.remove(path)
-    throw error
-  }
+  const upload = form.takeUpload()
+  if (upload === undefined) return post(undefined)
+  const { kind: type, bytes: fileSize } = upload
+  return uploads.keep(upload, (path) => post({ type, path, fileSize, duration }))
 }
