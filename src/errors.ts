@@ -32,7 +32,7 @@ export type ErrorCode =
   | 'too_large' // a body or file beyond its limit
   | 'unsupported_type' // a body or file of a kind that is not taken
   | 'too_many' // slow down
-  | 'busy' // too much at once, of all callers together: nothing has failed
+  | 'busy' // not now, though the service works: too much at once, or one part of it is away
   | 'unavailable' // not now: retrying the same thing later can succeed
   | 'uncertain' // it may have been done, or not: only what is idempotent may be retried
   | 'setup' // the operator has to change something before this can run

@@ -17,6 +17,12 @@ test('every setting has its documented default', () => {
     publicUrl: 'http://localhost:8080',
     publicWsUrl: '',
     uploadsDir: `${ROOT}public/uploads`,
+    s3Bucket: '',
+    s3Endpoint: '',
+    s3Region: 'us-east-1',
+    s3AccessKeyId: '',
+    s3SecretAccessKey: '',
+    s3SessionToken: '',
     pollIntervalMs: 10,
     wake: true,
     auth: 'none',
@@ -60,7 +66,8 @@ test('every setting has its documented default', () => {
 test('a flag is called as its variable is', () => {
   expect(flagOf(settings.apiPort)).toBe('--api-port')
   expect(flagOf(settings.connectionsPerUserMax)).toBe('--max-connections-per-user')
-  for (const setting of Object.values(settings)) {
+  const all = Object.values<Setting<unknown>>(settings)
+  for (const setting of all.filter(({ isSecret }) => !isSecret)) {
     const variable = flagOf(setting).toUpperCase().replace('--', 'CHAT_').replaceAll('-', '_')
     expect(variable).toBe(setting.variable)
   }
@@ -154,6 +161,7 @@ test('CHAT_PUBLIC_URL is a web address, kept without a slash at its end', () => 
 test.for([
   ['CHAT_PUBLIC_URL', 'https', 'http:// or https://'],
   ['CHAT_JWKS_URL', 'https', 'http:// or https://'],
+  ['CHAT_S3_ENDPOINT', 'https', 'http:// or https://'],
   ['CHAT_AUTH_CALLBACK_URL', 'http', 'http:// or https://'],
   ['CHAT_PUBLIC_WS_URL', 'wss', 'ws:// or wss://'],
 ] as const)(
@@ -329,6 +337,25 @@ test('CHAT_MEDIA_AUTH needs somebody who is known', () => {
     'CHAT_MEDIA_AUTH=on needs CHAT_AUTH=jwt or callback',
   )
   expect(readConfig({ CHAT_MEDIA_AUTH: 'on', ...jwt }).mediaAuth).toBe(true)
+})
+
+test('a bucket needs credentials, which have no flag and are never shown', () => {
+  const credentials = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' }
+  expect(readConfig({ CHAT_S3_BUCKET: 'chat', ...credentials })).toMatchObject({
+    s3Bucket: 'chat',
+    s3AccessKeyId: 'id',
+    s3SecretAccessKey: 'secret',
+  })
+  for (const [variable, value] of Object.entries(credentials)) {
+    expect(refusal({ CHAT_S3_BUCKET: 'chat', [variable]: value })).toBe(
+      'CHAT_S3_BUCKET needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: those of who may use it',
+    )
+  }
+  // Machines have them for other programs too.
+  expect(readConfig(credentials).s3Bucket).toBe('')
+  const all = Object.values<Setting<unknown>>(settings)
+  const own = all.filter(({ variable }) => variable.startsWith('AWS_'))
+  expect(own.map(({ isSecret }) => isSecret)).toEqual([true, true, true])
 })
 
 test('a certificate and its key go together', () => {

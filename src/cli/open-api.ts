@@ -10,6 +10,8 @@ import { ApiServer } from '../http/server.ts'
 import { Job } from '../jobs.ts'
 import type { Log } from '../log.ts'
 import { DiskStore } from '../media/disk.ts'
+import type { MediaStore } from '../media/media-store.ts'
+import { S3Store } from '../media/s3.ts'
 import { Uploads } from '../media/uploads.ts'
 import { Metrics } from '../metrics.ts'
 import { readCertificate, renewCertificate } from '../tls.ts'
@@ -41,11 +43,12 @@ export async function openApi(
   log.plain('Database connection established')
   try {
     const { chat, limitStore } = store
-    const uploads = new Uploads(config, new DiskStore(config.uploadsDir))
+    const mediaStore = openMediaStore(config, log)
+    const uploads = new Uploads(config, mediaStore)
     await uploads.prepare()
     const metrics = createMetrics(store)
-    const parts = { chat, uploads, log, audit, authenticate, refusals, metrics, pagesDir }
-    const server = new ApiServer({ ...parts, limitStore, certificate }, config)
+    const parts = { chat, uploads, mediaStore, log, audit, authenticate, refusals, metrics }
+    const server = new ApiServer({ ...parts, limitStore, certificate, pagesDir }, config)
     const port = await server.start()
     const hasMessage = async (path: string) => (await chat.messages.peopleOfMedia(path)).length > 0
     const sweep = () => uploads.sweep(hasMessage)
@@ -64,6 +67,11 @@ export async function openApi(
     await store.close()
     throw error
   }
+}
+
+/** The bucket of CHAT_S3_BUCKET, or the uploads folder. */
+function openMediaStore(config: Config, log: Log): MediaStore {
+  return config.s3Bucket === '' ? new DiskStore(config.uploadsDir) : new S3Store(config, log)
 }
 
 function createMetrics({ chat, walBytes, retriedCount }: OpenedStore): ApiMetrics {

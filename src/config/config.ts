@@ -50,6 +50,16 @@ export const settings = {
     ['ws', 'wss'],
   ),
   uploadsDir: path('CHAT_UPLOADS_DIR', 'public/uploads', 'where media is kept; served at /uploads'),
+  s3Bucket: text(
+    'CHAT_S3_BUCKET',
+    '',
+    'for several hosts: the bucket where media is kept; it arrives in CHAT_UPLOADS_DIR first',
+  ),
+  s3Endpoint: url('CHAT_S3_ENDPOINT', '', 'its S3 server; empty: Amazon, in CHAT_S3_REGION'),
+  s3Region: text('CHAT_S3_REGION', 'us-east-1', 'its region'),
+  s3AccessKeyId: password('AWS_ACCESS_KEY_ID', 'for the bucket'),
+  s3SecretAccessKey: password('AWS_SECRET_ACCESS_KEY', 'for the bucket'),
+  s3SessionToken: password('AWS_SESSION_TOKEN', 'for the bucket, where credentials are temporary'),
   pollIntervalMs: integer('CHAT_POLL_INTERVAL_MS', '10', 'the tick, in ms', 1, 60_000),
   wake: toggle('CHAT_WAKE', 'on', 'also poll as soon as another program has written: on, off'),
   auth: choice<AuthMode>(
@@ -247,6 +257,10 @@ function refuseContradictions(config: Config): void {
         'anyone: list the pages that may use the chat in CHAT_ALLOWED_ORIGINS, such as https://shop.example',
     ],
     [config.mediaAuth && isAnonymous, 'CHAT_MEDIA_AUTH=on needs CHAT_AUTH=jwt or callback'],
+    [
+      config.s3Bucket !== '' && !(config.s3AccessKeyId && config.s3SecretAccessKey),
+      'CHAT_S3_BUCKET needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: those of who may use it',
+    ],
     [
       (config.tlsCert === '') !== (config.tlsKey === ''),
       'CHAT_TLS_CERT and CHAT_TLS_KEY go together: set both, or neither',

@@ -33,7 +33,7 @@ export function secret(variable: string, meaning: string): Setting<string> {
   return { ...setting(variable, '', meaning, parse), isSecret: true }
 }
 
-/** The password of a database is the shop's: it may be as short as they like. */
+/** A secret that another server has given: it may be as short as they like. */
 export function password(variable: string, meaning: string): Setting<string> {
   return { ...text(variable, '', meaning), isSecret: true }
 }

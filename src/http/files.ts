@@ -3,6 +3,7 @@ import { posix } from 'node:path'
 import type { Authenticate } from '../auth/authenticate.ts'
 import type { Chat } from '../chat/chat.ts'
 import type { Config } from '../config/config.ts'
+import type { MediaStore } from '../media/media-store.ts'
 import type { ClientConfig } from './endpoint.ts'
 import { isPagePath, mediaFolder, notFound, pagesFolder, sendFile } from './static.ts'
 import { websocketUrls } from './websocket-url.ts'
@@ -14,13 +15,14 @@ const PRIVATE_MEDIA = 'chat/'
 export interface FilesParts {
   chat: Chat
   authenticate: Authenticate
+  mediaStore: MediaStore
   /** The folder of the pages. */
   pagesDir: string
 }
 
 export type FilesOptions = ClientConfig & Pick<Config, 'uploadsDir' | 'mediaAuth'>
 
-/** What is served beside the endpoints: the media of the uploads folder, and the pages. */
+/** What is served beside the endpoints: media, and the pages. */
 export class Files {
   readonly #parts: FilesParts
   readonly #options: FilesOptions
@@ -29,7 +31,8 @@ export class Files {
   constructor(parts: FilesParts, options: FilesOptions) {
     this.#parts = parts
     this.#options = options
-    this.#media = mediaFolder(options.uploadsDir, options.mediaAuth)
+    const { uploadsDir, mediaAuth } = options
+    this.#media = mediaFolder(uploadsDir, mediaAuth, parts.mediaStore.get)
   }
 
   /** @throws ChatError `not_found`, or as the authenticator does for media of others */

@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, join, resolve as resolvePath, sep } from 'node:path'
 import send from 'send'
 import { ChatError, systemCode, TOO_MANY_FILES } from '../errors.ts'
+import type { MediaStore } from '../media/media-store.ts'
+import { readFrom } from './remote-file.ts'
 
 /** Media is immutable: its content never changes under its name. */
 const MEDIA_MAX_AGE_SECONDS = 365 * 24 * 60 * 60
@@ -46,21 +48,25 @@ interface Folder {
   followsLinks: boolean
   options: send.SendOptions
   headers: (response: ServerResponse, path: string) => void
+  /** Where its files are, if not on this machine. */
+  get?: MediaStore['get'] | undefined
 }
 
 /**
- * The uploads folder: cached as immutable, and never run as a page.
+ * The uploads folder, or what is in its place: cached as immutable, and never run as a page.
  *
  * @param isPrivate whether shared caches, which do not authenticate, must not keep it
  */
-export function mediaFolder(root: string, isPrivate: boolean): Folder {
+export function mediaFolder(root: string, isPrivate: boolean, get: MediaStore['get']): Folder {
   const scope = isPrivate ? 'private' : 'public'
   const headers = (response: ServerResponse, path: string) => {
     response.setHeader('Cache-Control', `${scope}, max-age=${MEDIA_MAX_AGE_SECONDS}, immutable`)
     setMediaHeaders(response, path)
   }
-  const options = { root, index: false as const, cacheControl: false }
-  return { root, followsLinks: false, options, headers }
+  const options = { root: get ? sep : root, index: false as const, cacheControl: false }
+  // A bucket has none.
+  const followsLinks = get !== undefined
+  return { root, followsLinks, options, headers, get }
 }
 
 /**
@@ -88,7 +94,7 @@ export function pagesFolder(root: string, websocketUrls: string[]): Folder {
  *
  * @param path of the file below the folder, as it stands in the URL
  * @throws ChatError `not_found`, also for dot files, files outside the folder and the targets of
- *   symbolic links; the system's error for a file that is there and cannot be read
+ *   symbolic links; the system's error for a file that is there and cannot be read, or `busy`
  */
 export async function sendFile(
   request: IncomingMessage,
@@ -100,6 +106,7 @@ export async function sendFile(
   return new Promise((resolve, reject) => {
     const stream = send(request, path, { ...folder.options, dotfiles: 'ignore' })
     stream.on('headers', folder.headers)
+    if (folder.get !== undefined) readFrom(folder.get, stream, { request, response }, reject)
     stream.on('directory', () => reject(notFound()))
     stream.on('error', (error: Error & { status: number }) => {
       if (CONDITION_FAILED.includes(error.status)) answerWithoutBody(response, error.status)

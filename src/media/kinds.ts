@@ -1,5 +1,14 @@
+import { randomBytes } from 'node:crypto'
+import { parse } from 'node:path'
 import { fileTypeFromFile } from 'file-type'
 import { ChatError } from '../errors.ts'
+
+/** A random name: 128 bits, so that the URL of another user's picture cannot be guessed. */
+const NAME = /^[0-9a-f]{32}$/
+
+export function randomName(): string {
+  return randomBytes(16).toString('hex')
+}
 
 export type MediaKind = 'image' | 'voice'
 
@@ -34,6 +43,12 @@ export async function extensionOf(kind: MediaKind, file: string): Promise<string
   const extension = type && EXTENSIONS[kind][type.ext]
   if (extension !== undefined) return extension
   throw new ChatError('unsupported_type', `${kind} must be a ${TAKEN[kind]} file`)
+}
+
+/** Whether a path is one that files are kept at. */
+export function isPath(path: string): boolean {
+  const { name } = parse(path)
+  return NAME.test(name) && pathsOf(name).includes(path)
 }
 
 /** Every path that a file of this name may have been kept at. */

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 /**
  * Where files are kept, under the path that their message has: chat/images/<name>.jpg. A file is
  * kept before its message is committed, and marked until that is known: after a crash, `sweep`
@@ -24,6 +26,22 @@ export interface MediaStore {
    * @param isPosted whether a message has this path
    */
   sweep(isPosted: IsPosted, before: number): Promise<void>
+  /**
+   * Requests a file from the server that has it, or its head; resolves with the answer, whose body
+   * the caller reads, and with undefined when there is none. Missing where files are on this
+   * machine, and `send` reads them itself.
+   *
+   * @throws ChatError `busy` when the server does not give it
+   */
+  get?: (path: string, asked: Asked) => Promise<IncomingMessage | undefined>
+}
+
+export interface Asked {
+  method: 'GET' | 'HEAD'
+  /** 'bytes=0-99'; undefined for the whole. */
+  range?: string
+  /** Aborts the request, and its answer. */
+  signal: AbortSignal
 }
 
 export type IsPosted = (path: string) => Promise<boolean>

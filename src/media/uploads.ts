@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -7,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import { ChatError, isUncertain } from '../errors.ts'
 import { namesBefore, prepareFolders, SPOOL, writeError } from './folder.ts'
 import { withoutMetadata } from './image-metadata.ts'
-import { extensionOf, FOLDERS, type MediaKind } from './kinds.ts'
+import { extensionOf, FOLDERS, type MediaKind, randomName } from './kinds.ts'
 import type { IsPosted, MediaStore } from './media-store.ts'
 
 /** A received file: complete, in the spool, of an accepted type, and not yet part of a message. */
@@ -21,8 +20,6 @@ export interface Upload {
   bytes: number
 }
 
-/** 128 bits: the URL of another user's picture cannot be guessed. */
-const NAME_BYTES = 16
 /** An upload that takes longer than this was abandoned. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000
 
@@ -66,7 +63,7 @@ export class Uploads {
    *   file then
    */
   async receive(kind: MediaKind, stream: Readable): Promise<Upload> {
-    const name = randomBytes(NAME_BYTES).toString('hex')
+    const name = randomName()
     const path = this.#spooled(name)
     try {
       const bytes = await this.#write(kind, stream, path)

@@ -46,7 +46,7 @@ export async function doctorOutput(
   wrapper: string[] = [],
 ): Promise<{ code: number | null; output: string }> {
   const command = [...wrapper, process.execPath, PROGRAM, 'doctor', ...args]
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CHAT_'))
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(CHAT|AWS)_/.test(name))
   const doctor = spawn(command[0] as string, command.slice(1), {
     cwd: folder,
     env: { ...Object.fromEntries(inherited), ...environment(folder, settings) },

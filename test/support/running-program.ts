@@ -39,7 +39,7 @@ function databaseOf(folder: string): string {
 
 /** All of a process's environment: nothing of the machine's own CHAT_… settings may reach a test. */
 export function processEnvironment(folder: string, settings: Environment = {}): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CHAT_'))
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(CHAT|AWS)_/.test(name))
   return { ...Object.fromEntries(inherited), ...environment(folder, settings) }
 }
 
