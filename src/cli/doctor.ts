@@ -3,7 +3,8 @@ import type { Chat } from '../chat/chat.ts'
 import { daemonStatus, lagSeconds } from '../chat/daemon-status.ts'
 import type { Config } from '../config/config.ts'
 import { readPidFile, serviceFiles } from './background.ts'
-import { type CheckedDatabase, checkDatabase } from './checks/database.ts'
+import { checkBucket } from './checks/bucket.ts'
+import { checkDatabase, checkWal } from './checks/database.ts'
 import { checkRights, checkSockets } from './checks/exposure.ts'
 import type { Finding } from './checks/finding.ts'
 import { checkCertificate, checkOpenFiles, checkUploads } from './checks/machine.ts'
@@ -30,6 +31,7 @@ async function diagnose(config: Config): Promise<Finding[]> {
       ...findings,
       ...rights,
       checkUploads(config.uploadsDir),
+      await checkBucket(config),
       checkOpenFiles(config.connectionsMax),
       checkCertificate(config),
       ...(await checkServices(config, chat)),

@@ -36,12 +36,13 @@ test('a chat that is well gets ok in every line, and exit code 0', async () => {
 
   expect(checks.filter(({ level }) => level !== 'ok')).toEqual([])
   expect({ code, healthy }).toEqual({ code: 0, healthy: true })
-  const names = ['database', 'write-ahead log', 'file rights', 'uploads', 'open files', 'TLS']
+  const machine = ['uploads', 'bucket', 'open files', 'TLS']
+  const names = ['database', 'file rights', 'write-ahead log', ...machine]
   const live = ['chat-websocket', 'chat-api', 'pending events', 'sockets']
   expect(checks.map(({ check }) => check)).toEqual([...names, ...live])
   const listens = `listens on ${daemon.url} (pid ${daemon.program.pid}), its last good poll was`
-  expect(checks[6]?.message).toContain(listens)
-  expect(checks[7]?.message).toBe(`answers at ${api.url}/health`)
+  expect(checks[7]?.message).toContain(listens)
+  expect(checks[8]?.message).toBe(`answers at ${api.url}/health`)
   expect(text.code).toBe(0)
   expect(text.output.trimEnd().split('\n')).toHaveLength(checks.length)
   expect(text.output).toMatch(/^ok {2}chat-websocket {3}listens on ws:/m)
