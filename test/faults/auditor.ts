@@ -189,7 +189,7 @@ export class Auditor {
       resumed.map(({ deliveries }) => deliveries),
       plain.flatMap(({ deliveries }) => deliveries),
     )
-    const files = await auditUploads(this.#service.uploadsFolder, sends, stored.messages)
+    const files = await auditUploads(this.#service, sends, stored.messages)
     const { lost, repeated, outOfOrder } = found
     const own = [...this.#findEventsMiscounted(stored), ...this.#findUnresumed()]
     const problems = [lost, repeated, outOfOrder, found.problems, stored.problems, files, own]

@@ -47,6 +47,8 @@ export interface Fault {
   settings?: (folder: string, member: Member) => Environment
   /** Everything that the service writes goes to a disk of its own that has room for so much. */
   diskBytes?: number
+  /** It keeps its media in a bucket (Service.bucket). */
+  hasBucket?: boolean
   /** Where the load differs from the usual one. */
   load?: Partial<Load>
   expectSaid?: Expected

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DiskStore } from '../../src/media/disk.ts'
+import type { MediaStore } from '../../src/media/media-store.ts'
 import { freePort } from '../support/network.ts'
 import {
   apiUrl,
@@ -10,6 +12,7 @@ import {
   type Program,
   RunningProgram,
 } from '../support/running-program.ts'
+import { type Bucket, openBucketIn, openStore } from '../support/s3/bucket.ts'
 import { waitFor } from '../support/wait.ts'
 import { type Asked, ask, readMetric } from './ask.ts'
 import type { Fault } from './fault.ts'
@@ -19,11 +22,7 @@ import { SmallDisk } from './small-disk.ts'
 import { SqliteStorage, type Storage } from './stored.ts'
 
 /** What the service stands on. */
-export interface Housing extends Pick<Fault, 'settings' | 'diskBytes'> {
-  /** Undefined for an SQLite file, which takes one process of each program. */
-  database?: Storage | undefined
-  members?: Member[]
-}
+export type Housing = Pick<Fault, 'settings' | 'diskBytes' | 'hasBucket'>
 
 /** What the service said of itself, in order: lines of the log, answers of /health, of `status`. */
 export interface Said {
@@ -39,10 +38,12 @@ export interface Said {
  * back, so that clients find them again.
  */
 export class Service {
-  readonly folder = mkdtempSync(join(tmpdir(), 'chat-fault-'))
-  readonly storage: Storage
-  /** Of each process. */
-  readonly #settings = new Map<Member, Environment>()
+  readonly folder: string
+  /** Where media is kept, if not in the uploads folder. */
+  readonly bucket: Bucket | undefined
+  readonly settings: Environment
+  readonly apiUrl: string
+  readonly daemonUrl: string
   readonly #runs: RunningProgram[] = []
   readonly #running = new Map<Member, RunningProgram>()
   readonly #health: string[] = []
@@ -50,28 +51,33 @@ export class Service {
   readonly #onExit = () => this.#destroy()
   readonly #disk: SmallDisk | undefined
 
-  private constructor({ settings, diskBytes, database }: Housing, ports: Map<Member, number>) {
-    if (diskBytes !== undefined) this.#disk = new SmallDisk(this.folder, diskBytes)
-    for (const member of ports.keys()) {
-      this.#settings.set(member, {
-        CHAT_PID_DIR: join(this.folder, member),
-        ...portSettings(member, ports),
-        ...database?.settings,
-        ...settings?.(this.folder, member),
-      })
+  private constructor(
+    { settings, diskBytes }: Housing,
+    ports: { api: number; daemon: number },
+    folder: string,
+    bucket: Bucket | undefined,
+  ) {
+    this.folder = folder
+    this.bucket = bucket
+    const fixed = {
+      CHAT_API_PORT: String(ports.api),
+      CHAT_WS_PORT: String(ports.daemon),
     }
-    this.storage = database ?? new SqliteStorage(this.databasePath)
+    if (diskBytes !== undefined) this.#disk = new SmallDisk(this.folder, diskBytes)
+    this.settings = { ...fixed, ...bucket?.settings, ...settings?.(this.folder) }
+    this.apiUrl = `http://127.0.0.1:${ports.api}`
+    this.daemonUrl = `ws://127.0.0.1:${ports.daemon}`
     process.once('exit', this.#onExit)
   }
 
   /** Resolves when all processes serve. */
   static async start(random: Random, housing: Housing = {}): Promise<Service> {
-    const ports = new Map<Member, number>()
-    for (const member of housing.members ?? (['chat-api', 'chat-websocket'] as const)) {
-      ports.set(member, await freePort(() => random.next()))
-    }
-    const service = new Service(housing, ports)
-    await Promise.all(service.members.map((member) => service.start(member)))
+    const chance = () => random.next()
+    const ports = { api: await freePort(chance), daemon: await freePort(chance) }
+    const folder = mkdtempSync(join(tmpdir(), 'chat-fault-'))
+    const bucket = housing.hasBucket ? await openBucketIn(join(folder, 'bucket')) : undefined
+    const service = new Service(housing, ports, folder, bucket)
+    await Promise.all([service.start('chat-api'), service.start('chat-websocket')])
     return service
   }
 
@@ -108,6 +114,16 @@ export class Service {
 
   get uploadsFolder(): string {
     return this.#environment.CHAT_UPLOADS_DIR as string
+  }
+
+  /** Where the files of messages are, by their paths. */
+  get mediaFolder(): string {
+    return this.bucket === undefined ? this.uploadsFolder : join(this.folder, 'bucket')
+  }
+
+  /** As the service has it. */
+  get mediaStore(): MediaStore {
+    return this.bucket ? openStore(this.bucket).store : new DiskStore(this.uploadsFolder)
   }
 
   get said(): Said {
@@ -237,6 +253,7 @@ export class Service {
 
   #destroy(): void {
     for (const { process } of this.#runs) process.kill('SIGKILL')
+    this.bucket?.close()
     this.#disk?.unmount()
     rmSync(this.folder, { recursive: true, force: true })
   }
