@@ -96,12 +96,6 @@ export const daemons: Promises = {
     expect(await readBySuccessor()).toEqual(['shop:sale'])
   },
 
-  'a job that no process has claimed may be run': async (open) => {
-    const { api, daemon } = await open()
-    expect(await api.claim('Sweeping uploads', 60)).toBe(true)
-    expect(await daemon.claim('Purging events', 60)).toBe(true)
-  },
-
   'a daemon that registers where another has unregistered reads what that one left': async (
     open,
   ) => {
