@@ -83,11 +83,8 @@ export class GroupCommit<Item, Result> {
     try {
       const outcomes = await this.#options.run(batch.map(({ item }) => item))
       if (this.#heldUntil.size > 0) this.#released(batch)
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        const outcome = outcomes[index] as Outcome<Result>
-        if ('value' in outcome) resolve(outcome.value)
-        else reject(outcome.refusal)
-      }
+      // The next transaction begins first: the database works on it while these are answered.
+      setImmediate(() => answer(batch, outcomes))
     } catch (error) {
       if (isLockWait(error)) await this.#lockWaited(batch)
       else await this.#failed(batch, error)
@@ -150,5 +147,13 @@ export class GroupCommit<Item, Result> {
       // One of them is at fault: alone, it fails alone.
       for (const waiting of batch) await this.#commit([waiting])
     }
+  }
+}
+
+function answer<Result>(batch: Waiting<unknown, Result>[], outcomes: Outcome<Result>[]): void {
+  for (const [index, { resolve, reject }] of batch.entries()) {
+    const outcome = outcomes[index] as Outcome<Result>
+    if ('value' in outcome) resolve(outcome.value)
+    else reject(outcome.refusal)
   }
 }
