@@ -50,7 +50,8 @@ describe.skipIf(port === undefined)('on a MariaDB', () => {
       CHAT_MAX_CONNECTIONS: '10',
     })
 
-    const names = ['database', 'clock', 'file rights', 'uploads', 'open files', 'TLS']
+    const machine = ['uploads', 'bucket', 'open files', 'TLS']
+    const names = ['database', 'clock', 'file rights', ...machine]
     const live = ['chat-websocket', 'chat-api', 'pending events', 'sockets']
     expect(checks.map(({ check }) => check)).toEqual([...names, ...live])
     expect(found('database')?.message).toMatch(

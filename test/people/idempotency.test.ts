@@ -7,6 +7,7 @@ import { multipart } from '../support/forms.ts'
 import { startApi, startChat } from '../support/in-process.ts'
 import { picture } from '../support/media.ts'
 import { historyOf, setBlock } from '../support/people.ts'
+import { waitFor } from '../support/wait.ts'
 
 test('a retry gets the first answer, and nobody is told twice', async () => {
   const { api, daemon, folder } = await startChat()
@@ -127,9 +128,11 @@ test('an upload that is retried, even at the same time, leaves one file', async 
     expect(status).toBe(200)
     expect(body).toEqual(answers[0]?.body)
   }
-  const files = readdirSync(join(folder, 'uploads/chat/images'))
-  expect(files.length).toBe(1)
-  expect(readdirSync(join(folder, 'uploads/.incoming'))).toEqual([])
+  // The others' files go after their answers.
+  const filesIn = (name: string) => readdirSync(join(folder, 'uploads', name))
+  const isSettled = () => filesIn('chat/images').length === 1 && filesIn('.incoming').length === 0
+  await waitFor(isSettled, 'one file to be left')
+  const files = filesIn('chat/images')
   const data = answers[0]?.body.data
   expect(data.media_url.endsWith(`/${files[0]}`)).toBe(true)
   await sendText(api.url, 1, 2, 'The last')
