@@ -41,13 +41,6 @@ export function hasCode(error: unknown, code: ErrorCode): error is ChatError {
   return error instanceof ChatError && error.code === code
 }
 
-/**
- * Whether what failed may have taken place all the same: the connection was lost during a commit.
- */
-export function isUncertain({ cause }: ChatError): boolean {
-  return cause instanceof Error && cause.name === 'CommitUnknown'
-}
-
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -33,11 +33,6 @@ export interface Store {
   readonly events: Events
   readonly connections: Connections
   readonly daemons: Daemons
-  /**
-   * Whether this process is the one to run a job that only one process at a time may run; holds for
-   * `seconds`.
-   */
-  claim(job: string, seconds: number): Promise<boolean>
   /** Why writes fail, as far as a quick check shows; undefined while they do not. */
   problem(): string | undefined
   /** Commits what is queued, then closes the engine. Idempotent. */

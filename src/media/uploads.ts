@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Config } from '../config/config.ts'
-import { ChatError, isUncertain } from '../errors.ts'
+import { ChatError, hasCode } from '../errors.ts'
 import { namesBefore, prepareFolders, SPOOL, writeError } from './folder.ts'
 import { withoutMetadata } from './image-metadata.ts'
 import { extensionOf, FOLDERS, type MediaKind, randomName } from './kinds.ts'
@@ -144,7 +144,7 @@ export class Uploads {
 
 /** Whether nothing was stored, for certain. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof ChatError && !isUncertain(error)
+  return error instanceof ChatError && !hasCode(error, 'uncertain')
 }
 
 function megabytes(bytes: number): string {

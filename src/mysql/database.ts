@@ -169,25 +169,6 @@ export class MysqlDatabase {
     return this.#explained(() => this.transact(options, run))
   }
 
-  /**
-   * Lends out a connection for work whose statements, and waits for locks, take up to so many
-   * seconds. It is closed afterwards, and whatever is open on it undone.
-   */
-  async lend<Result>(
-    seconds: number,
-    work: (session: Session) => Promise<Result>,
-  ): Promise<Result> {
-    const session = new Session(await this.#connect(), seconds * 1000)
-    try {
-      await session.run(`SET SESSION innodb_lock_wait_timeout = ${seconds}`)
-      // MySQL does not know it.
-      await session.run(`SET SESSION max_statement_time = ${seconds}`).catch(() => {})
-      return await work(session)
-    } finally {
-      session.release(false)
-    }
-  }
-
   /** Idempotent. */
   async close(): Promise<void> {
     await this.#pool.close()
@@ -257,6 +238,10 @@ type LockResults = [unknown, unknown, unknown, { shard: number; lastSeq: number 
  * Begins a transaction and locks shards, the lowest first, so that no two wait for each other. The
  * locks are writes: a cluster does not tell its nodes of a lock that writes nothing. For a fifth of
  * the shards a server would rather scan the table, and wait for locks of the others.
+ *
+ * Between two statements of one round trip Galera may roll the transaction back, and run the others
+ * in a new one. That one has no savepoint to release, so it is never committed, nor is any statement
+ * of it by itself.
  */
 function lock(shards: number[]): Query[] {
   return [

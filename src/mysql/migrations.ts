@@ -23,8 +23,6 @@ const VERSION_TABLE = `
     version INT NOT NULL
   ) ENGINE = InnoDB
 `
-/** For a migration of large tables, and for other processes to wait for it. */
-const MIGRATION_SECONDS = 3_600
 
 interface SchemaOptions {
   /**
@@ -47,9 +45,7 @@ export async function prepareSchema(
   const found = await schemaVersion(database)
   if (found === SCHEMA_VERSION) return
   if (onMigrated === undefined) throw olderError(found)
-  const version = await database.lend(MIGRATION_SECONDS, (locking) =>
-    database.lend(MIGRATION_SECONDS, (changing) => migrate(locking, changing)),
-  )
+  const version = await database.exclusively(migrate)
   if (version > 0 && version < SCHEMA_VERSION) onMigrated(version, SCHEMA_VERSION)
 }
 

@@ -4,8 +4,8 @@ import { MysqlDatabase } from './database.ts'
 import { prepareSchema } from './migrations.ts'
 import { openError } from './open-error.ts'
 
-/** The oldest servers with what the schema needs: CHECKs that hold, and recursive queries. */
-const VERSIONS_MIN = { MariaDB: [10, 5, 0], MySQL: [8, 0, 16] } as const
+/** The oldest servers with CHECKs that hold, recursive queries and SKIP LOCKED. */
+const VERSIONS_MIN = { MariaDB: [10, 6, 0], MySQL: [8, 0, 16] } as const
 /** `read_only`: a switch, of a newer MariaDB a word. */
 const WRITABLE = [0, 'OFF']
 

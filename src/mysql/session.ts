@@ -21,7 +21,7 @@ const DEADLINE_MS = 5_000
 export class Session {
   readonly #connection: PoolConnection
   readonly #deadlineMs: number
-  #isBroken = false
+  #isLost = false
 
   constructor(connection: PoolConnection, deadlineMs = DEADLINE_MS) {
     this.#connection = connection
@@ -31,8 +31,10 @@ export class Session {
   /** Runs one statement, or several in one round trip: then the results are an array of theirs. */
   async run<Result>(sql: string, values: Values = []): Promise<Result> {
     try {
-      const running = this.#connection.query(sql, values as unknown[])
-      const [result] = await withDeadline(running, this.#deadlineMs)
+      const [result] = await withDeadline(
+        this.#connection.query(sql, values as unknown[]),
+        this.#deadlineMs,
+      )
       return result as Result
     } catch (error) {
       this.#isLost ||= isLost(error)

@@ -57,7 +57,10 @@ export class MysqlStore implements Chat {
     return this.#database.problem()
   }
 
-  /** By the database's clock. */
+  /**
+   * Whether this process is the one to run a job that only one process at a time may run; holds for
+   * `seconds`, by the database's clock.
+   */
   async claim(job: string, seconds: number): Promise<boolean> {
     const claim = { job, owner: this.#owner, seconds }
     await this.#database.write(

@@ -48,11 +48,6 @@ export class SqliteStore implements Chat {
     this.daemons = new SqliteDaemons(database, events, clock)
   }
 
-  /** One chat-api serves a file. */
-  async claim(): Promise<boolean> {
-    return true
-  }
-
   problem(): string | undefined {
     return this.#database.problem()
   }

@@ -1,8 +1,9 @@
-import { expect, inject, onTestFinished, test } from 'vitest'
+import { createConnection } from 'mysql2/promise'
+import { expect, onTestFinished, test } from 'vitest'
+import { port, TestDatabase } from '../mysql/open-mysql.ts'
 import { makeCertificate } from '../support/certificate.ts'
-import { connectAsRoot, emptyDatabase } from '../support/empty-database.ts'
 import { temporaryFolder } from '../support/folders.ts'
-import { Mariadb } from '../support/mariadb.ts'
+import { createDatabase, Mariadb } from '../support/mariadb.ts'
 import { runProgram, startApi, startDaemon, TestProgram } from '../support/processes.ts'
 import type { Program } from '../support/running-program.ts'
 import { startRefusal } from '../support/start-refusal.ts'
@@ -13,7 +14,7 @@ const PASSWORD = 'hunter2hunter2'
 /** For a database that does not answer: it is tried twice, for 3 s each. */
 const PATIENCE_MS = 10_000
 
-const here = test.skipIf(inject('mariadbPort') === undefined)
+const here = test.skipIf(port === undefined)
 
 /** The line of each program that cannot start on this database; neither tells the password. */
 async function refusals(url: string, settings = {}): Promise<string[]> {
@@ -31,13 +32,12 @@ async function refusals(url: string, settings = {}): Promise<string[]> {
 async function startServer(options: string[] = []) {
   const mariadb = await Mariadb.start(temporaryFolder(), options)
   onTestFinished(() => mariadb.kill())
-  const root = await connectAsRoot(mariadb.port)
-  await root.query('CREATE DATABASE chat')
-  return { mariadb, root, url: mariadb.url('chat') }
+  const url = createDatabase(mariadb.port, 'chat')
+  return { mariadb, url }
 }
 
 here('neither program starts with a wrong password, and neither tells it', async () => {
-  const { url } = await emptyDatabase()
+  const { url } = new TestDatabase()
   const message =
     `Database ${url} refuses user root: wrong user or password. Set CHAT_DATABASE_PASSWORD. ` +
     'If it takes users by TLS only, set CHAT_DATABASE_CA.'
@@ -45,7 +45,9 @@ here('neither program starts with a wrong password, and neither tells it', async
 })
 
 here('commands beside the services fail in one line, and create nothing', async () => {
-  const { url, root } = await emptyDatabase()
+  const database = new TestDatabase()
+  const { url } = database
+  const root = await database.connect()
   const commands = [['connections'], ['broadcast', 'shop:sale', '{}'], ['disconnect', '1']]
   for (const args of commands) {
     const run = (settings: Record<string, string>) =>
@@ -63,7 +65,9 @@ here('commands beside the services fail in one line, and create nothing', async 
 })
 
 here('a server that is read-only, frozen or down lets neither program start', async () => {
-  const { mariadb, root, url } = await startServer()
+  const { mariadb, url } = await startServer()
+  const root = await createConnection(url)
+  onTestFinished(() => root.destroy())
   const settings = { CHAT_DATABASE_PASSWORD: '' }
   await root.query('SET GLOBAL read_only = 1')
   for (const line of await refusals(url, settings)) expect(line).toContain('that is read-only')
@@ -109,13 +113,15 @@ here('a server is known by the certificate that signed its own, and by no other'
 })
 
 here('eight processes that start together on an empty database all come up', async () => {
-  const { url } = await emptyDatabase()
+  const { url } = new TestDatabase()
   const starts = Array.from({ length: 4 }, () => [startApi, startDaemon]).flat()
   await Promise.all(starts.map((start) => start(temporaryFolder(), { CHAT_DATABASE: url })))
 })
 
 here('a process that is killed while it creates the schema leaves that to the next', async () => {
-  const { url, root } = await emptyDatabase()
+  const database = new TestDatabase()
+  const { url } = database
+  const root = await database.connect()
   const first = new TestProgram('chat-api', ['start'], temporaryFolder(), { CHAT_DATABASE: url })
   const hasTables = async () => ((await root.query('SHOW TABLES'))[0] as object[]).length > 1
   await waitFor(hasTables, 'the first tables')

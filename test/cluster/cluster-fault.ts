@@ -1,4 +1,5 @@
 import type { Fault, World } from '../faults/fault.ts'
+import { findPresenceProblems } from '../faults/presence.ts'
 import { SHARED_LOAD, SHARED_MEMBERS } from '../faults/shared-fault.ts'
 import { ClusterDatabase } from './cluster-database.ts'
 import { whyNoGalera } from './galera.ts'
@@ -9,7 +10,7 @@ export interface ClusterWorld extends World {
   database: ClusterDatabase
 }
 
-interface ClusterFault extends Omit<Fault, 'run' | 'database' | 'members'> {
+interface ClusterFault extends Omit<Fault, 'run' | 'findProblems' | 'database' | 'members'> {
   /** Options of each server, beside those that the README asks for. */
   serverOptions?: string[]
   run(world: ClusterWorld): Promise<void>
@@ -23,7 +24,8 @@ export function clusterFault({ serverOptions = [], ...fault }: ClusterFault): Fa
     database: () => ClusterDatabase.start(serverOptions),
     missing: whyNoCluster,
     load: { ...SHARED_LOAD, ...fault.load },
-    run: (world) => fault.run({ ...world, database: world.service.storage as ClusterDatabase }),
+    run: (world) => fault.run(withDatabase(world)),
+    findProblems: (world) => findPresenceProblems(withDatabase(world)),
   }
 }
 
@@ -35,4 +37,8 @@ export function onCluster(fault: Fault): Fault {
 
 function whyNoCluster(): string | undefined {
   return whyNoGalera() ?? whyNoHaproxy()
+}
+
+function withDatabase(world: World): ClusterWorld {
+  return { ...world, database: world.service.storage as ClusterDatabase }
 }

@@ -72,7 +72,6 @@ async function observe(fault: Fault, world: World): Promise<Row> {
   await auditor.start()
   await watchingHealth(service, () => fault.run(world))
   const recoveredMs = await recovery(world)
-  const presence = fault.database !== undefined ? await findPresenceProblems(world) : []
   await auditor.drain()
   const after = (await fault.findProblems?.(world)) ?? []
   const deaths = service.deaths
@@ -80,7 +79,7 @@ async function observe(fault: Fault, world: World): Promise<Row> {
   const unsaid = findUnsaid(fault.expectSaid ?? {}, service.said)
   const verdict = await auditor.audit()
   const lost = fault.mayLose ? [] : verdict.problems
-  const problems = [...deaths, ...stops, ...unsaid, ...presence, ...lost]
+  const problems = [...deaths, ...stops, ...unsaid, ...after, ...lost]
   return { fault: fault.name, ...verdict, recoveredMs, problems }
 }
 

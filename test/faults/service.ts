@@ -22,7 +22,11 @@ import { SmallDisk } from './small-disk.ts'
 import { SqliteStorage, type Storage } from './stored.ts'
 
 /** What the service stands on. */
-export type Housing = Pick<Fault, 'settings' | 'diskBytes' | 'hasBucket'>
+export interface Housing extends Pick<Fault, 'settings' | 'diskBytes' | 'hasBucket'> {
+  /** Undefined for an SQLite file, which takes one process of each program. */
+  database?: Storage | undefined
+  members?: Member[]
+}
 
 /** What the service said of itself, in order: lines of the log, answers of /health, of `status`. */
 export interface Said {
@@ -41,9 +45,9 @@ export class Service {
   readonly folder: string
   /** Where media is kept, if not in the uploads folder. */
   readonly bucket: Bucket | undefined
-  readonly settings: Environment
-  readonly apiUrl: string
-  readonly daemonUrl: string
+  readonly storage: Storage
+  /** Of each process. */
+  readonly #settings = new Map<Member, Environment>()
   readonly #runs: RunningProgram[] = []
   readonly #running = new Map<Member, RunningProgram>()
   readonly #health: string[] = []
@@ -52,32 +56,37 @@ export class Service {
   readonly #disk: SmallDisk | undefined
 
   private constructor(
-    { settings, diskBytes }: Housing,
-    ports: { api: number; daemon: number },
+    { settings, diskBytes, database }: Housing,
+    ports: Map<Member, number>,
     folder: string,
     bucket: Bucket | undefined,
   ) {
     this.folder = folder
     this.bucket = bucket
-    const fixed = {
-      CHAT_API_PORT: String(ports.api),
-      CHAT_WS_PORT: String(ports.daemon),
-    }
     if (diskBytes !== undefined) this.#disk = new SmallDisk(this.folder, diskBytes)
-    this.settings = { ...fixed, ...bucket?.settings, ...settings?.(this.folder) }
-    this.apiUrl = `http://127.0.0.1:${ports.api}`
-    this.daemonUrl = `ws://127.0.0.1:${ports.daemon}`
+    for (const member of ports.keys()) {
+      this.#settings.set(member, {
+        CHAT_PID_DIR: join(this.folder, member),
+        ...portSettings(member, ports),
+        ...database?.settings,
+        ...bucket?.settings,
+        ...settings?.(this.folder, member),
+      })
+    }
+    this.storage = database ?? new SqliteStorage(this.databasePath)
     process.once('exit', this.#onExit)
   }
 
   /** Resolves when all processes serve. */
   static async start(random: Random, housing: Housing = {}): Promise<Service> {
-    const chance = () => random.next()
-    const ports = { api: await freePort(chance), daemon: await freePort(chance) }
+    const ports = new Map<Member, number>()
+    for (const member of housing.members ?? (['chat-api', 'chat-websocket'] as const)) {
+      ports.set(member, await freePort(() => random.next()))
+    }
     const folder = mkdtempSync(join(tmpdir(), 'chat-fault-'))
     const bucket = housing.hasBucket ? await openBucketIn(join(folder, 'bucket')) : undefined
     const service = new Service(housing, ports, folder, bucket)
-    await Promise.all([service.start('chat-api'), service.start('chat-websocket')])
+    await Promise.all(service.members.map((member) => service.start(member)))
     return service
   }
 
@@ -253,7 +262,6 @@ export class Service {
 
   #destroy(): void {
     for (const { process } of this.#runs) process.kill('SIGKILL')
-    this.bucket?.close()
     this.#disk?.unmount()
     rmSync(this.folder, { recursive: true, force: true })
   }

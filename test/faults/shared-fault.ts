@@ -42,7 +42,7 @@ export interface SharedWorld<Database extends SharedStorage = SharedStorage> ext
 }
 
 interface SharedFault<Database extends SharedStorage>
-  extends Omit<Fault, 'run' | 'database' | 'members'> {
+  extends Omit<Fault, 'run' | 'findProblems' | 'database' | 'members'> {
   run(world: SharedWorld<Database>): Promise<void>
 }
 
@@ -50,13 +50,16 @@ interface SharedFault<Database extends SharedStorage>
 export function sharedFault<Database extends SharedStorage = SharedDatabase>(
   fault: SharedFault<Database>,
 ): Fault {
+  const sharing = (world: World) => {
+    return { ...world, database: world.service.storage as SharedStorage as Database }
+  }
   return {
     ...fault,
     members: SHARED_MEMBERS,
     database: () => SharedDatabase.start(),
     missing: () => whyNoMariadb() ?? fault.missing?.(),
     load: { ...SHARED_LOAD, ...fault.load },
-    run: (world) =>
-      fault.run({ ...world, database: world.service.storage as SharedStorage as Database }),
+    run: (world) => fault.run(sharing(world)),
+    findProblems: (world) => findPresenceProblems(sharing(world)),
   }
 }

@@ -6,7 +6,6 @@ import { ChatError } from '../../src/errors.ts'
 import { DiskStore } from '../../src/media/disk.ts'
 import type { MediaKind } from '../../src/media/kinds.ts'
 import { Uploads } from '../../src/media/uploads.ts'
-import { CommitUnknown } from '../../src/mysql/errors.ts'
 import { filesBelow, settled, temporaryFolder } from '../support/folders.ts'
 import { IMAGES, jpeg, VOICES, wavOf } from '../support/media.ts'
 
@@ -119,7 +118,7 @@ test('a message that its own first try turns out to have stored has its file', a
 
 test('the file of a message that may be committed stays, until a sweep finds out', async () => {
   const { uploads, folder } = await openUploads()
-  const lost = new ChatError('unavailable', 'Lost', { cause: new CommitUnknown(undefined) })
+  const lost = new ChatError('uncertain', 'Lost')
   const paths: string[] = []
   for (const error of [lost, new Error('a bug'), lost]) {
     const fail = (path: string) => {

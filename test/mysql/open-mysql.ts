@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Connection, createConnection } from 'mysql2/promise'
 import { inject, onTestFinished } from 'vitest'
 import type { ChatOptions } from '../../src/chat/chat.ts'
+import type { DatabaseAddress } from '../../src/mysql/address.ts'
 import { openDatabase } from '../../src/mysql/open-database.ts'
 import { MysqlStore } from '../../src/mysql/store.ts'
 import { createDatabase } from '../support/mariadb.ts'
@@ -12,7 +13,7 @@ export const port = inject('mariadbPort')
 
 /** An empty database of the test's own, dropped when it is over. */
 export class TestDatabase {
-  readonly address
+  readonly address: DatabaseAddress
 
   constructor(ofPort = port as number) {
     const database = `chat_${randomBytes(6).toString('hex')}`
@@ -31,6 +32,11 @@ export class TestDatabase {
     })
   }
 
+  /** The value of CHAT_DATABASE. */
+  get url(): string {
+    return urlOf(this.address)
+  }
+
   /** The chat on it, as one process has it. */
   async open(options: Partial<ChatOptions> = {}) {
     const database = await openDatabase(this.address, { onMigrated: () => {} })
@@ -46,4 +52,9 @@ export class TestDatabase {
     onTestFinished(() => connection.end())
     return connection
   }
+}
+
+/** The value of CHAT_DATABASE for an address. */
+export function urlOf({ user, host, port, database }: DatabaseAddress): string {
+  return `mysql://${user}@${host}:${port}/${database}`
 }

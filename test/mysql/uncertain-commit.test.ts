@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { DiskStore } from '../../src/media/disk.ts'
 import { Uploads } from '../../src/media/uploads.ts'
 import { post } from '../support/clients.ts'
 import { filesBelow, temporaryFolder } from '../support/folders.ts'
@@ -90,7 +91,8 @@ describe.skipIf(port === undefined)('when the answer to a commit is lost', () =>
     if (named?.status === 200) expect(again.body.data).toEqual(named.body.data)
 
     const isPosted = async (path: string) => (await store.messages.peopleOfMedia(path)).length > 0
-    const uploads = new Uploads({ uploadsDir, imageBytesMax: 0, voiceBytesMax: 0 })
+    const config = { uploadsDir, imageBytesMax: 0, voiceBytesMax: 0 }
+    const uploads = new Uploads(config, new DiskStore(uploadsDir))
     await uploads.sweep(isPosted, Date.now() + A_DAY_MS)
     const files = filesBelow(uploadsDir)
     expect(files).toHaveLength(2)

@@ -37,7 +37,7 @@ test('a chat that is well gets ok in every line, and exit code 0', async () => {
   expect(checks.filter(({ level }) => level !== 'ok')).toEqual([])
   expect({ code, healthy }).toEqual({ code: 0, healthy: true })
   const machine = ['uploads', 'bucket', 'open files', 'TLS']
-  const names = ['database', 'file rights', 'write-ahead log', ...machine]
+  const names = ['database', 'write-ahead log', 'file rights', ...machine]
   const live = ['chat-websocket', 'chat-api', 'pending events', 'sockets']
   expect(checks.map(({ check }) => check)).toEqual([...names, ...live])
   const listens = `listens on ${daemon.url} (pid ${daemon.program.pid}), its last good poll was`

@@ -1,19 +1,11 @@
-import { describe, inject, onTestFinished } from 'vitest'
-import { openDatabase } from '../../src/mysql/open-database.ts'
-import { MysqlStore } from '../../src/mysql/store.ts'
-import { emptyDatabase } from '../support/empty-database.ts'
-import { CHAT_OPTIONS } from '../support/open-chat.ts'
+import { describe } from 'vitest'
+import { port, TestDatabase } from '../mysql/open-mysql.ts'
 import { storeContract } from './contract.ts'
 
-describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
+describe.skipIf(port === undefined)('on a MariaDB', () => {
   storeContract('MySQL', async (options) => {
-    const { address } = await emptyDatabase()
-    const open = async () => {
-      const database = await openDatabase(address, { onMigrated: () => {} })
-      const store = new MysqlStore(database, { ...CHAT_OPTIONS, ...options })
-      onTestFinished(() => store.close())
-      return store
-    }
+    const database = new TestDatabase()
+    const open = async () => (await database.open(options)).store
     return { api: await open(), daemon: await open() }
   })
 })

@@ -72,7 +72,7 @@ export class Mariadb {
   }
 
   /** Starts the server on its data and port, after `kill` or `stop`. */
-  async restart(options: string[] = []): Promise<void> {
+  async restart(options = this.#options): Promise<void> {
     const network = [
       '--bind-address=127.0.0.1',
       `--port=${this.port}`,

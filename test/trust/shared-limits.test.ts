@@ -1,11 +1,11 @@
 import { createPool, type Pool } from 'mysql2/promise'
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Limit } from '../../src/limits/limit.ts'
 import type { LimitStore } from '../../src/limits/limit-store.ts'
 import { limits } from '../../src/limits/limits.ts'
 import { RateLimit } from '../../src/limits/rate-limit.ts'
 import { UploadLimits } from '../../src/media/upload-limits.ts'
-import { emptyDatabase } from '../support/empty-database.ts'
+import { port, TestDatabase } from '../mysql/open-mysql.ts'
 import { freePort } from '../support/network.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -29,8 +29,6 @@ const SLOW_DOWN = { code: 'too_many', message: 'Slow down' }
 const JOHN = 1928798
 const JANE = 1928800
 
-const port = inject('mariadbPort')
-
 function poolOf(port: number | undefined): Pool {
   const pool = createPool({ host: '127.0.0.1', port: port as number, user: 'root' })
   onTestFinished(() => pool.end())
@@ -39,10 +37,11 @@ function poolOf(port: number | undefined): Pool {
 
 /** The name of a database with an empty table of counts. @param tableBytes the room of the table */
 async function createCounts(tableBytes = 16 * 1024 * 1024): Promise<string> {
-  const { address, root } = await emptyDatabase()
+  const database = new TestDatabase()
+  const root = await database.connect()
   await root.query('SET max_heap_table_size = ?', [tableBytes])
   await root.query(TABLE)
-  return address.database
+  return database.address.database
 }
 
 /** As one API reaches it. */

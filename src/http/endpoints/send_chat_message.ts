@@ -1,6 +1,5 @@
 import type { Media } from '../../chat/model.ts'
 import type { Messages } from '../../chat/store.ts'
-import { hasCode } from '../../errors.ts'
 import type { Uploads } from '../../media/uploads.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'

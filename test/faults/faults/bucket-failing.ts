@@ -21,7 +21,7 @@ export const fault: Fault = {
     const isAtStart = (asked: string) => asked === 'GET'
     proxy.harm = (asked) => (isAtStart(asked) ? undefined : weather(random))
     await killAgainAndAgain(world, {
-      programs: ['chat-api'],
+      victims: () => ['chat-api'],
       moments: ['acknowledged'],
       times: 12,
     })

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { Connection } from 'mysql2/promise'
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { DatabaseAddress } from '../../src/mysql/address.ts'
 import { SCHEMA_VERSION } from '../../src/mysql/migrations.ts'
 import { openDatabase } from '../../src/mysql/open-database.ts'
 import { SHARDS } from '../../src/mysql/shards.ts'
-import { emptyDatabase } from '../support/empty-database.ts'
+import { port, TestDatabase } from './open-mysql.ts'
 
 const SCHEMA = readFileSync(new URL('../../src/mysql/schema.sql', import.meta.url), 'utf8')
 /** In the order in which they are created. */
@@ -33,9 +33,11 @@ async function expectWhole(root: Connection): Promise<void> {
   expect(await columnOf(root, 'SELECT COUNT(*) FROM event_shards')).toEqual([SHARDS])
 }
 
-describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
+describe.skipIf(port === undefined)('on a MariaDB', () => {
   test('eight that start together on an empty database all come up, and nothing was migrated', async () => {
-    const { address, root } = await emptyDatabase()
+    const database = new TestDatabase()
+    const { address } = database
+    const root = await database.connect()
     const migrations = await Promise.all(Array.from({ length: 8 }, () => open(address)))
 
     expect(migrations.flat()).toEqual([])
@@ -43,7 +45,9 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
   })
 
   test('wherever the first start was killed, the next one completes the schema', async () => {
-    const { address, root } = await emptyDatabase()
+    const database = new TestDatabase()
+    const { address } = database
+    const root = await database.connect()
     for (const [count] of TABLES.entries()) {
       await open(address)
       for (const table of TABLES.slice(count)) await root.query(`DROP TABLE ${table}`)
@@ -56,7 +60,9 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
   })
 
   test('the next one completes the shards, and loses no number of an event', async () => {
-    const { address, root } = await emptyDatabase()
+    const database = new TestDatabase()
+    const { address } = database
+    const root = await database.connect()
     await open(address)
     await root.query(
       'UPDATE event_shards SET last_seq = 7; DELETE FROM event_shards WHERE shard = 5',

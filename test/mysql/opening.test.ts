@@ -1,4 +1,4 @@
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { DatabaseAddress } from '../../src/mysql/address.ts'
 import { Import } from '../../src/mysql/import.ts'
 import { SCHEMA_VERSION } from '../../src/mysql/migrations.ts'
@@ -47,10 +47,12 @@ async function refusal(
 }
 
 /** A user with some rights to a database, until the test is over. */
-async function addUser({ address, root }: TestDatabase, rights: string, more = '') {
+async function addUser(database: TestDatabase, rights: string) {
+  const { address } = database
+  const root = await database.connect()
   const user = `user_${address.database.slice(-8)}`
   const grants = `GRANT ${rights} ON ${address.database}.* TO '${user}'@'%'`
-  await root.query(`CREATE USER '${user}'@'%' IDENTIFIED BY '${PASSWORD}' ${more}; ${grants}`)
+  await root.query(`CREATE USER '${user}'@'%' IDENTIFIED BY '${PASSWORD}'; ${grants}`)
   onTestFinished(async () => void (await root.query(`DROP USER '${user}'@'%'`)))
   return { ...address, user, password: PASSWORD }
 }
@@ -69,8 +71,8 @@ test('a server that is down, or that nobody knows, cannot be reached', async () 
 test.for([
   ['5.7.44-log', 'MySQL 5.7.44-log; the chat takes 8.0.16 or later.'],
   ['8.0.15', 'MySQL 8.0.15; the chat takes 8.0.16 or later.'],
-  ['5.5.5-10.4.32-MariaDB', 'MariaDB 5.5.5-10.4.32-MariaDB; the chat takes 10.5.0 or later.'],
-  ['10.4.34-MariaDB-log', 'MariaDB 10.4.34-MariaDB-log; the chat takes 10.5.0 or later.'],
+  ['5.5.5-10.5.29-MariaDB', 'MariaDB 5.5.5-10.5.29-MariaDB; the chat takes 10.6.0 or later.'],
+  ['10.5.29-MariaDB-log', 'MariaDB 10.5.29-MariaDB-log; the chat takes 10.6.0 or later.'],
 ] as const)('a server of version %s is too old', async ([version, message]) => {
   const port = await openMysqlServer({ version, isReadOnly: 0 })
   expect(await refusal({ ...HERE, port })).toBe(`is on ${message}`)
@@ -86,9 +88,9 @@ test.for([1, 'ON', 'NO_LOCK_NO_ADMIN'])(
   },
 )
 
-describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
+describe.skipIf(port === undefined)('on a MariaDB', () => {
   test('a wrong password and an unknown user are refused alike', async () => {
-    const address = await addUser(await emptyDatabase(), 'ALL')
+    const address = await addUser(new TestDatabase(), 'ALL')
     const check = 'wrong user or password. Set CHAT_DATABASE_PASSWORD. '
     const tls = 'If it takes users by TLS only, set CHAT_DATABASE_CA.'
     const wrong: Partial<DatabaseAddress>[] = [
@@ -103,7 +105,7 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
   })
 
   test("a database that is missing, or that is not the user's, is refused with what to do", async () => {
-    const empty = await emptyDatabase()
+    const empty = new TestDatabase()
     expect(await refusal({ ...empty.address, database: 'no-such' })).toBe(
       'does not exist. Do: CREATE DATABASE `no-such` CHARACTER SET utf8mb4',
     )
@@ -115,7 +117,7 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
   })
 
   test('a user who may read alone is told which right is missing, before and after the first start', async () => {
-    const empty = await emptyDatabase()
+    const empty = new TestDatabase()
     const reader = await addUser(empty, 'SELECT')
     const { user, database } = reader
     const advice = `Do: GRANT ${RIGHTS} ON ${database}.* TO '${user}'@'%'`
@@ -143,7 +145,9 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
   })
 
   test("another program's database is refused and left alone", async () => {
-    const { address, root } = await emptyDatabase()
+    const database = new TestDatabase()
+    const { address } = database
+    const root = await database.connect()
     await root.query('CREATE TABLE orders (order_id INT)')
     expect(await refusal(address)).toBe(
       'holds tables of another program. ' +
@@ -153,7 +157,9 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
   })
 
   test('a database of a newer version is refused', async () => {
-    const { address, root } = await emptyDatabase()
+    const database = new TestDatabase()
+    const { address } = database
+    const root = await database.connect()
     await open(address)
     await root.query('UPDATE chat_schema SET version = version + 1')
     const versions = `schema ${SCHEMA_VERSION + 1}, this program knows ${SCHEMA_VERSION}`
@@ -163,7 +169,9 @@ describe.skipIf(inject('mariadbPort') === undefined)('on a MariaDB', () => {
   })
 
   test('a command beside the services creates nothing', async () => {
-    const { address, root } = await emptyDatabase()
+    const database = new TestDatabase()
+    const { address } = database
+    const root = await database.connect()
     expect(await refusal(address, {})).toBe('is empty. Start the chat first.')
     expect((await root.query('SHOW TABLES'))[0]).toEqual([])
   })
