@@ -7,6 +7,7 @@ const BETWEEN_MS_MAX = 1_000
 /** One process after the other, as for a new version. */
 export const fault = sharedFault({
   name: 'graceful rolling restart of all processes',
+  isLong: true,
   async run({ service, random, scaled, auditor }) {
     const times = scaled(TIMES)
     for (let time = 0; time < times; time += 1) {
