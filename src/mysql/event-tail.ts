@@ -21,7 +21,8 @@ interface EventRow extends QueuedEvent {
  * The tail of pending_events. A position is a vector: of each shard the number of the last event.
  *
  * A poll sums up the counters of the shards; where that differs from the vector's sum it reads the
- * events of the shards that have moved. Since these are numbered without gaps in the order of
+ * events of the shards that have moved. While events come, the sum would only cost its round trip:
+ * then a poll begins with the counters. Since events are numbered without gaps in the order of
  * commits, the next event of a shard is the next number or none: a number that is missing below the
  * counter means that the server lags, or that this tail was away for longer than events are kept.
  */
@@ -37,6 +38,8 @@ export class MysqlEventTail implements EventTail {
   /** When the hole of a shard was first seen, by performance.now(). */
   readonly #holes = new Map<number, number>()
   readonly #lost = new Set<number>()
+  /** Whether the last read found a shard that has moved. */
+  #hasMoved = false
 
   constructor(database: MysqlDatabase, clock: Clock, position: Position | undefined) {
     this.#database = database
@@ -66,11 +69,11 @@ export class MysqlEventTail implements EventTail {
 
   async read(limit: number): Promise<QueuedEvent[]> {
     await this.#begin()
-    const total = await this.#database.readValue<number>('SELECT SUM(last_seq) FROM event_shards')
-    if (total === sumOf(this.#acknowledged)) return []
+    if (!this.#hasMoved && (await this.#isSumEqual())) return []
     const moved = (await this.#counters()).filter(
       ({ shard, seq }) => seq !== this.#acknowledged[shard],
     )
+    this.#hasMoved = moved.length > 0
     const behind = moved.filter(({ shard, seq }) => !this.#isBackInTime(shard, seq))
     const rows = behind.length === 0 ? [] : await this.#select(behind, limit)
     this.#read = this.#dense(behind, rows, rows.length === limit)
@@ -118,6 +121,11 @@ export class MysqlEventTail implements EventTail {
         GROUP BY event_shards.shard, event_shards.last_seq
       `),
     )
+  }
+
+  async #isSumEqual(): Promise<boolean> {
+    const sql = 'SELECT SUM(last_seq) FROM event_shards'
+    return (await this.#database.readValue<number>(sql)) === sumOf(this.#acknowledged)
   }
 
   #counters(): Promise<{ shard: number; seq: number }[]> {
@@ -205,13 +213,10 @@ export async function waitedSince(
   clock: Clock,
   vector: Vector | undefined,
 ): Promise<number> {
-  const next = vector?.flatMap((seq, shard) => [shard, seq + 1]) ?? []
-  const condition = Array(next.length / 2)
-    .fill('(shard = ? AND seq = ?)')
-    .join(' OR ')
+  const next = vector?.map((seq, shard) => [shard, seq + 1])
   const oldest = await database.readValue<string | null>(
-    `SELECT MIN(created_at) FROM pending_events ${condition && `WHERE ${condition}`}`,
-    next,
+    `SELECT MIN(created_at) FROM pending_events ${next ? 'WHERE (shard, seq) IN (?)' : ''}`,
+    next && [next],
   )
   return oldest ? Math.max(0, clock.secondsSince(oldest.slice(0, 19))) : 0
 }
