@@ -32,7 +32,7 @@ export class MysqlConnections implements Connections {
   constructor(parts: ConnectionsParts) {
     this.#parts = parts
     this.#group = new GroupCommit({
-      run: (changes) => this.#run(changes),
+      run: (changes, isPatient) => this.#run(changes, isPatient),
       shardsOf: ({ connection }) => [shardOf(connection.userId)],
       heldOf: (shards) => parts.database.heldOf(shards),
       isIdempotent: () => true,
@@ -101,11 +101,11 @@ export class MysqlConnections implements Connections {
     return this.#group.drain()
   }
 
-  #run(changes: Change[]): Promise<Outcome<boolean>[]> {
+  #run(changes: Change[], isPatient: boolean): Promise<Outcome<boolean>[]> {
     const userIds = [...new Set(changes.map(({ connection }) => connection.userId))]
     const reads = [selectUsers(userIds), selectSockets(userIds)]
     const shards = shardsOf(userIds)
-    const options = { shards, reads, isIdempotent: true, failsOnLockWait: true }
+    const options = { shards, reads, isIdempotent: true, failsOnLockWait: true, isPatient }
     return this.#parts.database.transact(
       options,
       (transaction, users: User[], sockets: SocketRow[]) =>

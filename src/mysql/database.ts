@@ -3,6 +3,7 @@ import type { ResultSetHeader } from 'mysql2/promise'
 import type { DatabaseAddress } from './address.ts'
 import { Durability } from './durability.ts'
 import { CommitUnknown, callerError, isConnectionError, isLockWait, isRetried } from './errors.ts'
+import { findHeld, type LockResults, lock } from './locks.ts'
 import { Pool } from './pool.ts'
 import type { Query, Session, Values } from './session.ts'
 import { Transaction } from './transaction.ts'
@@ -13,8 +14,6 @@ const SNAPSHOT = `
 `
 /** A transaction is tried again for this long; then its caller is told to. */
 const RETRY_MS = 5_000
-/** Who waits for a lock holds others. Elsewhere than on MariaDB it cannot be less than a second. */
-const MARIADB_LOCK_SECONDS = 0.3
 const RETRY_PAUSE_MS_MIN = 5
 const RETRY_PAUSE_MS_MAX = 50
 
@@ -30,6 +29,8 @@ export interface TransactOptions {
   isIdempotent?: boolean
   /** Whether it rejects when it has waited for a lock, instead of waiting again. */
   failsOnLockWait?: boolean
+  /** Whether it waits for a lock for as long as the server lets it. */
+  isPatient?: boolean
 }
 
 /** A database on a MySQL-protocol server: a pool of connections, and transactions over shards. */
@@ -134,10 +135,11 @@ export class MysqlDatabase {
    * @throws ChatError `unavailable` when it could not be committed within RETRY_MS; CommitUnknown
    */
   transact<Result>(
-    { shards, reads = [], isIdempotent = false, failsOnLockWait = false }: TransactOptions,
+    options: TransactOptions,
     run: (transaction: Transaction, ...found: never[]) => Promise<Result>,
   ): Promise<Result> {
-    const work = () => this.#pool.use((session) => attempt(session, shards, reads, run))
+    const { isIdempotent = false, failsOnLockWait = false } = options
+    const work = () => this.#pool.use((session) => attempt(session, options, run))
     return this.#retried(work, (error) => {
       if (error instanceof CommitUnknown) return isIdempotent
       return isRetried(error) && !(failsOnLockWait && isLockWait(error))
@@ -145,20 +147,11 @@ export class MysqlDatabase {
   }
 
   /**
-   * Which of these shards another transaction holds at the moment; none when that cannot be found
-   * out. Never rejects.
+   * Which of these shards one other transaction holds, and goes on holding; none when that cannot be
+   * found out. Never rejects.
    */
-  async heldOf(shards: number[]): Promise<number[]> {
-    try {
-      const [, rows] = await this.#pool.use((session) =>
-        session.runAll<HeldResults>(lockFree(shards)),
-      )
-      const free = new Set(rows.map(({ shard }) => shard))
-      return shards.filter((shard) => !free.has(shard))
-    } catch {
-      // The transaction that asked is tried again, and says what is wrong.
-      return []
-    }
+  heldOf(shards: number[]): Promise<number[]> {
+    return findHeld(shards, (work) => this.#pool.use(work))
   }
 
   /** As `transact`; what is not known to be committed is `unavailable`. */
@@ -216,11 +209,13 @@ export class MysqlDatabase {
 
 async function attempt<Result>(
   session: Session,
-  shards: number[],
-  reads: readonly Query[],
+  { shards, reads = [], isPatient = false }: TransactOptions,
   run: (transaction: Transaction, ...found: never[]) => Promise<Result>,
 ): Promise<Result> {
-  const [, , , rows, ...found] = await session.runAll<LockResults>([...lock(shards), ...reads])
+  const [, , , rows, ...found] = await session.runAll<LockResults>([
+    ...lock(shards, isPatient),
+    ...reads,
+  ])
   const lastSeqs = new Map(rows.map(({ shard, lastSeq }) => [shard, lastSeq]))
   const transaction = new Transaction(session, lastSeqs)
   const result = await run(transaction, ...(found as never[]))
@@ -230,40 +225,4 @@ async function attempt<Result>(
     throw isConnectionError(error) ? new CommitUnknown(error) : error
   }
   return result
-}
-
-type LockResults = [unknown, unknown, unknown, { shard: number; lastSeq: number }[], ...unknown[]]
-
-/**
- * Begins a transaction and locks shards, the lowest first, so that no two wait for each other. The
- * locks are writes: a cluster does not tell its nodes of a lock that writes nothing. For a fifth of
- * the shards a server would rather scan the table, and wait for locks of the others.
- *
- * Between two statements of one round trip Galera may roll the transaction back, and run the others
- * in a new one. That one has no savepoint to release, so it is never committed, nor is any statement
- * of it by itself.
- */
-function lock(shards: number[]): Query[] {
-  return [
-    ['SET autocommit = 0', []],
-    ['SAVEPOINT chat', []],
-    [
-      `/*M! SET STATEMENT max_statement_time = ${MARIADB_LOCK_SECONDS} FOR */
-      UPDATE event_shards FORCE INDEX (PRIMARY) SET lock_count = lock_count + 1
-      WHERE shard IN (?) ORDER BY shard`,
-      [shards],
-    ],
-    ['SELECT shard, last_seq AS lastSeq FROM event_shards WHERE shard IN (?)', [shards]],
-  ]
-}
-
-type HeldResults = [unknown, { shard: number }[], unknown]
-
-/** Locks those shards that nobody holds, and lets go of them. */
-function lockFree(shards: number[]): Query[] {
-  return [
-    ['START TRANSACTION', []],
-    ['SELECT shard FROM event_shards WHERE shard IN (?) FOR UPDATE SKIP LOCKED', [shards]],
-    ['ROLLBACK', []],
-  ]
 }

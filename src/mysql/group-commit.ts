@@ -12,11 +12,15 @@ const HELD_POLL_MS = 20
 export type Outcome<Result> = { value: Result } | { refusal: unknown }
 
 interface GroupCommitOptions<Item, Result> {
-  /** Runs items in one transaction, in their order; resolves with their outcomes. */
-  run: (items: Item[]) => Promise<Outcome<Result>[]>
+  /**
+   * Runs items in one transaction, in their order; resolves with their outcomes.
+   *
+   * @param isPatient whether it waits longer for its locks: nobody holds them for long
+   */
+  run: (items: Item[], isPatient: boolean) => Promise<Outcome<Result>[]>
   /** The shards that an item locks. */
   shardsOf: (item: Item) => number[]
-  /** Which of these shards another transaction holds at the moment. */
+  /** Which of these shards one other transaction holds, and goes on holding. */
   heldOf: (shards: number[]) => Promise<number[]>
   /** Whether an item may run again when nobody knows if its transaction was committed. */
   isIdempotent: (item: Item) => boolean
@@ -77,11 +81,12 @@ export class GroupCommit<Item, Result> {
     return this.#heldUntil.size > 0 && shards.some(isHeld) ? this.#held : this.#free
   }
 
-  async #commit(waiting: Waiting<Item, Result>[]): Promise<void> {
+  async #commit(waiting: Waiting<Item, Result>[], isPatient = false): Promise<void> {
     const batch = this.#inTime(waiting)
     if (batch.length === 0) return
     try {
-      const outcomes = await this.#options.run(batch.map(({ item }) => item))
+      const items = batch.map(({ item }) => item)
+      const outcomes = await this.#options.run(items, isPatient)
       if (this.#heldUntil.size > 0) this.#released(batch)
       // The next transaction begins first: the database works on it while these are answered.
       setImmediate(() => answer(batch, outcomes))
@@ -118,18 +123,20 @@ export class GroupCommit<Item, Result> {
 
   /** Puts a batch back, each item into the lane where it belongs by now. */
   async #lockWaited(batch: Waiting<Item, Result>[]): Promise<void> {
-    await this.#findHeld(batch)
+    const isAnyHeld = await this.#findHeld(batch)
+    if (!isAnyHeld) return this.#commit(batch, true)
     for (const lane of [this.#free, this.#held]) {
       lane.unshift(batch.filter((waiting) => this.#laneOf(waiting) === lane))
     }
   }
 
-  async #findHeld(batch: Waiting<Item, Result>[]): Promise<void> {
+  async #findHeld(batch: Waiting<Item, Result>[]): Promise<boolean> {
     const shards = [...new Set(batch.flatMap((waiting) => waiting.shards))]
     const held = await this.#options.heldOf(shards)
     const until = performance.now() + WAIT_MS_MAX
     for (const shard of shards) this.#heldUntil.delete(shard)
     for (const shard of held) this.#heldUntil.set(shard, until)
+    return held.length > 0
   }
 
   async #failed(batch: Waiting<Item, Result>[], error: unknown): Promise<void> {

@@ -21,7 +21,7 @@ export class Writes {
   constructor(parts: WritesParts) {
     this.#parts = parts
     this.#group = new GroupCommit({
-      run: (writes) => this.#run(writes),
+      run: (writes, isPatient) => this.#run(writes, isPatient),
       shardsOf: (write) => shardsOf(userIdsOf(write)),
       heldOf: (shards) => parts.database.heldOf(shards),
       isIdempotent: (write) => write.kind === 'send' && write.draft.clientMessageId !== undefined,
@@ -43,10 +43,10 @@ export class Writes {
     return this.#group.drain()
   }
 
-  #run(writes: Write[]): Promise<Outcome<WriteResult>[]> {
+  #run(writes: Write[], isPatient: boolean): Promise<Outcome<WriteResult>[]> {
     const reads = new BatchReads(writes)
     const shards = shardsOf(writes.flatMap(userIdsOf))
-    const options = { shards, reads: reads.queries, failsOnLockWait: true }
+    const options = { shards, reads: reads.queries, failsOnLockWait: true, isPatient }
     return this.#parts.database.transact(options, (transaction, ...found) =>
       new Batch(this.#parts, transaction, reads.parse(found)).run(writes),
     )

@@ -1,3 +1,4 @@
+import type { Connection } from 'mysql2/promise'
 import { describe, expect, test } from 'vitest'
 import { names, readAll, send } from '../store/opened-store.ts'
 import { waitFor } from '../support/wait.ts'
@@ -61,6 +62,23 @@ describe.skipIf(port === undefined)('the tail on a shared engine', () => {
     await expect(isTimedOut).rejects.toMatchObject({ errno: STATEMENT_TIMEOUT })
     await other.query('ROLLBACK')
     await writer.database.transact(options, async () => {})
+  })
+
+  test('a shard that one slow transaction after the other locks is not taken for held', async () => {
+    const { database, store } = await start()
+    let isOver = false
+    const lock = 'UPDATE event_shards SET lock_count = lock_count + 1 WHERE shard = 1'
+    const write = async (connection: Connection) => {
+      while (!isOver) await connection.query(`START TRANSACTION; ${lock}; DO SLEEP(0.2); COMMIT`)
+    }
+    const connections = await Promise.all([1, 2, 3].map(() => database.connect()))
+    const writing = connections.map(write)
+    const sending = ['a', 'b', 'c'].map((name) => store.events.broadcast(name, ADA, {}))
+    await Promise.all(sending).finally(() => {
+      isOver = true
+    })
+    await Promise.all(writing)
+    expect(names(await readAll(store.events.tail()))).toEqual(['a', 'b', 'c'])
   })
 
   test('a transaction over most shards waits for none of the others', async () => {
