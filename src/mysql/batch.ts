@@ -181,7 +181,7 @@ const INSERT_MESSAGES = `
 
 const SELECT_INSERTED = `
   SELECT message_id AS messageId
-  FROM messages
+  FROM messages FORCE INDEX (PRIMARY)
   WHERE message_id >= LAST_INSERT_ID() AND conversation_id IN (?)
   ORDER BY message_id
 `

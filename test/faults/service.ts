@@ -262,6 +262,7 @@ export class Service {
 
   #destroy(): void {
     for (const { process } of this.#runs) process.kill('SIGKILL')
+    this.bucket?.close()
     this.#disk?.unmount()
     rmSync(this.folder, { recursive: true, force: true })
   }
