@@ -78,6 +78,12 @@ export interface Draft {
   clientMessageId?: string | undefined
 }
 
+export interface Posted {
+  message: Message
+  /** False for a retry: it is the message of the first try. */
+  isNew: boolean
+}
+
 export interface Page {
   limit: number
   /** Messages to pass over, counted from the newest. */

@@ -1,6 +1,6 @@
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
-import type { BlockState, Draft, Profile, User } from './model.ts'
+import type { BlockState, Draft, Message, Participants, Profile, User } from './model.ts'
 
 /** Events that are valid only at the moment they happen: never delivered late. */
 export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
@@ -71,6 +71,11 @@ export function assertBlockListHasRoom(count: number): void {
   throw new ChatError('invalid', `You have blocked ${max} users: unblock some first`)
 }
 
+/** Whether a block stands between two users, of either's making. */
+export function isEitherBlocked({ isBlocked, isBlockedByOther }: BlockState): boolean {
+  return isBlocked || isBlockedByOther
+}
+
 /**
  * @param state between sender and receiver
  * @throws ChatError `forbidden` when either has blocked the other
@@ -99,6 +104,41 @@ export function noSuchMessage(): ChatError {
 /** A user of whom nothing is known but the id. */
 export function anonymous(userId: number): User {
   return { userId, username: '', name: '', profileUrl: '' }
+}
+
+/** The two users of a conversation, in the order in which it is stored. */
+export function pairOf(userId: number, otherUserId: number): Participants {
+  return {
+    lowerUserId: Math.min(userId, otherUserId),
+    higherUserId: Math.max(userId, otherUserId),
+  }
+}
+
+/** @throws ChatError `not_found` for a user who has no part in the conversation */
+export function otherParticipant(participants: Participants, userId: number): number {
+  const { lowerUserId, higherUserId } = participants
+  if (lowerUserId === userId) return higherUserId
+  if (higherUserId === userId) return lowerUserId
+  throw noSuchMessage()
+}
+
+/** The message of a draft, before it has ids. */
+export function newMessage(draft: Draft, sender: User, createdAt: string): Message {
+  const { receiverId, message, media, clientMessageId = null } = draft
+  return {
+    messageId: 0,
+    conversationId: 0,
+    sender,
+    receiverId,
+    messageType: media?.type ?? 'text',
+    message,
+    mediaPath: media?.path ?? null,
+    mediaDuration: media?.duration ?? null,
+    fileSize: media?.fileSize ?? null,
+    clientMessageId,
+    readAt: null,
+    createdAt,
+  }
 }
 
 export function isSameProfile(a: Profile, b: Profile): boolean {

@@ -13,6 +13,7 @@ import type {
   Page,
   Participants,
   Position,
+  Posted,
   QueuedEvent,
   ReadMark,
   Receipt,
@@ -88,7 +89,7 @@ export interface Messages {
    * @throws ChatError `invalid` for a draft that cannot be a message; `forbidden` when one of the
    *   two has blocked the other
    */
-  post(draft: Draft): Promise<{ message: Message; isNew: boolean }>
+  post(draft: Draft): Promise<Posted>
   /**
    * A page of a conversation as `viewerId` may see it (undefined: the viewer is not known), oldest
    * message first, and whether older ones follow.

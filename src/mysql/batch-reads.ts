@@ -1,7 +1,9 @@
 import type { Draft, Message, User } from '../chat/model.ts'
+import { type MessageRow, messageFromRow } from '../chat/rows.ts'
+import { pairOf } from '../chat/rules.ts'
 import { BlocksBetween, selectBlocks } from './blocks.ts'
-import { type PairRow, pair, selectPairs } from './conversations.ts'
-import { type MessageRow, messageFromRow, selectMessages } from './message-row.ts'
+import { type PairRow, selectPairs } from './conversations.ts'
+import { selectMessages } from './message-row.ts'
 import { selectOnline } from './online.ts'
 import type { Query } from './session.ts'
 import { KnownUsers, selectUsers } from './users.ts'
@@ -40,7 +42,7 @@ export class BatchReads {
     if (this.#sends.length > 0) {
       this.queries.push(
         selectUsers(this.#sends.flatMap(({ senderId, receiverId }) => [senderId, receiverId])),
-        selectPairs(this.#sends.map(({ senderId, receiverId }) => pair(senderId, receiverId))),
+        selectPairs(this.#sends.map(({ senderId, receiverId }) => pairOf(senderId, receiverId))),
       )
     }
     if (retries.length > 0) this.queries.push(selectFirstTries(retries))

@@ -1,12 +1,18 @@
 import type { Clock } from '../chat/clock.ts'
-import type { Draft, Message, Participants } from '../chat/model.ts'
-import { assertNotBlocked, assertSameReceiver } from '../chat/rules.ts'
+import type { Draft, Message, Participants, Posted } from '../chat/model.ts'
+import {
+  assertNotBlocked,
+  assertSameReceiver,
+  isEitherBlocked,
+  newMessage,
+  pairOf,
+} from '../chat/rules.ts'
 import type { Wire } from '../chat/wire.ts'
 import { type Known, pairKey, tryKey } from './batch-reads.ts'
-import { type PairRow, pair, selectPairs } from './conversations.ts'
+import { type PairRow, selectPairs } from './conversations.ts'
 import type { Outcome } from './group-commit.ts'
 import { caseOf, type Transaction } from './transaction.ts'
-import type { Posted, Queue, Write, WriteResult } from './write.ts'
+import type { Queue, Write, WriteResult } from './write.ts'
 
 export interface BatchParts {
   wire: Wire
@@ -47,7 +53,7 @@ export class Batch {
   }
 
   #post(draft: Draft): Posted {
-    const { senderId, receiverId, media, clientMessageId } = draft
+    const { senderId, receiverId, clientMessageId } = draft
     const { users, firstTries, blocks } = this.#known
     const key = clientMessageId === undefined ? undefined : tryKey(senderId, clientMessageId)
     const first = key === undefined ? undefined : firstTries.get(key)
@@ -58,20 +64,7 @@ export class Batch {
     assertNotBlocked(blocks.state(senderId, receiverId))
     const sender = users.ensure(senderId)
     users.ensure(receiverId)
-    const message: Message = {
-      messageId: 0,
-      conversationId: 0,
-      sender,
-      receiverId,
-      messageType: media?.type ?? 'text',
-      message: draft.message,
-      mediaPath: media?.path ?? null,
-      mediaDuration: media?.duration ?? null,
-      fileSize: media?.fileSize ?? null,
-      clientMessageId: clientMessageId ?? null,
-      readAt: null,
-      createdAt: this.#parts.clock.stored(),
-    }
+    const message = newMessage(draft, sender, this.#parts.clock.stored())
     this.#messages.push(message)
     if (key !== undefined) firstTries.set(key, message)
     return { message, isNew: true }
@@ -92,7 +85,7 @@ export class Batch {
     const { conversations } = this.#known
     const missing = new Map<string, Participants>()
     for (const { sender, receiverId } of this.#messages) {
-      const users = pair(sender.userId, receiverId)
+      const users = pairOf(sender.userId, receiverId)
       const key = pairKey(users.lowerUserId, users.higherUserId)
       if (!conversations.has(key)) missing.set(key, users)
     }
@@ -125,7 +118,7 @@ export class Batch {
   }
 
   #conversationOf({ sender, receiverId }: Message): number {
-    const { lowerUserId, higherUserId } = pair(sender.userId, receiverId)
+    const { lowerUserId, higherUserId } = pairOf(sender.userId, receiverId)
     return this.#known.conversations.get(pairKey(lowerUserId, higherUserId)) as number
   }
 
@@ -166,8 +159,7 @@ export class Batch {
   #queue({ event, userId, data, about, from }: Queue): number {
     if (from !== undefined && userId !== null) {
       const { online, blocks } = this.#known
-      const { isBlocked, isBlockedByOther } = blocks.state(from, userId)
-      if (!online.has(userId) || isBlocked || isBlockedByOther) return 0
+      if (!online.has(userId) || isEitherBlocked(blocks.state(from, userId))) return 0
     }
     return this.#transaction.append(event, userId, data, about)
   }

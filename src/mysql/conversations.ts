@@ -1,4 +1,6 @@
-import type { Candidates, Conversation, MessageType, Participants } from '../chat/model.ts'
+import type { Candidates, Conversation, Participants } from '../chat/model.ts'
+import { type ConversationRow, conversationFromRow } from '../chat/rows.ts'
+import { pairOf } from '../chat/rules.ts'
 import type { Conversations } from '../chat/store.ts'
 import { blockBetween } from './blocks.ts'
 import { among } from './candidates.ts'
@@ -29,7 +31,7 @@ export class MysqlConversations implements Conversations {
   }
 
   async between(userId: number, otherUserId: number): Promise<number | undefined> {
-    const [row] = await this.#database.read<PairRow>(...selectPairs([pair(userId, otherUserId)]))
+    const [row] = await this.#database.read<PairRow>(...selectPairs([pairOf(userId, otherUserId)]))
     return row?.conversationId
   }
 
@@ -52,13 +54,6 @@ export class MysqlConversations implements Conversations {
 
 export interface PairRow extends Participants {
   conversationId: number
-}
-
-export function pair(userId: number, otherUserId: number): Participants {
-  return {
-    lowerUserId: Math.min(userId, otherUserId),
-    higherUserId: Math.max(userId, otherUserId),
-  }
 }
 
 /**
@@ -111,29 +106,3 @@ const LIST = `
   JOIN messages ON messages.message_id = mine.last_message_id
   ORDER BY mine.last_message_id DESC
 `
-
-interface ConversationRow {
-  conversationId: number
-  unreadCount: number
-  otherUserId: number
-  username: string
-  name: string
-  profileUrl: string
-  isOnline: 0 | 1
-  messageId: number
-  senderId: number
-  message: string
-  messageType: MessageType
-  createdAt: string
-}
-
-function conversationFromRow(row: ConversationRow): Conversation {
-  const { conversationId, unreadCount, username, name, profileUrl } = row
-  const { messageId, senderId, message, messageType, createdAt } = row
-  return {
-    conversationId,
-    unreadCount,
-    other: { userId: row.otherUserId, username, name, profileUrl, isOnline: row.isOnline === 1 },
-    lastMessage: { messageId, senderId, message, messageType, createdAt },
-  }
-}

@@ -1,4 +1,3 @@
-import type { Message } from '../chat/model.ts'
 import { blockBetween } from './blocks.ts'
 
 /**
@@ -41,16 +40,4 @@ export function selectMessages(viewerId: string): string {
     FROM messages
     JOIN users AS sender ON sender.user_id = messages.sender_id
   `
-}
-
-export interface MessageRow extends Omit<Message, 'sender'> {
-  senderId: number
-  username: string
-  name: string
-  profileUrl: string
-}
-
-export function messageFromRow(row: MessageRow): Message {
-  const { senderId, username, name, profileUrl, ...message } = row
-  return { ...message, sender: { userId: senderId, username, name, profileUrl } }
 }

@@ -1,11 +1,11 @@
-import type { Draft, Message, Page, ReadMark, Receipt } from '../chat/model.ts'
+import type { Draft, Message, Page, Posted, ReadMark, Receipt } from '../chat/model.ts'
+import { type MessageRow, messageFromRow } from '../chat/rows.ts'
 import { assertDraft } from '../chat/rules.ts'
 import type { Messages } from '../chat/store.ts'
 import type { MysqlDatabase } from './database.ts'
-import { type MessageRow, messageFromRow, selectMessages } from './message-row.ts'
+import { selectMessages } from './message-row.ts'
 import type { Receipts } from './receipts.ts'
 import type { Recovery } from './recovery.ts'
-import type { Posted } from './write.ts'
 import type { Writes } from './writes.ts'
 
 interface MessagesParts {

@@ -1,15 +1,16 @@
 import type { Clock } from '../chat/clock.ts'
-import type { Participants, ReadMark, Receipt } from '../chat/model.ts'
-import { noSuchMessage } from '../chat/rules.ts'
+import type { ReadMark, Receipt } from '../chat/model.ts'
+import { isEitherBlocked, noSuchMessage, otherParticipant } from '../chat/rules.ts'
 import type { Wire } from '../chat/wire.ts'
 import { BlocksBetween, selectBlocks } from './blocks.ts'
-import { type PairRow, pair, selectPairs } from './conversations.ts'
+import type { MysqlConversations } from './conversations.ts'
 import type { MysqlDatabase } from './database.ts'
 import type { Query } from './session.ts'
 import { shardsOf } from './shards.ts'
 
 interface ReceiptsParts {
   database: MysqlDatabase
+  conversations: MysqlConversations
   wire: Wire
   clock: Clock
 }
@@ -26,8 +27,7 @@ export class Receipts {
     // The pair of a conversation never changes, so it is read before the locks that depend on it.
     const conversation = await this.#conversationOf(readerId, mark)
     if (conversation === undefined) return NOTHING_READ
-    const { conversationId } = conversation
-    const otherUserId = otherParticipant(conversation, readerId)
+    const { conversationId, otherUserId } = conversation
     const throughMessageId = 'messageId' in mark ? mark.messageId : Number.MAX_SAFE_INTEGER
     const inbox = [conversationId, readerId]
     const reads: Query[] = [
@@ -60,8 +60,7 @@ export class Receipts {
         ])
         const event = wire.read({ messageId, readerId, conversationId, readAt })
         const state = new BlocksBetween(blocks).state(readerId, otherUserId)
-        const isBlocked = state.isBlocked || state.isBlockedByOther
-        if (!isBlocked) transaction.append('chat:read', otherUserId, event)
+        if (!isEitherBlocked(state)) transaction.append('chat:read', otherUserId, event)
         transaction.append('chat:read', readerId, event)
         return { conversationId, readCount, messageId, readAt }
       },
@@ -69,11 +68,12 @@ export class Receipts {
   }
 
   /** Undefined when the two people have no conversation: there is nothing to read. */
-  async #conversationOf(readerId: number, mark: ReadMark): Promise<PairRow | undefined> {
-    const { database } = this.#parts
+  async #conversationOf(readerId: number, mark: ReadMark): Promise<MarkedConversation | undefined> {
+    const { database, conversations } = this.#parts
     if ('otherUserId' in mark) {
-      const [row] = await database.read<PairRow>(...selectPairs([pair(readerId, mark.otherUserId)]))
-      return row
+      const { otherUserId } = mark
+      const conversationId = await conversations.between(readerId, otherUserId)
+      return conversationId === undefined ? undefined : { conversationId, otherUserId }
     }
     const conversationId =
       'conversationId' in mark
@@ -83,14 +83,16 @@ export class Receipts {
             [mark.messageId],
           )
     if (conversationId === undefined) throw noSuchMessage()
-    const [row] = await database.read<Participants>(
-      `SELECT lower_user_id AS lowerUserId, higher_user_id AS higherUserId
-      FROM conversations WHERE conversation_id = ?`,
-      [conversationId],
-    )
-    if (row === undefined) throw noSuchMessage()
-    return { conversationId, ...row }
+    const participants = await conversations.participants(conversationId)
+    if (participants === undefined) throw noSuchMessage()
+    return { conversationId, otherUserId: otherParticipant(participants, readerId) }
   }
+}
+
+/** A conversation as its reader sees it. */
+interface MarkedConversation {
+  conversationId: number
+  otherUserId: number
 }
 
 const NOTHING_READ: Receipt = {
@@ -98,12 +100,6 @@ const NOTHING_READ: Receipt = {
   readCount: 0,
   messageId: null,
   readAt: null,
-}
-
-function otherParticipant({ lowerUserId, higherUserId }: Participants, userId: number): number {
-  if (lowerUserId === userId) return higherUserId
-  if (higherUserId === userId) return lowerUserId
-  throw noSuchMessage()
 }
 
 interface Count {

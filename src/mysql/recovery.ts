@@ -1,8 +1,9 @@
 import type { Message } from '../chat/model.ts'
+import { type MessageRow, messageFromRow } from '../chat/rows.ts'
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
 import type { MysqlDatabase } from './database.ts'
-import { type MessageRow, messageFromRow, selectMessages } from './message-row.ts'
+import { selectMessages } from './message-row.ts'
 import type { Query } from './session.ts'
 import { shardOf } from './shards.ts'
 

@@ -47,7 +47,7 @@ export class MysqlStore implements Chat {
     this.events = new MysqlEvents(parts)
     const seqRead = (shard: number) => this.events.seqRead(shard)
     const recovery = new Recovery(database, echoesToSender, seqRead)
-    const receipts = new Receipts(parts)
+    const receipts = new Receipts({ ...parts, conversations: this.conversations })
     this.messages = new MysqlMessages({ ...parts, receipts, recovery, messageLengthMax })
     this.connections = new MysqlConnections(parts)
     this.daemons = new MysqlDaemons(database, clock)

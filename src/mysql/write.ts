@@ -1,4 +1,4 @@
-import type { Draft, Message } from '../chat/model.ts'
+import type { Draft, Posted } from '../chat/model.ts'
 import type { About } from './transaction.ts'
 
 /** A message to store. Its result is the message, and whether it is new. */
@@ -19,9 +19,4 @@ export interface Queue {
 }
 
 export type Write = Send | Queue
-export interface Posted {
-  message: Message
-  isNew: boolean
-}
-
 export type WriteResult = Posted | number

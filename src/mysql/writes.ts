@@ -1,10 +1,10 @@
-import type { Draft } from '../chat/model.ts'
+import type { Draft, Posted } from '../chat/model.ts'
 import { Batch, type BatchParts } from './batch.ts'
 import { BatchReads } from './batch-reads.ts'
 import type { MysqlDatabase } from './database.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
 import { shardsOf } from './shards.ts'
-import type { Posted, Queue, Write, WriteResult } from './write.ts'
+import type { Queue, Write, WriteResult } from './write.ts'
 
 interface WritesParts extends BatchParts {
   database: MysqlDatabase

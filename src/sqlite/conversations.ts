@@ -1,4 +1,6 @@
-import type { Candidates, Conversation, MessageType, Participants } from '../chat/model.ts'
+import type { Candidates, Conversation, Participants } from '../chat/model.ts'
+import { type ConversationRow, conversationFromRow } from '../chat/rows.ts'
+import { pairOf } from '../chat/rules.ts'
 import type { Conversations } from '../chat/store.ts'
 import { blockBetween } from './blocks.ts'
 import { prepareAmong } from './candidates.ts'
@@ -81,7 +83,7 @@ export class SqliteConversations implements Conversations {
   }
 
   idOf(userId: number, otherUserId: number): number | undefined {
-    const { lowerUserId, higherUserId } = pair(userId, otherUserId)
+    const { lowerUserId, higherUserId } = pairOf(userId, otherUserId)
     return this.#selectBetween.get(lowerUserId, higherUserId)
   }
 
@@ -92,7 +94,7 @@ export class SqliteConversations implements Conversations {
   /** Returns the conversation of two people; creates it when it is missing. */
   ensure(userId: number, otherUserId: number): number {
     const conversationId = this.idOf(userId, otherUserId)
-    return conversationId ?? (this.#insert.get(pair(userId, otherUserId)) as number)
+    return conversationId ?? (this.#insert.get(pairOf(userId, otherUserId)) as number)
   }
 
   /** Makes a message the conversation's last, and counts it as unread. */
@@ -109,13 +111,6 @@ export class SqliteConversations implements Conversations {
   /** Takes `count` messages off the reader's unread count. */
   recordRead(read: { conversationId: number; readerId: number; count: number }): void {
     this.#recordRead.run(read)
-  }
-}
-
-function pair(userId: number, otherUserId: number): Participants {
-  return {
-    lowerUserId: Math.min(userId, otherUserId),
-    higherUserId: Math.max(userId, otherUserId),
   }
 }
 
@@ -153,29 +148,3 @@ const LIST = `
   JOIN messages ON messages.message_id = mine.last_message_id
   ORDER BY mine.last_message_id DESC
 `
-
-interface ConversationRow {
-  conversationId: number
-  unreadCount: number
-  otherUserId: number
-  username: string
-  name: string
-  profileUrl: string
-  isOnline: 0 | 1
-  messageId: number
-  senderId: number
-  message: string
-  messageType: MessageType
-  createdAt: string
-}
-
-function conversationFromRow(row: ConversationRow): Conversation {
-  const { conversationId, unreadCount, username, name, profileUrl } = row
-  const { messageId, senderId, message, messageType, createdAt } = row
-  return {
-    conversationId,
-    unreadCount,
-    other: { userId: row.otherUserId, username, name, profileUrl, isOnline: row.isOnline === 1 },
-    lastMessage: { messageId, senderId, message, messageType, createdAt },
-  }
-}

@@ -1,8 +1,9 @@
-import type { Draft, Message, Page, ReadMark, Receipt } from '../chat/model.ts'
-import { assertDraft, assertNotBlocked, assertSameReceiver } from '../chat/rules.ts'
+import type { Draft, Message, Page, Posted, ReadMark, Receipt } from '../chat/model.ts'
+import { type MessageRow, messageFromRow } from '../chat/rows.ts'
+import { assertDraft, assertNotBlocked, assertSameReceiver, newMessage } from '../chat/rules.ts'
 import type { Messages } from '../chat/store.ts'
 import type { Statement } from './database.ts'
-import { type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
+import { SELECT_MESSAGE } from './message-row.ts'
 import { Receipts, type ReceiptsParts } from './receipts.ts'
 import { Recovery } from './recovery.ts'
 import type { SqliteUsers } from './users.ts'
@@ -56,7 +57,7 @@ export class SqliteMessages implements Messages {
     )
   }
 
-  async post(draft: Draft): Promise<{ message: Message; isNew: boolean }> {
+  async post(draft: Draft): Promise<Posted> {
     assertDraft(draft, this.#parts.messageLengthMax)
     return this.#parts.database.write(() => {
       const first = this.#firstTry(draft)
@@ -115,23 +116,11 @@ export class SqliteMessages implements Messages {
 
   #create(draft: Draft): Message {
     const { users, conversations, events, wire, clock } = this.#parts
-    const { senderId, receiverId, media } = draft
+    const { senderId, receiverId } = draft
     const sender = users.ensure(senderId)
     users.add(receiverId)
-    const message: Message = {
-      messageId: 0,
-      conversationId: conversations.ensure(senderId, receiverId),
-      sender,
-      receiverId,
-      messageType: media?.type ?? 'text',
-      message: draft.message,
-      mediaPath: media?.path ?? null,
-      mediaDuration: media?.duration ?? null,
-      fileSize: media?.fileSize ?? null,
-      clientMessageId: draft.clientMessageId ?? null,
-      readAt: null,
-      createdAt: clock.stored(),
-    }
+    const message = newMessage(draft, sender, clock.stored())
+    message.conversationId = conversations.ensure(senderId, receiverId)
     const messageId = this.#store(message)
     message.messageId = messageId
     conversations.recordMessage(message)

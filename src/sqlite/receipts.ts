@@ -1,6 +1,6 @@
 import type { Clock } from '../chat/clock.ts'
 import type { ReadMark, Receipt } from '../chat/model.ts'
-import { noSuchMessage } from '../chat/rules.ts'
+import { isEitherBlocked, noSuchMessage, otherParticipant } from '../chat/rules.ts'
 import type { Wire } from '../chat/wire.ts'
 import type { SqliteBlocks } from './blocks.ts'
 import type { SqliteConversations } from './conversations.ts'
@@ -56,8 +56,8 @@ export class Receipts {
       conversations.recordRead({ conversationId, readerId, count: unread.count })
       const messageId = unread.lastMessageId
       const event = this.#parts.wire.read({ messageId, readerId, conversationId, readAt })
-      const { isBlocked, isBlockedByOther } = blocks.state(readerId, otherUserId)
-      if (!isBlocked && !isBlockedByOther) events.append('chat:read', otherUserId, event)
+      const state = blocks.state(readerId, otherUserId)
+      if (!isEitherBlocked(state)) events.append('chat:read', otherUserId, event)
       events.append('chat:read', readerId, event)
       return { conversationId, readCount: unread.count, messageId, readAt }
     })
@@ -74,9 +74,8 @@ export class Receipts {
 
   #otherParticipant(conversationId: number, userId: number): number {
     const people = this.#parts.conversations.peopleOf(conversationId)
-    if (people?.lowerUserId === userId) return people.higherUserId
-    if (people?.higherUserId === userId) return people.lowerUserId
-    throw noSuchMessage()
+    if (people === undefined) throw noSuchMessage()
+    return otherParticipant(people, userId)
   }
 }
 

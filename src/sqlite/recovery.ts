@@ -1,7 +1,8 @@
 import type { Message } from '../chat/model.ts'
+import { type MessageRow, messageFromRow } from '../chat/rows.ts'
 import { limits } from '../limits/limits.ts'
 import type { Database, Statement } from './database.ts'
-import { type MessageRow, messageFromRow, SELECT_MESSAGE } from './message-row.ts'
+import { SELECT_MESSAGE } from './message-row.ts'
 
 /**
  * Recovery: the messages that a user received after a given one. It reads the messages, not the

@@ -1,5 +1,6 @@
 import type { Chat } from '../../chat/chat.ts'
 import { integerFrom } from '../../chat/integers.ts'
+import { isEitherBlocked } from '../../chat/rules.ts'
 import { ChatError } from '../../errors.ts'
 import { limits } from '../../limits/limits.ts'
 import type { Endpoint } from '../endpoint.ts'
@@ -43,6 +44,5 @@ async function isUnwanted(
   if (event !== 'chat:typing' || userId === null || !('sender_id' in data)) return false
   const senderId = integerFrom(data.sender_id)
   if (senderId === undefined) return false
-  const { isBlocked, isBlockedByOther } = await chat.blocks.find(senderId, userId)
-  return isBlocked || isBlockedByOther
+  return isEitherBlocked(await chat.blocks.find(senderId, userId))
 }

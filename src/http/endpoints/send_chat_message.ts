@@ -1,5 +1,4 @@
-import type { Media } from '../../chat/model.ts'
-import type { Messages } from '../../chat/store.ts'
+import type { Media, Posted } from '../../chat/model.ts'
 import type { Uploads } from '../../media/uploads.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
@@ -36,8 +35,6 @@ export const sendChatMessage: Endpoint = {
     return success('Message sent successfully', chat.wire.message(message))
   },
 }
-
-type Posted = Awaited<ReturnType<Messages['post']>>
 
 /** Posts a message with the form's file, if it has one. */
 async function postWithFile(

@@ -1,0 +1,41 @@
+import type { Conversation, Message, MessageType } from './model.ts'
+
+/** A message as engines select it, with its sender. */
+export interface MessageRow extends Omit<Message, 'sender'> {
+  senderId: number
+  username: string
+  name: string
+  profileUrl: string
+}
+
+export function messageFromRow(row: MessageRow): Message {
+  const { senderId, username, name, profileUrl, ...message } = row
+  return { ...message, sender: { userId: senderId, username, name, profileUrl } }
+}
+
+/** A conversation as engines select it, with the other user and its last message. */
+export interface ConversationRow {
+  conversationId: number
+  unreadCount: number
+  otherUserId: number
+  username: string
+  name: string
+  profileUrl: string
+  isOnline: 0 | 1
+  messageId: number
+  senderId: number
+  message: string
+  messageType: MessageType
+  createdAt: string
+}
+
+export function conversationFromRow(row: ConversationRow): Conversation {
+  const { conversationId, unreadCount, username, name, profileUrl } = row
+  const { messageId, senderId, message, messageType, createdAt } = row
+  return {
+    conversationId,
+    unreadCount,
+    other: { userId: row.otherUserId, username, name, profileUrl, isOnline: row.isOnline === 1 },
+    lastMessage: { messageId, senderId, message, messageType, createdAt },
+  }
+}
