@@ -3,7 +3,7 @@ import type { Daemon, DaemonReport, NewDaemon, Position } from '../chat/model.ts
 import type { Daemons } from '../chat/store.ts'
 import type { MysqlDatabase } from './database.ts'
 import { LIVES } from './online.ts'
-import { positionOf, vectorFrom } from './vector.ts'
+import { positionOf, readVector, vectorFrom } from './vector.ts'
 
 /** The register of daemons. Whether one lives is decided by the database's clock. */
 export class MysqlDaemons implements Daemons {
@@ -101,7 +101,6 @@ export class MysqlDaemons implements Daemons {
         'SELECT position FROM daemons ORDER BY heartbeat_at DESC LIMIT 1',
       )
     }
-    const counters = 'SELECT shard, last_seq AS seq FROM event_shards'
-    return positionOf(vectorFrom(await this.#database.read(counters)))
+    return positionOf(await readVector(this.#database))
   }
 }

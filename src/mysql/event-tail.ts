@@ -4,7 +4,15 @@ import { EPHEMERAL_EVENTS, EPHEMERAL_SECONDS } from '../chat/rules.ts'
 import type { EventTail } from '../chat/store.ts'
 import type { MysqlDatabase } from './database.ts'
 import { EVERYBODY, eventIdOf, SHARDS, seqOfEvent, shardOf, shardOfEvent } from './shards.ts'
-import { parsePosition, positionOf, sumOf, type Vector, vectorFrom } from './vector.ts'
+import {
+  parsePosition,
+  positionOf,
+  readSum,
+  readVector,
+  sumOf,
+  type Vector,
+  vectorFrom,
+} from './vector.ts'
 
 /** Characters of JSON in a row, as in schema.sql at the top of the project. */
 const DATA_LENGTH_MAX = 1_048_576
@@ -70,9 +78,10 @@ export class MysqlEventTail implements EventTail {
   async read(limit: number): Promise<QueuedEvent[]> {
     await this.#begin()
     if (!this.#hasMoved && (await this.#isSumEqual())) return []
-    const moved = (await this.#counters()).filter(
-      ({ shard, seq }) => seq !== this.#acknowledged[shard],
-    )
+    const counters = await readVector(this.#database)
+    const moved = counters
+      .map((seq, shard) => ({ shard, seq }))
+      .filter(({ shard, seq }) => seq !== this.#acknowledged[shard])
     this.#hasMoved = moved.length > 0
     const behind = moved.filter(({ shard, seq }) => !this.#isBackInTime(shard, seq))
     const rows = behind.length === 0 ? [] : await this.#select(behind, limit)
@@ -124,12 +133,7 @@ export class MysqlEventTail implements EventTail {
   }
 
   async #isSumEqual(): Promise<boolean> {
-    const sql = 'SELECT SUM(last_seq) FROM event_shards'
-    return (await this.#database.readValue<number>(sql)) === sumOf(this.#acknowledged)
-  }
-
-  #counters(): Promise<{ shard: number; seq: number }[]> {
-    return this.#database.read('SELECT shard, last_seq AS seq FROM event_shards')
+    return (await readSum(this.#database)) === sumOf(this.#acknowledged)
   }
 
   #select(moved: { shard: number; seq: number }[], limit: number): Promise<EventRow[]> {

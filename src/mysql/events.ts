@@ -5,7 +5,7 @@ import type { Events } from '../chat/store.ts'
 import type { Wire } from '../chat/wire.ts'
 import type { MysqlDatabase } from './database.ts'
 import { MysqlEventTail, waitedSince } from './event-tail.ts'
-import { parsePosition } from './vector.ts'
+import { parsePosition, readSum } from './vector.ts'
 import type { Writes } from './writes.ts'
 
 interface EventsParts {
@@ -56,7 +56,6 @@ export class MysqlEvents implements Events {
   }
 
   async queuedCount(): Promise<number> {
-    const sql = 'SELECT SUM(last_seq) FROM event_shards'
-    return (await this.#parts.database.readValue<number>(sql)) ?? 0
+    return readSum(this.#parts.database)
   }
 }

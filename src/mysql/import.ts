@@ -9,7 +9,7 @@ import { openDatabase } from './open-database.ts'
 import { openError } from './open-error.ts'
 import { shardOf } from './shards.ts'
 import { caseOf } from './transaction.ts'
-import { type Vector, vectorFrom } from './vector.ts'
+import { readVector, type Vector } from './vector.ts'
 
 /** A table as another engine has it; the first column is its id. */
 interface SourceTable {
@@ -45,8 +45,7 @@ export class Import {
     try {
       await assertEmpty(database)
       await beginMove(database)
-      const counters = 'SELECT shard, last_seq AS seq FROM event_shards'
-      return new Import(database, address, vectorFrom(await database.read(counters)))
+      return new Import(database, address, await readVector(database))
     } catch (error) {
       await database.close()
       throw openError(address, error)

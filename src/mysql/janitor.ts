@@ -1,7 +1,7 @@
 import type { MysqlDatabase } from './database.ts'
 import { Reaper } from './reaper.ts'
 import type { MysqlStore } from './store.ts'
-import { type Vector, vectorFrom } from './vector.ts'
+import { readVector, type Vector } from './vector.ts'
 
 /** Of its lease: two of its runs may be missing. */
 const JANITOR_SECONDS = 15
@@ -45,8 +45,7 @@ export class Janitor {
    * of another program may stay open for long after its row was written.
    */
   async #deleteOld(): Promise<void> {
-    const counters = 'SELECT shard, last_seq AS seq FROM event_shards'
-    const vector = vectorFrom(await this.#database.read(counters))
+    const vector = await readVector(this.#database)
     const now = performance.now()
     this.#seen.push({ at: now, vector })
     const old = this.#seen.findLast(({ at }) => now - at >= this.#keptMs)
@@ -56,15 +55,17 @@ export class Janitor {
   }
 
   async #deleteThrough(vector: Vector): Promise<void> {
-    const oldest = await this.#database.read<{ shard: number }>(
+    const oldest = await this.#database.read<{ shard: number; seq: number }>(
       'SELECT shard, MIN(seq) AS seq FROM pending_events GROUP BY shard',
     )
-    for (const { shard } of oldest) {
+    for (const { shard, seq } of oldest) {
+      const last = vector[shard] ?? 0
+      if (seq > last) continue
       const remove = () =>
         this.#database.write(
           `DELETE FROM pending_events WHERE shard = ? AND seq <= ? ORDER BY seq
           LIMIT ${DELETED_ROWS_MAX}`,
-          [shard, vector[shard]],
+          [shard, last],
         )
       while ((await remove()) === DELETED_ROWS_MAX);
     }

@@ -1,4 +1,5 @@
 import type { Position } from '../chat/model.ts'
+import type { MysqlDatabase } from './database.ts'
 import { SHARDS } from './shards.ts'
 
 /** A number of events for each shard: a position in all of them. */
@@ -20,6 +21,16 @@ export function vectorFrom(rows: { shard: number; seq: number }[]): Vector {
   const vector: Vector = Array(SHARDS).fill(0)
   for (const { shard, seq } of rows) vector[shard] = seq
   return vector
+}
+
+/** The number of the newest event of each shard. */
+export async function readVector(database: MysqlDatabase): Promise<Vector> {
+  return vectorFrom(await database.read('SELECT shard, last_seq AS seq FROM event_shards'))
+}
+
+/** The sum of `readVector`: the number of events ever queued. */
+export async function readSum(database: MysqlDatabase): Promise<number> {
+  return (await database.readValue<number>('SELECT SUM(last_seq) FROM event_shards')) ?? 0
 }
 
 export function sumOf(vector: Vector): number {
