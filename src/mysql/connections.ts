@@ -62,7 +62,7 @@ export class MysqlConnections implements Connections {
     await database.change(options, async (transaction, sockets: SocketRow[]) => {
       const online = new Set(sockets.map(({ userId }) => userId))
       for (const subjectUserId of userIds) {
-        const status = wire.userStatus(subjectUserId, online.has(subjectUserId))
+        const status = JSON.stringify(wire.userStatus(subjectUserId, online.has(subjectUserId)))
         transaction.append('chat:user_status', null, status, { subjectUserId })
       }
     })

@@ -25,12 +25,12 @@ export class MysqlEvents implements Events {
 
   async broadcast(event: string, userId: number | null, data: object): Promise<number> {
     assertBroadcast(event, data)
-    return this.#parts.writes.queue({ event, userId, data })
+    return this.#parts.writes.queue({ event, userId, data: JSON.stringify(data) })
   }
 
   async typing(senderId: number, receiverId: number, isTyping: boolean): Promise<void> {
     const { writes, wire } = this.#parts
-    const data = wire.typing(senderId, isTyping)
+    const data = JSON.stringify(wire.typing(senderId, isTyping))
     await writes.queue({ event: 'chat:typing', userId: receiverId, data, from: senderId })
   }
 

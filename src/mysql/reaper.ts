@@ -62,7 +62,7 @@ export class Reaper {
         )
       }
       for (const subjectUserId of new Set(gone.map(({ userId }) => userId))) {
-        const status = this.#store.wire.userStatus(subjectUserId, false)
+        const status = JSON.stringify(this.#store.wire.userStatus(subjectUserId, false))
         transaction.append('chat:user_status', null, status, { subjectUserId })
       }
     })

@@ -58,7 +58,7 @@ export class Receipts {
           readCount,
           conversationId,
         ])
-        const event = wire.read({ messageId, readerId, conversationId, readAt })
+        const event = JSON.stringify(wire.read({ messageId, readerId, conversationId, readAt }))
         const state = new BlocksBetween(blocks).state(readerId, otherUserId)
         if (!isEitherBlocked(state)) transaction.append('chat:read', otherUserId, event)
         transaction.append('chat:read', readerId, event)

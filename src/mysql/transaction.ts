@@ -53,17 +53,20 @@ export class Transaction {
     this.#last.push([sql, values])
   }
 
-  /** Adds an event to this transaction, which holds the lock of its shard; returns its event_id. */
-  append(event: string, userId: number | null, data: object | string, about: About = {}): number {
+  /**
+   * Adds an event to this transaction, which holds the lock of its shard; returns its event_id.
+   *
+   * @param data JSON
+   */
+  append(event: string, userId: number | null, data: string, about: About = {}): number {
     const shard = shardOf(userId)
     const lastSeq = this.#lastSeqs.get(shard)
     if (lastSeq === undefined) throw new Error(`Shard ${shard} is not locked`)
     const appended = (this.#appended.get(shard) ?? 0) + 1
     this.#appended.set(shard, appended)
     const seq = lastSeq + appended
-    const json = typeof data === 'string' ? data : JSON.stringify(data)
     const { messageId = null, subjectUserId = null } = about
-    this.#events.push([shard, seq, event, userId, json, messageId, subjectUserId])
+    this.#events.push([shard, seq, event, userId, data, messageId, subjectUserId])
     return eventIdOf(shard, seq)
   }
 

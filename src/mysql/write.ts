@@ -12,7 +12,8 @@ export interface Queue {
   kind: 'queue'
   event: string
   userId: number | null
-  data: object
+  /** JSON. */
+  data: string
   about?: About
   /** Only if the receiver is connected, with no block between them and this user. */
   from?: number

@@ -25,8 +25,7 @@ export class Writes {
       shardsOf: (write) => shardsOf(userIdsOf(write)),
       heldOf: (shards) => parts.database.heldOf(shards),
       isIdempotent: (write) => write.kind === 'send' && write.draft.clientMessageId !== undefined,
-      lengthOf: (write) =>
-        write.kind === 'send' ? write.draft.message.length : JSON.stringify(write.data).length,
+      lengthOf: (write) => (write.kind === 'send' ? write.draft.message.length : write.data.length),
     })
   }
 
