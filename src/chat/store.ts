@@ -168,8 +168,14 @@ export interface EventTail {
    * it does not know.
    */
   isAtEnd(): boolean
-  /** Up to `limit` events after the acknowledged ones, oldest first. */
-  read(limit: number): Promise<QueuedEvent[]>
+  /**
+   * Up to `limit` events after the acknowledged ones, oldest first.
+   *
+   * @param receivers undefined: events for all users. Otherwise those for other users may be passed
+   *   over for good: a user who joins the receivers recovers what was committed before from the
+   *   messages. It is looked at after the events are known to be committed.
+   */
+  read(limit: number, receivers?: Candidates): Promise<QueuedEvent[]>
   /**
    * Whether events were lost to this tail since the last call (it was paused for longer than events
    * are kept, or the database went back in time), and for which users: their sockets must recover

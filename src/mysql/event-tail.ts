@@ -1,5 +1,5 @@
 import type { Clock } from '../chat/clock.ts'
-import type { Position, QueuedEvent } from '../chat/model.ts'
+import type { Candidates, Position, QueuedEvent } from '../chat/model.ts'
 import { EPHEMERAL_EVENTS, EPHEMERAL_SECONDS } from '../chat/rules.ts'
 import type { EventTail } from '../chat/store.ts'
 import type { MysqlDatabase } from './database.ts'
@@ -23,6 +23,12 @@ interface EventRow extends QueuedEvent {
   shard: number
   seq: number
   createdAt: string
+}
+
+/** The number of the newest event of a shard. */
+interface Counter {
+  shard: number
+  seq: number
 }
 
 /**
@@ -75,7 +81,7 @@ export class MysqlEventTail implements EventTail {
     return false
   }
 
-  async read(limit: number): Promise<QueuedEvent[]> {
+  async read(limit: number, receivers?: Candidates): Promise<QueuedEvent[]> {
     await this.#begin()
     if (!this.#hasMoved && (await this.#isSumEqual())) return []
     const counters = await readVector(this.#database)
@@ -83,7 +89,8 @@ export class MysqlEventTail implements EventTail {
       .map((seq, shard) => ({ shard, seq }))
       .filter(({ shard, seq }) => seq !== this.#acknowledged[shard])
     this.#hasMoved = moved.length > 0
-    const behind = moved.filter(({ shard, seq }) => !this.#isBackInTime(shard, seq))
+    const ahead = moved.filter(({ shard, seq }) => !this.#isBackInTime(shard, seq))
+    const behind = receivers === undefined ? ahead : this.#passOver(ahead, receivers)
     const rows = behind.length === 0 ? [] : await this.#select(behind, limit)
     this.#read = this.#dense(behind, rows, rows.length === limit)
     this.#dropStale()
@@ -136,7 +143,26 @@ export class MysqlEventTail implements EventTail {
     return (await readSum(this.#database)) === sumOf(this.#acknowledged)
   }
 
-  #select(moved: { shard: number; seq: number }[], limit: number): Promise<EventRow[]> {
+  /**
+   * Passes over the shards of which no receiver is; returns the others. Each daemon reads a part of
+   * the events where a proxy leads the users of a shard to the same one.
+   */
+  #passOver(moved: Counter[], receivers: Candidates): Counter[] {
+    const unwanted = new Set(moved.map(({ shard }) => shard))
+    unwanted.delete(EVERYBODY)
+    for (const userId of receivers.keys()) {
+      if (unwanted.size === 0) break
+      unwanted.delete(shardOf(userId))
+    }
+    for (const { shard, seq } of moved) {
+      if (!unwanted.has(shard)) continue
+      this.#acknowledged[shard] = seq
+      this.#holes.delete(shard)
+    }
+    return moved.filter(({ shard }) => !unwanted.has(shard))
+  }
+
+  #select(moved: Counter[], limit: number): Promise<EventRow[]> {
     const ranges = Array(moved.length).fill('(shard = ? AND seq > ? AND seq <= ?)').join(' OR ')
     const values = moved.flatMap(({ shard, seq }) => [shard, this.#acknowledged[shard], seq])
     return this.#database.readDurable<EventRow>(
@@ -156,7 +182,7 @@ export class MysqlEventTail implements EventTail {
    *
    * @param isCut whether there are more rows than were read
    */
-  #dense(moved: { shard: number; seq: number }[], rows: EventRow[], isCut: boolean): EventRow[] {
+  #dense(moved: Counter[], rows: EventRow[], isCut: boolean): EventRow[] {
     const dense: EventRow[] = []
     const next = [...this.#acknowledged]
     const firstSeqs = new Map<number, number>()

@@ -90,6 +90,7 @@ export class Daemon {
     this.#sessions = new Sessions({ ...config, ...times, ...shared, presence, inbound })
     const broadcaster = new Broadcaster({ ...config, ...shared })
     this.#poller = new Poller({
+      receivers: () => (this.#undelivered.isOpen ? undefined : this.#hub.users),
       broadcast: (events) => broadcaster.broadcast(events),
       onGap: (isAffected) => this.#hub.closeAll(CLOSE.eventsLost, isAffected),
       log,

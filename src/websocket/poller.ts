@@ -1,4 +1,4 @@
-import type { PendingEvent, QueuedEvent } from '../chat/model.ts'
+import type { Candidates, PendingEvent, QueuedEvent } from '../chat/model.ts'
 import type { EventTail } from '../chat/store.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
@@ -17,6 +17,8 @@ export interface Doorbell {
 }
 
 interface PollerOptions {
+  /** Whose events are read, beside those for everybody; undefined: all. */
+  receivers?: () => Candidates | undefined
   /** Called with the events of a poll, in order, in portions. A rejected portion is read again. */
   broadcast: (events: PendingEvent[]) => Promise<void>
   /** Called with the users for whom the tail has lost events, before those after are broadcast. */
@@ -103,8 +105,8 @@ export class Poller {
 
   /** Returns whether there may be more. */
   async #pollOnce(tail: EventTail): Promise<boolean> {
-    const { broadcast } = this.#options
-    const events = await tail.read(BATCH_EVENTS_MAX)
+    const { broadcast, receivers } = this.#options
+    const events = await tail.read(BATCH_EVENTS_MAX, receivers?.())
     this.#checkGap(tail)
     let portion: PendingEvent[] = []
     let dataLength = 0

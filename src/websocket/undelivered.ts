@@ -23,6 +23,11 @@ export class Undelivered {
   #characters = 0
   #isOpen = true
 
+  /** Whether it takes events. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
   /** Ids of events that reached no socket yet. Their rows stay, for recovery after a crash. */
   get kept(): ReadonlySet<number> {
     return this.#kept

@@ -64,6 +64,35 @@ describe.skipIf(port === undefined)('the tail on a shared engine', () => {
     await writer.database.transact(options, async () => {})
   })
 
+  test('events of shards in which no receiver is are passed over, for good', async () => {
+    const { store } = await start()
+    const tail = store.events.tail()
+    const receivers = new Map([[CARL, 'a socket']])
+    await store.events.broadcast('for Ada', ADA, {})
+    await store.events.broadcast('for Carl', CARL, {})
+    await store.events.broadcast('for all', null, {})
+    const events = await tail.read(10, receivers)
+    expect(names(events)).toEqual(['for Carl', 'for all'])
+    for (const event of events) tail.acknowledge(event)
+    expect(names(await readAll(tail))).toEqual([])
+    await store.events.broadcast('for Ada again', ADA, {})
+    expect(names(await readAll(store.events.tail(tail.position)))).toEqual(['for Ada again'])
+    // Of one shard with him.
+    receivers.set(BOB, 'a socket')
+    expect(names(await tail.read(10, receivers))).toEqual(['for Ada again'])
+  })
+
+  test('a receiver who comes while a poll is on its way misses nothing of it', async () => {
+    const { store } = await start()
+    const tail = store.events.tail()
+    await tail.read(10)
+    await store.events.broadcast('for Ada', ADA, {})
+    const receivers = new Map<number, string>()
+    const reading = tail.read(10, receivers)
+    receivers.set(ADA, 'a socket')
+    expect(names(await reading)).toEqual(['for Ada'])
+  })
+
   test('a shard that one slow transaction after the other locks is not taken for held', async () => {
     const { database, store } = await start()
     let isOver = false

@@ -70,6 +70,16 @@ export const events: Promises = {
     expect(names(await tail.read(10))).toEqual(['second'])
   },
 
+  'what is for a receiver is read, and what is for all, whoever else there is': async (open) => {
+    const { api, daemon } = await open()
+    const tail = daemon.events.tail()
+    await api.events.broadcast('for 2', 2, {})
+    await queue(api, 'for all')
+    await api.events.broadcast('for 1', 1, {})
+    const found = names(await tail.read(10, new Map([[1, 'a socket']])))
+    expect(found).toEqual(expect.arrayContaining(['for 1', 'for all']))
+  },
+
   'a batch that is full just so hides nothing that comes after it': async (open) => {
     const { api, daemon } = await open()
     const tail = daemon.events.tail()

@@ -51,6 +51,7 @@ const step = oneof(
   { weight: 4, arbitrary: record({ kind: constant('read' as const), limit: nat(4), pause }) },
   { weight: 2, arbitrary: record({ kind: constant('delete' as const), pause }) },
   { weight: 2, arbitrary: record({ kind: constant('recover' as const), user, pause }) },
+  { weight: 3, arbitrary: record({ kind: constant('move' as const), user, pause }) },
 )
 type Step = typeof step extends { generate(...args: never[]): { value: infer S } } ? S : never
 type Send = Extract<Step, { kind: 'send' }>
@@ -65,19 +66,34 @@ export const interleavings: Promises = {
       let runs = 0
       const property = asyncProperty(
         array(step, { maxLength: STEPS_MAX, size: 'max' }),
-        (steps) => {
+        boolean(),
+        (steps, areAllHere) => {
           runs += 1
-          return new Run(store, tail, runs * USERS).take(steps)
+          return new Run(store, tail, runs * USERS, areAllHere).take(steps)
         },
       )
       await assertProperty(property, { numRuns: RUNS })
     },
 }
 
-/** One run, with users of its own, over two programs on one store; a tail reads along. */
+/** A user who comes to a daemon: live events are held until the messages missed are read. */
+interface Arrival {
+  held: number[]
+  /** The last message that was missed; undefined while they are being read. */
+  through: number | undefined
+}
+
+/**
+ * One run, with users of its own, over two programs on one store; a tail reads along, for all users or
+ * for those who are there.
+ */
 class Run {
   readonly #store: OpenedStore
   readonly #tail: EventTail
+  readonly #areAllHere: boolean
+  readonly #here = new Map<number, Arrival>()
+  /** What each user was told, in recovery or live. */
+  readonly #messageIds = new Map<number, number[]>()
   readonly #firstUserId: number
   readonly #userIds: number[]
   readonly #sends: { message: Message; isNew: boolean; retried: string | undefined }[] = []
@@ -86,11 +102,16 @@ class Run {
   readonly #underWay: Promise<unknown>[] = []
   readonly #failures: unknown[] = []
 
-  constructor(store: OpenedStore, tail: EventTail, firstUserId: number) {
+  constructor(store: OpenedStore, tail: EventTail, firstUserId: number, areAllHere: boolean) {
     this.#store = store
     this.#tail = tail
     this.#firstUserId = firstUserId
     this.#userIds = Array.from({ length: USERS }, (_, index) => firstUserId + index)
+    this.#areAllHere = areAllHere
+    for (const userId of this.#userIds) {
+      this.#messageIds.set(userId, [])
+      if (areAllHere) this.#here.set(userId, { held: [], through: 0 })
+    }
   }
 
   async take(steps: Step[]): Promise<void> {
@@ -101,11 +122,12 @@ class Run {
     }
     await Promise.all(this.#underWay)
     expect(this.#failures).toEqual([])
+    for (const userId of this.#userIds) if (!this.#here.has(userId)) await this.#join(userId)
     await this.#readAll()
     this.#checkRetries()
     for (const userId of this.#userIds) {
       this.#checkMessages(userId)
-      this.#checkReceipts(userId)
+      if (this.#areAllHere) this.#checkReceipts(userId)
       await this.#checkCounts(userId)
     }
   }
@@ -122,6 +144,8 @@ class Run {
         return this.#start(this.#tail.deleteRead(new Set()))
       case 'read':
         return this.#read(one.limit + 1)
+      case 'move':
+        return this.#start(this.#move(this.#userId(one.user)))
       case 'recover':
         return this.#recover(this.#userId(one.user))
     }
@@ -167,13 +191,14 @@ class Run {
 
   /** An event that can be read brings a message that can be read. Returns whether any came. */
   async #read(limit: number): Promise<boolean> {
-    const events = await this.#tail.read(limit)
+    const events = await this.#tail.read(limit, this.#areAllHere ? undefined : this.#here)
     for (const event of events) {
       this.#tail.acknowledge(event)
       // What a run before left behind when it failed is no part of this one.
       if (event.userId === null || !this.#userIds.includes(event.userId)) continue
       this.#events.push(event)
       if (event.messageId === null) continue
+      this.#tell(event.userId, event.messageId)
       const { messages } = await this.#store.daemon.messages.since(
         event.userId,
         event.messageId - 1,
@@ -187,15 +212,39 @@ class Run {
 
   /** A message that can be read has its event, now and not later. */
   async #recover(userId: number): Promise<void> {
+    if (!this.#areAllHere) return
     const { messages } = await this.#store.daemon.messages.since(userId, 0, 1_000)
     await this.#readAll()
-    expect(this.#messageIdsTold(userId)).toEqual(expect.arrayContaining(idsOf(messages)))
+    expect(this.#idsOf(userId)).toEqual(expect.arrayContaining(idsOf(messages)))
   }
 
-  #messageIdsTold(userId: number): number[] {
-    return this.#events.flatMap((event) =>
-      event.userId === userId && event.messageId !== null ? [event.messageId] : [],
-    )
+  /** Comes to the daemon, with the id of the last message; or leaves it. */
+  async #move(userId: number): Promise<void> {
+    const arrival = this.#here.get(userId)
+    if (arrival === undefined) await this.#join(userId)
+    else if (arrival.through !== undefined && !this.#areAllHere) this.#here.delete(userId)
+  }
+
+  async #join(userId: number): Promise<void> {
+    const arrival: Arrival = { held: [], through: undefined }
+    this.#here.set(userId, arrival)
+    const ids = this.#idsOf(userId)
+    const { messages } = await this.#store.daemon.messages.since(userId, ids.at(-1) ?? 0, 1_000)
+    ids.push(...idsOf(messages))
+    const through = ids.at(-1) ?? 0
+    arrival.through = through
+    ids.push(...arrival.held.filter((id) => id > through))
+  }
+
+  #tell(userId: number, messageId: number): void {
+    const arrival = this.#here.get(userId)
+    if (arrival === undefined) return
+    if (arrival.through === undefined) arrival.held.push(messageId)
+    else if (messageId > arrival.through) this.#idsOf(userId).push(messageId)
+  }
+
+  #idsOf(userId: number): number[] {
+    return this.#messageIds.get(userId) as number[]
   }
 
   /** All tries of one name got the same answer, and one of them made the message. */
@@ -217,7 +266,7 @@ class Run {
   #checkMessages(userId: number): void {
     const made = this.#sends.filter(({ isNew, message }) => isNew && message.receiverId === userId)
     const ids = idsOf(made.map(({ message }) => message)).sort((a, b) => a - b)
-    expect(this.#messageIdsTold(userId)).toEqual(ids)
+    expect(this.#idsOf(userId)).toEqual(ids)
   }
 
   /** The reader was told of each receipt that changed something, forwards in each conversation. */
