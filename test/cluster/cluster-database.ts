@@ -23,16 +23,19 @@ const TABLES = [
   'user_blocks',
 ]
 
+/** A node that was away fetches what it has missed. */
+const WHOLE_MS_MAX = 60_000
+
 /** A Galera cluster behind HAProxy, and the service's database there. */
 export class ClusterDatabase implements SharedStorage {
   readonly galera: Galera
-  readonly #haproxy: Haproxy
+  readonly haproxy: Haproxy
   readonly #folder: string
   readonly #onExit = () => this.#destroy()
 
   private constructor(galera: Galera, haproxy: Haproxy, folder: string) {
     this.galera = galera
-    this.#haproxy = haproxy
+    this.haproxy = haproxy
     this.#folder = folder
     process.once('exit', this.#onExit)
   }
@@ -52,7 +55,7 @@ export class ClusterDatabase implements SharedStorage {
   }
 
   get port(): number {
-    return this.#haproxy.port
+    return this.haproxy.sqlPort
   }
 
   get settings(): Environment {
@@ -65,13 +68,17 @@ export class ClusterDatabase implements SharedStorage {
 
   /** The node that HAProxy leads to at the moment. */
   async writer(): Promise<GaleraNode> {
-    const port = await this.#haproxy.writerPort(USER, DATABASE)
+    const port = await this.haproxy.writerPort(USER, DATABASE)
     return this.galera.nodes.find((node) => node.port === port) as GaleraNode
   }
 
   /** What all nodes agree upon, once each has applied what the others have. */
   async read(): Promise<Stored> {
-    for (const node of this.galera.nodes) await waitFor(() => node.isSynced(), `${node.name}`)
+    await waitFor(
+      () => this.galera.isWhole(),
+      'all nodes to have what the others have',
+      WHOLE_MS_MAX,
+    )
     const [first, ...others] = this.galera.nodes as [GaleraNode, ...GaleraNode[]]
     const stored = await first.use(readShared, DATABASE)
     const expected = await checksums(first)
@@ -107,7 +114,7 @@ export class ClusterDatabase implements SharedStorage {
   /** Leaves nothing behind, whatever state it is in. Safe to call twice. */
   async destroy(): Promise<void> {
     process.off('exit', this.#onExit)
-    await this.#haproxy.stop()
+    await this.haproxy.stop()
     await this.galera.kill()
     this.#destroy()
   }

@@ -16,7 +16,7 @@ interface ClusterFault extends Omit<Fault, 'run' | 'findProblems' | 'database' |
   run(world: ClusterWorld): Promise<void>
 }
 
-/** A fault of two APIs and three daemons on three Galera nodes behind HAProxy. */
+/** A fault of two APIs and three daemons on three Galera nodes, all behind HAProxy. */
 export function clusterFault({ serverOptions = [], ...fault }: ClusterFault): Fault {
   return {
     ...fault,
@@ -24,6 +24,7 @@ export function clusterFault({ serverOptions = [], ...fault }: ClusterFault): Fa
     database: () => ClusterDatabase.start(serverOptions),
     missing: whyNoCluster,
     load: { ...SHARED_LOAD, ...fault.load },
+    prepare: leadClients,
     run: (world) => fault.run(withDatabase(world)),
     findProblems: (world) => findPresenceProblems(withDatabase(world)),
   }
@@ -32,7 +33,14 @@ export function clusterFault({ serverOptions = [], ...fault }: ClusterFault): Fa
 /** A fault of the shared engine, once more on the cluster. */
 export function onCluster(fault: Fault): Fault {
   const missing = () => fault.missing?.() ?? whyNoCluster()
-  return { ...fault, database: () => ClusterDatabase.start(), missing, isLong: true }
+  const database = () => ClusterDatabase.start()
+  return { ...fault, database, missing, prepare: leadClients, isLong: true }
+}
+
+/** Clients, too, come by HAProxy. */
+async function leadClients(world: World): Promise<void> {
+  const { haproxy } = withDatabase(world).database
+  Object.assign(world.auditor.addresses, await haproxy.leadTo(world.service))
 }
 
 function whyNoCluster(): string | undefined {

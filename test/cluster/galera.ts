@@ -9,7 +9,9 @@ import { RunningProcess } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 const NODES = 3
-const LIBRARIES = ['/usr/lib/galera/libgalera_smm.so', '/usr/lib/libgalera_smm.so']
+/** As the README has it. */
+const CONFIGURATION = new URL('../../bin/cluster/galera.cnf', import.meta.url)
+const LIBRARY = '/usr/lib/galera/libgalera_smm.so'
 /** The package's user. Started as root, the state transfer drops to nobody, and no node joins. */
 const SERVER_USER = 'mysql'
 const SYNC_MS_MAX = 60_000
@@ -18,14 +20,10 @@ const SYNC_MS_MAX = 60_000
 export function whyNoGalera(): string | undefined {
   try {
     for (const program of ['mariadbd', 'mariadb-install-db', 'rsync', 'lsof']) findProgram(program)
-    return library() === undefined ? 'galera-4 is not installed' : undefined
+    return existsSync(LIBRARY) ? undefined : 'galera-4 is not installed'
   } catch (error) {
     return (error as Error).message
   }
-}
-
-function library(): string | undefined {
-  return LIBRARIES.find((path) => existsSync(path))
 }
 
 interface Ports {
@@ -51,6 +49,11 @@ export class GaleraNode {
     mkdirSync(this.#folder)
     giveToServer(this.#folder)
     writeFileSync(this.#configuration, configuration(this.#folder, this.name, own, ports, options))
+  }
+
+  /** The path of its Unix socket. */
+  get socket(): string {
+    return `${this.#folder}.sock`
   }
 
   get isRunning(): boolean {
@@ -187,6 +190,18 @@ export class Galera {
     return galera
   }
 
+  /** Whether all nodes see each other, and have applied the same transactions. */
+  async isWhole(): Promise<boolean> {
+    const states = await Promise.all(
+      this.nodes.map(async (node) => {
+        if (!(await node.isSynced())) return undefined
+        const size = await node.status('wsrep_cluster_size')
+        return size === String(NODES) ? node.status('wsrep_last_committed') : undefined
+      }),
+    )
+    return states[0] !== undefined && new Set(states).size === 1
+  }
+
   /** kill -9 of all. */
   async kill(): Promise<void> {
     for (const node of this.nodes) node.signal('SIGKILL')
@@ -221,6 +236,7 @@ function giveToServer(folder: string): void {
   chownSync(folder, Number(stdout), Number(group))
 }
 
+/** The file of bin/cluster; where a setting stands twice, the last one holds. */
 function configuration(
   folder: string,
   name: string,
@@ -239,30 +255,20 @@ function configuration(
     'evs.inactive_timeout=PT4S',
     'evs.install_timeout=PT4S',
   ].join(';')
-  return `[mysqld]
+  return `${readFileSync(CONFIGURATION, 'utf8')}
 datadir=${folder}
 socket=${folder}.sock
 pid-file=${folder}.pid
 port=${sql}
 bind-address=127.0.0.1
-binlog_format=ROW
-default_storage_engine=InnoDB
-innodb_autoinc_lock_mode=2
-innodb_flush_log_at_trx_commit=1
 innodb_buffer_pool_size=64M
 innodb_log_file_size=32M
 innodb_use_native_aio=0
-max_connections=200
 default_time_zone=+00:00
-log_bin_trust_function_creators=1
-wsrep_on=ON
-wsrep_provider=${library()}
-wsrep_cluster_name=chat
 wsrep_cluster_address=gcomm://${peers}
 wsrep_node_name=${name}
 wsrep_node_address=127.0.0.1
 wsrep_node_incoming_address=127.0.0.1:${sql}
-wsrep_sst_method=rsync
 wsrep_sst_receive_address=127.0.0.1:${transfer}
 wsrep_slave_threads=2
 wsrep_provider_options="${provider}"

@@ -42,6 +42,11 @@ export function unavailablePercent(sends: Send[]): number {
   return Math.ceil((1_000 * refusals.length) / Math.max(1, answers.length)) / 10
 }
 
+/** Of all sends, with all their tries. */
+export function longestAnswerMs(sends: Send[]): number {
+  return Math.round(sends.reduce((longest, { tookMs }) => Math.max(longest, tookMs), 0))
+}
+
 /** @param received what each receiver got, in the order in which it came */
 export function longestSilenceMs(received: Delivery[][]): number {
   const silences = received.map((deliveries) =>

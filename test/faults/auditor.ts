@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { waitFor } from '../support/wait.ts'
-import { audit, longestSilenceMs, unavailablePercent } from './audit.ts'
+import { audit, longestAnswerMs, longestSilenceMs, unavailablePercent } from './audit.ts'
 import { auditUploads } from './audit-uploads.ts'
 import { acknowledgedId, type Delivery, type Send } from './ledger.ts'
 import type { Random } from './random.ts'
@@ -32,6 +32,8 @@ export interface Verdict {
   unavailablePercent: number
   /** The longest that a receiver waited from one message to the next, with the harm in between. */
   silenceMs: number
+  /** The longest that a send took to be acknowledged, with all its tries. */
+  answerMs: number
   problems: string[]
 }
 
@@ -108,7 +110,7 @@ export class Auditor {
 
   /** How often a receiver has connected, all in all. */
   get connectCount(): number {
-    return this.#everybody.reduce((sum, { recovered }) => sum + recovered.length, 0)
+    return this.#everybody.reduce((sum, { connectCount }) => sum + connectCount, 0)
   }
 
   get receiverCount(): number {
@@ -201,6 +203,7 @@ export class Auditor {
       outOfOrder: outOfOrder.length,
       unavailablePercent: unavailablePercent(sends),
       silenceMs: longestSilenceMs(this.#receivers.map(({ deliveries }) => deliveries)),
+      answerMs: longestAnswerMs(sends),
       problems: problems.flatMap(firstFew),
     }
   }

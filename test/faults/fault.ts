@@ -52,6 +52,10 @@ export interface Fault {
   /** Where the load differs from the usual one. */
   load?: Partial<Load>
   expectSaid?: Expected
+  /** The longest that a client may wait for an answer, or for a message, in ms. */
+  waitsMsMax?: number
+  /** Called before the first client comes. */
+  prepare?: (world: World) => Promise<void>
   /**
    * Does the harm while messages flow, and resolves when it is over: from then on the time to recover
    * counts. What it killed it has started again; all else the service has to manage by itself.

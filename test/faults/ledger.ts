@@ -24,6 +24,8 @@ export interface Send {
   apiUrl: string
   /** One for each try. */
   answers: Answer[]
+  /** With all its tries, in ms; 0 until it is over. */
+  tookMs: number
 }
 
 /** One chat:message frame that a receiver got. */

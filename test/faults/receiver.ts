@@ -30,8 +30,6 @@ export class Receiver extends Device {
   readonly resumes: boolean
   /** Of other users whether they are online, as far as this connection was told. */
   readonly statuses = new Map<number, boolean>()
-  /** The daemon where it is, or wanted to be. */
-  daemonUrl = ''
   readonly #options: ReceiverOptions
   #isStaying = true
   #isMoving = true
@@ -46,8 +44,7 @@ export class Receiver extends Device {
   async stay(addresses: Addresses): Promise<void> {
     const { random, staysMsMax } = this.#options
     while (this.#isStaying) {
-      this.daemonUrl = random.pick(addresses.daemonUrls)
-      await this.connect(this.daemonUrl).catch(() => {})
+      await this.connect(random.pick(addresses.daemonUrls)).catch(() => {})
       const moveOn = () => this.#isMoving && this.disconnect()
       const timer = staysMsMax && setTimeout(moveOn, random.next() * staysMsMax)
       await this.whenDisconnected()

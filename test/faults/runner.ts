@@ -69,6 +69,7 @@ export async function runFault(fault: Fault, { seed, effort }: Effort): Promise<
 
 async function observe(fault: Fault, world: World): Promise<Row> {
   const { service, auditor } = world
+  await fault.prepare?.(world)
   await auditor.start()
   await watchingHealth(service, () => fault.run(world))
   const recoveredMs = await recovery(world)
@@ -79,7 +80,8 @@ async function observe(fault: Fault, world: World): Promise<Row> {
   const unsaid = findUnsaid(fault.expectSaid ?? {}, service.said)
   const verdict = await auditor.audit()
   const lost = fault.mayLose ? [] : verdict.problems
-  const problems = [...deaths, ...stops, ...unsaid, ...after, ...lost]
+  const waits = findLongWaits(verdict, fault.waitsMsMax)
+  const problems = [...deaths, ...stops, ...unsaid, ...after, ...lost, ...waits]
   return { fault: fault.name, ...verdict, recoveredMs, problems }
 }
 
@@ -107,6 +109,12 @@ async function recovery({ service, auditor }: World): Promise<number> {
     throw new Error([error.message, ...words.flat()].join('\n'))
   })
   return Math.round(performance.now() - harmEndedAt)
+}
+
+function findLongWaits({ answerMs, silenceMs }: Verdict, waitsMsMax = Infinity): string[] {
+  const waits = { 'an answer': answerMs, 'a message': silenceMs }
+  const long = Object.entries(waits).filter(([, ms]) => ms > waitsMsMax)
+  return long.map(([what, ms]) => `a client waited ${ms} ms for ${what}`)
 }
 
 function findUnsaid(expected: Expected, said: Said): string[] {

@@ -86,6 +86,7 @@ export class Sender {
 
   /** Resolves with the send once it is answered, or given up. */
   async send(receiverId: number, load: Pick<Load, 'files' | 'nameless'>): Promise<Send> {
+    const startedAt = performance.now()
     const send = this.#compose(receiverId, load)
     this.sends.push(send)
     do {
@@ -93,6 +94,7 @@ export class Sender {
       send.apiUrl = this.#random.pick(this.#addresses.apiUrls)
       send.answers.push(await post(send))
     } while (this.#isPatient && isTriedAgain(send))
+    send.tookMs = performance.now() - startedAt
     if (acknowledgedId(send) !== undefined) this.#onAcknowledged()
     return send
   }
@@ -109,6 +111,7 @@ export class Sender {
       clientMessageId: random.next() < load.nameless ? undefined : randomUUID(),
       apiUrl: '',
       answers: [],
+      tookMs: 0,
     }
   }
 }

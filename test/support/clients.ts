@@ -180,6 +180,10 @@ export class Device {
     this.userId = userId
   }
 
+  get connectCount(): number {
+    return this.recovered.length
+  }
+
   get isConnected(): boolean {
     return this.#socket?.readyState === WebSocket.OPEN
   }
