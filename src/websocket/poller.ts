@@ -36,19 +36,19 @@ interface PollerOptions {
  * after. The acknowledged position is the high-water mark: an event at or below it is not read
  * again.
  *
- * The tick is the guarantee: a self-scheduling timer, every intervalMs, busy or idle, so that polls
- * never overlap and an error stops none. A doorbell brings the next poll forward.
+ * The tick is the guarantee: a timer, every intervalMs, busy or idle, that no error stops. While a
+ * poll runs or backs off it does nothing. A doorbell brings the next poll forward.
  */
 export class Poller {
   readonly #options: PollerOptions
   readonly #outage: Outage
   #tail: EventTail | undefined
   #timer: NodeJS.Timeout | undefined
-  /** When the next tick is due, by performance.now(). */
-  #dueAt = 0
   /** The doorbell has rung, and the poll has not begun yet. */
   #isRung = false
   #failures = 0
+  /** After a failure no poll begins before this, by performance.now(). */
+  #retryAt = 0
   /** By performance.now(): a change of the system clock does not move it. */
   #lastGoodPollAt = performance.now()
   #isRunning = false
@@ -70,23 +70,22 @@ export class Poller {
     this.#tail = tail
     this.#isRunning = true
     this.#options.doorbell?.start(() => this.#ring())
-    await this.#tick()
+    this.#timer = setInterval(this.#timerOnTick, this.#options.intervalMs)
+    await this.#startPoll()
   }
 
   /** Stops polling; resolves when the last poll has ended. Idempotent. */
   async stop(): Promise<void> {
     this.#isRunning = false
     this.#options.doorbell?.stop()
-    clearTimeout(this.#timer)
+    clearInterval(this.#timer)
     await this.#poll
   }
 
-  #tick(): Promise<void> {
-    clearTimeout(this.#timer)
+  #startPoll(): Promise<void> {
     this.#isPolling = true
     this.#poll = this.#pollAll().finally(() => {
       this.#isPolling = false
-      if (this.#isRunning) this.#schedule()
     })
     return this.#poll
   }
@@ -99,6 +98,8 @@ export class Poller {
       this.#polled(startedAt)
     } catch (error) {
       this.#failures += 1
+      const backoffMs = this.#options.intervalMs * 2 ** this.#failures
+      this.#retryAt = performance.now() + Math.min(backoffMs, BACKOFF_MS_MAX)
       this.#outage.failed(error)
     }
   }
@@ -141,16 +142,12 @@ export class Poller {
     this.#options.log.error(`Event ${eventId}, ${name}, has no JSON that can be sent; skipped`)
   }
 
-  #schedule(): void {
-    this.#timer = setTimeout(this.#timerOnTick, this.#nextDelay())
-  }
-
   /** An idle tick reads memory only, and ends in the same turn. */
   readonly #timerOnTick = (): void => {
     const startedAt = performance.now()
-    if (!this.#isAtEnd()) return void this.#tick()
-    this.#polled(startedAt)
-    this.#schedule()
+    if (this.#isPolling || startedAt < this.#retryAt) return
+    if (this.#isAtEnd()) this.#polled(startedAt)
+    else void this.#startPoll()
   }
 
   #isAtEnd(): boolean {
@@ -170,18 +167,6 @@ export class Poller {
   }
 
   /**
-   * Ticks do not drift: the duration of a poll and the lateness of a timer shorten the next wait.
-   */
-  #nextDelay(): number {
-    const { intervalMs } = this.#options
-    if (this.#failures > 0) return Math.min(intervalMs * 2 ** this.#failures, BACKOFF_MS_MAX)
-    const now = performance.now()
-    this.#dueAt = Math.min(Math.max(this.#dueAt + intervalMs, now), now + intervalMs)
-    // Timers count whole ms; one that is early would make the beat faster.
-    return Math.ceil(this.#dueAt - now)
-  }
-
-  /**
    * Several rings in one turn of the event loop are one. A poll that fails keeps to its backoff.
    */
   #ring(): void {
@@ -189,7 +174,7 @@ export class Poller {
     this.#isRung = true
     setImmediate(() => {
       this.#isRung = false
-      if (this.#isRunning && !this.#isPolling && !this.#isAtEnd()) void this.#tick()
+      if (this.#isRunning && !this.#isPolling && !this.#isAtEnd()) void this.#startPoll()
     })
   }
 }
