@@ -55,8 +55,16 @@ const SCENARIOS: Record<string, Scenario> = {
 
   async daemons(stage) {
     if (!hasMariadb()) return []
-    const start = (daemons: number) => () => startSharedChat(stage.folder(), { daemons })
-    return readCost({ '4 daemons': start(4), '2 daemons': start(2), '1 daemon': start(1) })
+    const daemons = (count: number, isByShard = true) => {
+      return { isByShard, start: () => startSharedChat(stage.folder(), { daemons: count }) }
+    }
+    return readCost({
+      '8 daemons': daemons(8),
+      '8 daemons, users anywhere': daemons(8, false),
+      '4 daemons': daemons(4),
+      '2 daemons': daemons(2),
+      '1 daemon': daemons(1),
+    })
   },
 
   async tick(stage) {

@@ -52,6 +52,8 @@ export interface Fault {
   /** Where the load differs from the usual one. */
   load?: Partial<Load>
   expectSaid?: Expected
+  /** Whether a daemon may find events gone that it has not read, and have its clients recover. */
+  mayMissEvents?: boolean
   /** The longest that a client may wait for an answer, or for a message, in ms. */
   waitsMsMax?: number
   /** Called before the first client comes. */

@@ -15,6 +15,8 @@ const RECOVERY_MS_MAX = 30_000
 const HEALTH_INTERVAL_MS = 200
 /** Lines of each log, and answers of /health, that are shown when it does not get well. */
 const LAST_WORDS = 30
+/** Clients that resume get over it; others have missed something. */
+const EVENTS_MISSED = /Events were lost before they were read/
 
 export interface Row extends Verdict {
   fault: string
@@ -80,8 +82,9 @@ async function observe(fault: Fault, world: World): Promise<Row> {
   const unsaid = findUnsaid(fault.expectSaid ?? {}, service.said)
   const verdict = await auditor.audit()
   const lost = fault.mayLose ? [] : verdict.problems
+  const missed = fault.mayLose || fault.mayMissEvents ? [] : findMissedEvents(service.said)
   const waits = findLongWaits(verdict, fault.waitsMsMax)
-  const problems = [...deaths, ...stops, ...unsaid, ...after, ...lost, ...waits]
+  const problems = [...deaths, ...stops, ...unsaid, ...missed, ...after, ...lost, ...waits]
   return { fault: fault.name, ...verdict, recoveredMs, problems }
 }
 
@@ -109,6 +112,11 @@ async function recovery({ service, auditor }: World): Promise<number> {
     throw new Error([error.message, ...words.flat()].join('\n'))
   })
   return Math.round(performance.now() - harmEndedAt)
+}
+
+function findMissedEvents({ log }: Said): string[] {
+  const times = log.filter((line) => EVENTS_MISSED.test(line)).length
+  return times === 0 ? [] : [`events were gone ${times} times before a daemon had read them`]
 }
 
 function findLongWaits({ answerMs, silenceMs }: Verdict, waitsMsMax = Infinity): string[] {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Figure } from '../figure.ts'
 import { Chatter } from '../load/chatter.ts'
+import { SocketClient } from '../load/socket-client.ts'
 import type { SharedChatPeer } from '../peers/shared-chat.ts'
 import { cpuSeconds } from '../process-usage.ts'
 import { alternate, pick } from '../rounds.ts'
@@ -9,12 +10,16 @@ import { percentile } from '../statistics.ts'
 import { BARE_TIMER_NAME, startBareTimer } from './idle.ts'
 
 const ROUNDS = 3
-/** By then what the start has left behind is tidied up, and the code that polls is compiled. */
-const SETTLE_MS = 5_000
+/** For half a minute after its start a daemon reads all events, for clients that come back. */
+const SETTLE_MS = 32_000
 const IDLE_MS = 5_000
 const WARM_UP_SECONDS = 1
 const PER_SECOND = 500
 const STEADY_SECONDS = 5
+
+/** Of the users. A number of daemons that divides it has each one's users in shards of its own. */
+const SHARDS = 256
+const FIRST_LISTENER_ID = 1
 
 /** What a second costs. */
 interface Cost {
@@ -35,21 +40,24 @@ interface Round {
 
 type Results = Record<string, Round[]>
 
-/** Peers that differ in the number of their daemons. */
-export type Starters = Record<string, () => Promise<SharedChatPeer>>
+/** Daemons, and whether a user of each shard is at each of them, or those of a shard at one. */
+export interface Setting {
+  start: () => Promise<SharedChatPeer>
+  isByShard: boolean
+}
 
 /**
- * What it costs that each daemon polls by itself and reads all events: first while nobody talks,
- * then at a steady rate. The figures are about the first peer.
+ * What it costs that each daemon polls by itself: first while nobody talks, then at a steady rate.
+ * The figures are about the first setting.
  */
-export async function readCost(starters: Starters): Promise<Figure[]> {
+export async function readCost(settings: Record<string, Setting>): Promise<Figure[]> {
   const results = await alternate(
     ROUNDS,
     Object.fromEntries(
-      Object.entries(starters).map(([name, start]) => [name, () => playRound(start)]),
+      Object.entries(settings).map(([name, setting]) => [name, () => playRound(setting)]),
     ),
   )
-  const [name] = Object.keys(starters)
+  const [name] = Object.keys(settings)
   const rate = `${PER_SECOND}/s`
   return [
     ...costFigures(`${name}, idle`, results, ({ idle }) => idle),
@@ -82,10 +90,11 @@ function costFigures(when: string, results: Results, costOf: (round: Round) => C
   ]
 }
 
-async function playRound(start: () => Promise<SharedChatPeer>): Promise<Round> {
+async function playRound({ start, isByShard }: Setting): Promise<Round> {
   const peer = await start()
-  const [chatter, status, timer] = [
+  const [chatter, audience, status, timer] = [
     await Chatter.open(peer),
+    await openAudience(peer, isByShard),
     await ServerStatus.open(peer.mariadb),
     startBareTimer(),
   ]
@@ -100,9 +109,23 @@ async function playRound(start: () => Promise<SharedChatPeer>): Promise<Round> {
     })
     return { idle, busy, deliveries }
   } finally {
-    await Promise.all([chatter.close(), status.close(), timer.kill()])
+    await Promise.all([...audience, chatter, status].map((each) => each.close()))
+    await timer.kill()
     await peer.stop()
   }
+}
+
+/** As many users as there are shards for each daemon, who only listen. */
+async function openAudience(peer: SharedChatPeer, isByShard: boolean): Promise<SocketClient[]> {
+  const { socketUrls, protocol } = peer
+  const sockets: SocketClient[] = []
+  for (const [index, url] of socketUrls.entries()) {
+    for (let shard = 0; shard < SHARDS; shard += 1) {
+      const door = isByShard ? peer : { socketUrls: [url], protocol }
+      sockets.push(await SocketClient.open(door, FIRST_LISTENER_ID + index * SHARDS + shard))
+    }
+  }
+  return sockets
 }
 
 async function costOf(

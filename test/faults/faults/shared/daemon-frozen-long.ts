@@ -15,6 +15,7 @@ const RESTARTING = 1012
 export const fault = sharedFault({
   name: 'a daemon frozen for 130 s, longer than events are kept',
   isLong: true,
+  mayMissEvents: true,
   // Who was there misses more than a thousand.
   settings: () => ({ CHAT_MAX_REPLAY: '10000' }),
   expectSaid: { log: [/This daemon was taken for dead after a pause; it has registered again/] },
