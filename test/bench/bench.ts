@@ -14,6 +14,7 @@ import { upload } from './figures/upload.ts'
 import { fillDatabase } from './filled.ts'
 import { startChatPeer } from './peers/chat.ts'
 import { startFloor } from './peers/floor.ts'
+import type { Peer } from './peers/peer.ts'
 import { startPhp } from './peers/php.ts'
 import { whyNoPhp } from './peers/php-programs.ts'
 import { startSharedChat } from './peers/shared-chat.ts'
@@ -21,12 +22,21 @@ import { startSocketIo } from './peers/socket-io.ts'
 import { Stage } from './stage.ts'
 import { markdownTable } from './table.ts'
 
-// `npm run bench -- [scenario …] [--against COMMIT]`: one table of all figures; with --against, that
-// commit of this repository is one more contender. What goes on is told on stderr.
+// `npm run bench -- [scenario …] [--against COMMIT] [--engine sqlite|mysql]`: one table of all figures;
+// with --against, that commit of this repository is one more contender. What goes on is told on stderr.
 
 const GB = 1024 ** 3
 
-type Scenario = (stage: Stage, before: Before | undefined) => Promise<Figure[]>
+type Scenario = (stage: Stage, setup: Setup) => Promise<Figure[]>
+
+/** What is measured. */
+interface Setup {
+  /** Starts this chat, or the one of another checkout, on the engine of choice. */
+  startChat: (folder: string, options?: Partial<Before>) => Promise<Peer>
+  before: Before | undefined
+}
+
+const ENGINES = { sqlite: startChatPeer, mysql: startSharedChat }
 
 /** Another commit of this chat, built: its folder. */
 interface Before {
@@ -34,9 +44,9 @@ interface Before {
 }
 
 const SCENARIOS: Record<string, Scenario> = {
-  async traffic(stage, before) {
-    const { chat, floor, 'socket.io': socketIo, ...php } = await startAll(stage)
-    const others = { ...php, ...(await startBefore(stage, before)) }
+  async traffic(stage, setup) {
+    const { chat, floor, 'socket.io': socketIo, ...php } = await startAll(stage, setup)
+    const others = { ...php, ...(await startBefore(stage, setup)) }
     return [
       ...(await flatOut({ chat, floor, 'socket.io': socketIo, ...others } as Peers)),
       ...(await steady({ chat, floor, ...others } as Peers)),
@@ -44,7 +54,7 @@ const SCENARIOS: Record<string, Scenario> = {
     ]
   },
 
-  async shared(stage, before) {
+  async shared(stage, { before }) {
     if (!hasMariadb()) return []
     return onMariadb({
       'chat on MariaDB': await stage.start(startSharedChat),
@@ -75,19 +85,19 @@ const SCENARIOS: Record<string, Scenario> = {
     })
   },
 
-  async crowd(stage, before) {
+  async crowd(stage, { startChat, before }) {
     const starters = {
-      chat: () => startChatPeer(stage.folder()),
+      chat: () => startChat(stage.folder()),
       floor: startFloor,
       'socket.io': startSocketIo,
     }
     if (before === undefined) return crowd(starters)
-    return crowd({ ...starters, before: () => startChatPeer(stage.folder(), before) })
+    return crowd({ ...starters, before: () => startChat(stage.folder(), before) })
   },
 
-  async idle(stage, before) {
-    const chat = await stage.start(startChatPeer)
-    const others = { ...(await startPhpIfThere(stage)), ...(await startBefore(stage, before)) }
+  async idle(stage, setup) {
+    const chat = await stage.start(setup.startChat)
+    const others = { ...(await startPhpIfThere(stage)), ...(await startBefore(stage, setup)) }
     return idle({ chat, ...others })
   },
 
@@ -106,8 +116,8 @@ const SCENARIOS: Record<string, Scenario> = {
     ]
   },
 
-  async upload(stage) {
-    return upload(await stage.start(startChatPeer), stage.folder())
+  async upload(stage, { startChat }) {
+    return upload(await stage.start(startChat), stage.folder())
   },
 }
 
@@ -117,9 +127,9 @@ function hasMariadb(): boolean {
   return reason === undefined
 }
 
-async function startAll(stage: Stage): Promise<Peers> {
+async function startAll(stage: Stage, { startChat }: Setup): Promise<Peers> {
   return {
-    chat: await stage.start(startChatPeer),
+    chat: await stage.start(startChat),
     floor: await stage.start(startFloor),
     'socket.io': await stage.start(startSocketIo),
     ...(await startPhpIfThere(stage)),
@@ -133,9 +143,9 @@ async function startPhpIfThere(stage: Stage): Promise<Peers> {
   return {}
 }
 
-async function startBefore(stage: Stage, before: Before | undefined): Promise<Peers> {
+async function startBefore(stage: Stage, { startChat, before }: Setup): Promise<Peers> {
   if (before === undefined) return {}
-  return { before: await stage.start((folder) => startChatPeer(folder, before)) }
+  return { before: await stage.start((folder) => startChat(folder, before)) }
 }
 
 async function startFilled(stage: Stage, messages: number) {
@@ -144,13 +154,13 @@ async function startFilled(stage: Stage, messages: number) {
   return stage.start((folder) => startChatPeer(folder, { settings: { CHAT_DATABASE: database } }))
 }
 
-async function play(scenario: Scenario, before: Before | undefined): Promise<Figure[]> {
+async function play(scenario: Scenario, setup: Setup): Promise<Figure[]> {
   const stage = new Stage()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => stage.clear().finally(() => process.exit(130)))
   }
   try {
-    return await scenario(stage, before)
+    return await scenario(stage, setup)
   } finally {
     await stage.clear()
     for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
@@ -164,15 +174,18 @@ function machine(): string {
 }
 
 async function main(args: string[]): Promise<void> {
-  const options = { against: { type: 'string' } } as const
+  const options = {
+    against: { type: 'string' },
+    engine: { type: 'string', default: 'sqlite' },
+  } as const
   const { positionals: names, values } = parseArgs({ args, options, allowPositionals: true })
-  const unknown = names.filter((name) => !(name in SCENARIOS))
-  if (unknown.length > 0)
-    throw new Error(`No such scenario: ${unknown}. There are: ${Object.keys(SCENARIOS)}`)
+  assertKnown('scenario', names, SCENARIOS)
+  assertKnown('engine', [values.engine], ENGINES)
+  const startChat = ENGINES[values.engine as keyof typeof ENGINES]
   const home = new Stage()
   try {
     const before = values.against && { root: checkOut(values.against, home.folder()) }
-    const figures = await playAll(names, before || undefined)
+    const figures = await playAll(names, { startChat, before: before || undefined })
     console.log(`${new Date().toISOString().slice(0, 10)}, ${machine()}\n`)
     console.log(markdownTable(figures))
   } finally {
@@ -180,12 +193,18 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-async function playAll(names: string[], before: Before | undefined): Promise<Figure[]> {
+function assertKnown(what: string, names: string[], known: object): void {
+  const unknown = names.filter((name) => !(name in known))
+  if (unknown.length > 0)
+    throw new Error(`No such ${what}: ${unknown}. There are: ${Object.keys(known)}`)
+}
+
+async function playAll(names: string[], setup: Setup): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
     if (names.length > 0 && !names.includes(name)) continue
     console.error(`${new Date().toTimeString().slice(0, 8)} ${name}`)
-    figures.push(...(await play(scenario, before)))
+    figures.push(...(await play(scenario, setup)))
   }
   return figures
 }

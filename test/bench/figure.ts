@@ -1,4 +1,4 @@
-import { median } from './statistics.ts'
+import { isPrecise, median, pairedRatio, type Ratio } from './statistics.ts'
 
 /** What a figure is to reach: a value of its own, or (with `of`) a ratio to another contender. */
 export interface Target {
@@ -18,9 +18,6 @@ export interface Figure {
   summary?: 'median' | 'worst'
 }
 
-/** Rounds further apart than this, as a part of their median, say little. */
-const SPREAD_MAX = 0.6
-
 export function contendersOf({ rounds }: Figure): string[] {
   return Object.keys(rounds)
 }
@@ -32,20 +29,22 @@ export function summaryOf(figure: Figure, contender = contendersOf(figure)[0] ??
 }
 
 /** The figure's own value by another contender's. */
-export function ratioTo(figure: Figure, contender: string): number {
-  return summaryOf(figure) / summaryOf(figure, contender)
+export function ratioTo(figure: Figure, contender: string): Ratio {
+  const [subject = ''] = contendersOf(figure)
+  if (figure.summary !== 'worst') {
+    return pairedRatio(figure.rounds[subject] ?? [], figure.rounds[contender] ?? [])
+  }
+  const ratio = summaryOf(figure) / summaryOf(figure, contender)
+  return { median: ratio, low: ratio, high: ratio }
 }
 
 export function isMet(figure: Figure, { bound, value, of }: Target): boolean {
-  const measured = of === undefined ? summaryOf(figure) : ratioTo(figure, of)
+  const measured = of === undefined ? summaryOf(figure) : ratioTo(figure, of).median
   return bound === 'at least' ? measured >= value : measured <= value
 }
 
-/** The contenders whose rounds are too far apart to conclude anything from. */
+/** The contenders to which the ratio is not precise. */
 export function noisyContenders(figure: Figure): string[] {
-  if (figure.summary === 'worst') return []
-  return contendersOf(figure).filter((contender) => {
-    const values = figure.rounds[contender] ?? []
-    return (Math.max(...values) - Math.min(...values)) / median(values) > SPREAD_MAX
-  })
+  const [, ...others] = contendersOf(figure)
+  return others.filter((contender) => !isPrecise(ratioTo(figure, contender)))
 }

@@ -10,6 +10,36 @@ export function cpuSeconds(pids: number[]): number {
   return sum(nanoseconds) / 1e9
 }
 
+/** What processes have used so far (Linux). */
+export interface Usage {
+  /** Processor time, in seconds. */
+  cpu: number
+  /** What went to the disk, or is on the way there. */
+  writtenBytes: number
+  /** Calls of the system that read or write: files and connections alike. */
+  calls: number
+}
+
+export function usageOf(pids: number[]): Usage {
+  const io = pids.map((pid) => readFileSync(`/proc/${pid}/io`, 'utf8'))
+  const total = (name: string) =>
+    sum(io.map((text) => Number(new RegExp(`^${name}: (\\d+)`, 'm').exec(text)?.[1])))
+  return {
+    cpu: cpuSeconds(pids),
+    writtenBytes: total('write_bytes'),
+    calls: total('syscr') + total('syscw'),
+  }
+}
+
+/** What was used between two readings. */
+export function usedBetween(before: Usage, after: Usage): Usage {
+  return {
+    cpu: after.cpu - before.cpu,
+    writtenBytes: after.writtenBytes - before.writtenBytes,
+    calls: after.calls - before.calls,
+  }
+}
+
 /** What these processes hold of the machine's memory together, in bytes. */
 export function residentBytesOf(pids: number[]): number {
   return sum(pids.map(residentBytes))

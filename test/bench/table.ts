@@ -7,6 +7,7 @@ import {
   summaryOf,
   type Target,
 } from './figure.ts'
+import type { Ratio } from './statistics.ts'
 
 const HEADINGS = ['figure', 'median (min – max)', 'against', 'target', '']
 
@@ -30,10 +31,15 @@ function cellsOf(figure: Figure): string[] {
   return [
     figure.name,
     `${written(summaryOf(figure))} ${figure.unit} ${range}`,
-    others.map((other) => `${written(ratioTo(figure, other))} × ${other}`).join(', '),
+    others.map((other) => ratioText(ratioTo(figure, other), other)).join(', '),
     targets.map(targetText).join(', '),
     verdict(figure, targets),
   ]
+}
+
+function ratioText({ median, low, high }: Ratio, other: string): string {
+  const interval = low === high ? '' : ` (${written(low)} – ${written(high)})`
+  return `${written(median)}${interval} × ${other}`
 }
 
 function targetText({ bound, value, of }: Target): string {

@@ -72,7 +72,8 @@ export async function readCost(settings: Record<string, Setting>): Promise<Figur
 
 function costFigures(when: string, results: Results, costOf: (round: Round) => Cost): Figure[] {
   const values = (value: (cost: Cost) => number) => pick(results, (round) => value(costOf(round)))
-  const bareTimers = Object.values(values(({ bareTimer }) => bareTimer)).flat()
+  // Of the same rounds as the first setting, about which the figures are.
+  const [bareTimers = []] = Object.values(values(({ bareTimer }) => bareTimer))
   const [percent, rate] = ['% of a core', '/s']
   return [
     {

@@ -45,7 +45,7 @@ function cpuPerSend(when: string, results: Results): Figure {
   return {
     name: `On MariaDB: processor time per send with the database's, ${when}`,
     unit: 'µs',
-    rounds: pick(results, ({ serverCpu, acknowledged }) => (serverCpu / acknowledged) * 1e6),
+    rounds: pick(results, ({ server, acknowledged }) => (server.cpu / acknowledged) * 1e6),
   }
 }
 

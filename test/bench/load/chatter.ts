@@ -1,6 +1,6 @@
 import { waitFor } from '../../support/wait.ts'
 import type { Peer } from '../peers/peer.ts'
-import { cpuSeconds } from '../process-usage.ts'
+import { cpuSeconds, type Usage, usageOf, usedBetween } from '../process-usage.ts'
 import { HttpClient } from './http-client.ts'
 import { SocketClient } from './socket-client.ts'
 
@@ -21,8 +21,9 @@ export interface Traffic {
   acknowledgements: number[]
   /** From the moment a message was due to its frame at the receiver. */
   deliveries: number[]
-  /** Processor time, in seconds: of the peer's processes, and of this one. */
-  serverCpu: number
+  /** Of the peer's processes. */
+  server: Usage
+  /** Processor time of this process, in seconds. */
   loadCpu: number
 }
 
@@ -96,8 +97,7 @@ export class Chatter {
     const people = Array.from({ length: PEOPLE }, (_, person) => person)
     this.#senders = await Promise.all(people.map(() => HttpClient.open(this.#peer.apiUrl)))
     this.#idle = people
-    this.#traffic = noTraffic()
-    this.#traffic.serverCpu -= cpuSeconds(this.#peer.pids)
+    this.#traffic = { ...noTraffic(), server: usageOf(this.#peer.pids) }
     this.#traffic.loadCpu -= cpuSeconds([process.pid])
     return performance.now()
   }
@@ -108,9 +108,9 @@ export class Chatter {
     if (this.#refusal !== undefined) throw this.#refusal
     await waitFor(() => this.#sendings.size === 0, 'all frames', ARRIVAL_TIMEOUT_MS)
     for (const sender of this.#senders) sender.close()
-    this.#traffic.serverCpu += cpuSeconds(this.#peer.pids)
     this.#traffic.loadCpu += cpuSeconds([process.pid])
-    return { ...this.#traffic, seconds }
+    const server = usedBetween(this.#traffic.server, usageOf(this.#peer.pids))
+    return { ...this.#traffic, server, seconds }
   }
 
   #isQuiet(): boolean {
@@ -172,7 +172,7 @@ function noTraffic(): Traffic {
     seconds: 0,
     acknowledgements: [],
     deliveries: [],
-    serverCpu: 0,
+    server: { cpu: 0, writtenBytes: 0, calls: 0 },
     loadCpu: 0,
   }
 }
