@@ -1,24 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config/config.ts'
 import type { Setting } from '../src/config/setting.ts'
 import type { Limit } from '../src/limits/limit.ts'
 import { limits } from '../src/limits/limits.ts'
 import { CLOSE } from '../src/websocket/close-codes.ts'
-
-const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-
-/** The cells of each row of the README's table that has this heading. */
-function rows(heading: string): string[][] {
-  const start = README.indexOf(`\n${heading}\n`) + 1
-  const [, , ...lines] = README.slice(start, README.indexOf('\n\n', start)).split('\n')
-  return lines.map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  )
-}
+import { README, rows } from './support/readme.ts'
 
 test('the README lists every setting, with its default and meaning', () => {
   const documented = rows('| variable | default | meaning |').map(
