@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
-import { WebSocket } from 'ws'
 import { readConfig } from '../src/config/config.ts'
 import { connect, get, post, sendText, TestSocket } from './support/clients.ts'
+import { DescribedSocket, describedFetch } from './support/described.ts'
 import { codeBelow, listBelow, onlyCodeBelow, parseExample, shapeOf } from './support/document.ts'
 import { temporaryFolder } from './support/folders.ts'
 import { multipart, urlencoded } from './support/forms.ts'
@@ -27,7 +27,7 @@ function runExample(code: string, names: Record<string, unknown>): void {
 /** Runs one of the fetch examples; resolves with the arguments of its console.log. */
 async function runFetchExample(code: string, apiUrl: string, names: Record<string, unknown> = {}) {
   const console = { log: vi.fn(), error: vi.fn() }
-  runExample(code.replace(PUBLIC_URL, apiUrl), { console, ...names })
+  runExample(code.replace(PUBLIC_URL, apiUrl), { console, fetch: describedFetch, ...names })
   const isOver = () => console.log.mock.calls.length + console.error.mock.calls.length > 0
   await waitFor(isOver, 'the answer to the example')
   expect(console.error).not.toHaveBeenCalled()
@@ -70,8 +70,8 @@ test('sections 1 and "Version Information": port, tick and upload limits are the
 
 test('section 2: the connection example connects and hands on every event', async () => {
   const { api, daemon } = await startChat({ CHAT_OFFLINE_DELAY_MS: '0' })
-  const sockets: WebSocket[] = []
-  class PageWebSocket extends WebSocket {
+  const sockets: DescribedSocket[] = []
+  class PageWebSocket extends DescribedSocket {
     constructor(url: string) {
       super(url)
       sockets.push(this)
@@ -207,7 +207,7 @@ test('section 5: the event handling example understands each of the five events'
     markMessageAsRead: vi.fn(),
     console: { log: vi.fn() },
   }
-  const socket = new WebSocket(`${daemon.url}?user_id=${READER}`)
+  const socket = new DescribedSocket(`${daemon.url}?user_id=${READER}`)
   runExample(onlyCodeBelow('Handling Events', 'js'), { socket, ...page })
   await waitFor(() => page.console.log.mock.calls.length > 0, 'chat:connected')
 
@@ -378,7 +378,7 @@ async function sendFile(apiUrl: string, kind: 'image' | 'voice', file: File): Pr
 
 /** What the public URL would serve, read from the process behind it. */
 async function download(apiUrl: string, mediaUrl: string): Promise<Buffer> {
-  const response = await fetch(mediaUrl.replace(PUBLIC_URL, apiUrl))
+  const response = await describedFetch(mediaUrl.replace(PUBLIC_URL, apiUrl))
   expect(response.status).toBe(200)
   return Buffer.from(await response.arrayBuffer())
 }

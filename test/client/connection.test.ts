@@ -17,6 +17,13 @@ async function mintToken(folder: string, userId: number, validSeconds = 60): Pro
   return (await runProgram('chat-websocket', args, folder, JWT)).output.trim()
 }
 
+const CONNECTED = {
+  user_id: 1,
+  message: 'Successfully connected to chat server',
+  timestamp: '2026-01-23 20:30:45',
+  connected_users: 1,
+}
+
 /** A server that says hello, or closes each socket with the next of these codes while it has any. */
 async function startServer(codes: number[] = []): Promise<{ url: string; count: () => number }> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
@@ -25,7 +32,7 @@ async function startServer(codes: number[] = []): Promise<{ url: string; count: 
     count += 1
     const code = codes.shift()
     if (code !== undefined) socket.close(code, `because of ${code}`)
-    else socket.send('{"event":"chat:connected","data":{"user_id":1}}')
+    else socket.send(JSON.stringify({ event: 'chat:connected', data: CONNECTED }))
   })
   await once(server, 'listening')
   onTestFinished(() => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { connect, type HttpAnswer, post } from '../support/clients.ts'
+import { connect, type HttpAnswer, post, TestSocket } from '../support/clients.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { urlencoded } from '../support/forms.ts'
 import { startApi, startChat } from '../support/in-process.ts'
@@ -169,7 +169,8 @@ test('data is at most 1,000 levels deep', async () => {
 
 test('a typing event is passed on whatever its data says of the sender', async () => {
   const { api, daemon } = await startChat()
-  const anna = await connect(daemon.url, ANNA)
+  const anna = new TestSocket(`${daemon.url}/?user_id=${ANNA}`, { takesAnything: true })
+  await anna.event('chat:connected')
   const senders: unknown[] = [
     BILAL,
     String(BILAL),

@@ -6,6 +6,7 @@ import {
   type ChatEvents,
   MemoryStorage,
 } from '../../src/client/chat-client.ts'
+import { DescribedSocket, describedFetch, expectFrameDescribed } from './described.ts'
 import { waitFor } from './wait.ts'
 
 /** Tests look into what they got as a client written in JavaScript does. */
@@ -19,7 +20,11 @@ export interface Frame {
 }
 
 /** How a client connects: with subprotocols, and what `ws` takes besides. */
-export type SocketOptions = ClientOptions & { protocols?: string[] }
+export type SocketOptions = ClientOptions & {
+  protocols?: string[]
+  /** For what other programs push: they may say anything under any name. */
+  takesAnything?: boolean
+}
 
 /** A client's socket that keeps every frame it got, in order. */
 export class TestSocket {
@@ -27,8 +32,9 @@ export class TestSocket {
   readonly frames: Frame[] = []
   closed: { code: number; reason: string } | undefined
 
-  constructor(url: string, { protocols = [], ...options }: SocketOptions = {}) {
-    this.socket = new WebSocket(url, protocols, options)
+  constructor(url: string, { protocols = [], takesAnything, ...options }: SocketOptions = {}) {
+    const Socket = takesAnything ? WebSocket : DescribedSocket
+    this.socket = new Socket(url, protocols, options)
     this.socket.on('message', (data) => this.frames.push(JSON.parse(String(data))))
     this.socket.on('close', (code, reason) => {
       this.closed = { code, reason: String(reason) }
@@ -99,7 +105,7 @@ export async function post(
   headers: Record<string, string> = {},
 ): Promise<HttpAnswer> {
   const isForm = body instanceof URLSearchParams || body instanceof FormData
-  const response = await fetch(url, {
+  const response = await describedFetch(url, {
     method: 'POST',
     body: isForm ? body : JSON.stringify(body),
     headers: isForm ? headers : { 'Content-Type': 'application/json', ...headers },
@@ -108,7 +114,7 @@ export async function post(
 }
 
 export async function get(url: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
-  const response = await fetch(url, { headers })
+  const response = await describedFetch(url, { headers })
   return { status: response.status, headers: response.headers, body: await response.json() }
 }
 
@@ -133,7 +139,8 @@ export function createClient(
     userId,
     apiUrl: chat.api.url,
     websocketUrl: chat.daemon.url,
-    WebSocket,
+    WebSocket: DescribedSocket,
+    fetch: describedFetch,
     storage: new MemoryStorage(),
     backoff: QUICK_BACKOFF,
     ...options,
@@ -244,5 +251,10 @@ export class TestDevice extends Device {
   constructor(userId: number) {
     super(userId)
     onTestFinished(() => this.disconnect())
+  }
+
+  protected override told(frame: Frame): void {
+    expectFrameDescribed(frame)
+    super.told(frame)
   }
 }

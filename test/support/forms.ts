@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type HttpAnswer, post } from './clients.ts'
+import { expectDescribed } from './described.ts'
 import { sizesBelow } from './folders.ts'
 import { wavOf } from './media.ts'
 import { waitFor } from './wait.ts'
@@ -83,11 +84,13 @@ export async function postMultipart(url: string, ...parts: Part[]): Promise<Http
  * to tell why.
  */
 export class StreamingUpload {
+  readonly #path: string
   readonly #socket: Socket
   readonly #isChunked: boolean
   #received = Buffer.alloc(0)
 
-  private constructor(socket: Socket, isChunked: boolean) {
+  private constructor(path: string, socket: Socket, isChunked: boolean) {
+    this.#path = path
     this.#socket = socket
     this.#isChunked = isChunked
     socket.on('error', () => {})
@@ -110,7 +113,7 @@ export class StreamingUpload {
       isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${contentLength}`,
       'Connection: close',
     ]
-    const upload = new StreamingUpload(socket, isChunked)
+    const upload = new StreamingUpload(pathname, socket, isChunked)
     await upload.#send(Buffer.from(`${head.join('\r\n')}\r\n\r\n`))
     return upload
   }
@@ -139,6 +142,7 @@ export class StreamingUpload {
     await waitFor(isOver, 'an answer')
     const answer = parseAnswer(this.#received)
     if (answer === undefined) throw new Error('the server hung up without an answer')
+    expectDescribed({ method: 'POST', path: this.#path, ...answer })
     return answer
   }
 
