@@ -25,7 +25,8 @@ export class TextAnswer {
   }
 }
 
-const STATUS_OF: Record<ErrorCode, number> = {
+/** The HTTP status of each error. */
+export const STATUS_OF: Record<ErrorCode, number> = {
   invalid: 400,
   unauthenticated: 401,
   forbidden: 403,
@@ -137,7 +138,7 @@ export async function sendError(
   if (!request.complete) request.socket.destroy()
 }
 
-/** The HTTP status of an error. */
+/** The HTTP status of what was thrown. */
 export function statusOf(error: unknown): number {
   return STATUS_OF[error instanceof ChatError ? error.code : 'setup']
 }

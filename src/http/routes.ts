@@ -13,7 +13,8 @@ import { metrics } from './endpoints/metrics.ts'
 import { sendChatMessage } from './endpoints/send_chat_message.ts'
 import { status } from './endpoints/status.ts'
 
-const ENDPOINTS = new Map<string, Endpoint>([
+/** By their paths. */
+export const ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
   ['/send_chat_message.php', sendChatMessage],
   ['/get_conversations.php', getConversations],
   ['/get_conversation_messages.php', getConversationMessages],
