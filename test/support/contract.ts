@@ -193,7 +193,7 @@ export class Contract {
 
   /** Pages, and what they load, are no part of the document. */
   #isOfPage({ path, status }: Answered): boolean {
-    return this.#described(path) === undefined && status < 400
+    return this.#described(path) === undefined && (status < 400 || [412, 416].includes(status))
   }
 
   /** A path as the document has it. */
