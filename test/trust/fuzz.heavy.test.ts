@@ -6,7 +6,9 @@ import { socketAttack } from '../support/frames.ts'
 import { residentBytes } from '../support/memory.ts'
 import { startChat } from '../support/processes.ts'
 import { openSocket } from '../support/raw-http.ts'
+import { parseReceived, type Received } from '../support/received.ts'
 import { waitFor } from '../support/wait.ts'
+import { type Attack, type Door, Outcomes, requestOf } from './outcome.ts'
 
 const BUDGET_MS = 20_000
 const ATTACKS_AT_ONCE = 48
@@ -17,12 +19,6 @@ const MEMORY_GROWTH_BYTES_MAX = 64 * 1024 * 1024
 const WARM_UP_RUNS = 5
 /** Little room for garbage: what is measured is what is held. */
 const LITTLE_GARBAGE = { NODE_OPTIONS: '--max-semi-space-size=2' }
-
-type Door = 'api' | 'daemon'
-interface Attack {
-  door: Door
-  bytes: Buffer
-}
 
 const attack: fc.Arbitrary<Attack> = fc.oneof(
   {
@@ -43,8 +39,8 @@ const attack: fc.Arbitrary<Attack> = fc.oneof(
   },
 )
 
-/** Sends the bytes; returns the statuses that were answered until the server hung up. */
-async function statusesOf(url: string, bytes: Buffer): Promise<number[]> {
+/** Sends the bytes; returns what the server sent until it hung up. */
+async function send(url: string, bytes: Buffer): Promise<Received> {
   const socket = await openSocket(url)
   const chunks: Buffer[] = []
   const timer = setTimeout(() => socket.end(), PATIENCE_MS)
@@ -54,11 +50,12 @@ async function statusesOf(url: string, bytes: Buffer): Promise<number[]> {
     clearTimeout(timer)
     socket.destroy()
   })
-  const answers = Buffer.concat(chunks).toString('latin1')
-  return [...answers.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status))
+  return parseReceived(Buffer.concat(chunks), requestOf(bytes)?.method)
 }
 
-test('whatever comes in at either door, the service goes on', { timeout: 120_000 }, async () => {
+test('whatever comes in at either door, the service goes on, and answers as described', {
+  timeout: 120_000,
+}, async () => {
   const { api, daemon } = await startChat(LITTLE_GARBAGE)
   const urls = { api: api.url, daemon: daemon.url }
   const programs = [api.program, daemon.program]
@@ -66,6 +63,7 @@ test('whatever comes in at either door, the service goes on', { timeout: 120_000
   const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
   console.log(`fuzz seed ${seed} (FUZZ_SEED repeats it)`)
   const seen = new Map<string, number>()
+  const outcomes = new Outcomes()
   let runs = 0
   let startBytes: number[] = []
 
@@ -74,16 +72,19 @@ test('whatever comes in at either door, the service goes on', { timeout: 120_000
     async (attacks) => {
       if (runs === WARM_UP_RUNS) startBytes = pids.map(residentBytes)
       runs += 1
-      const outcomes = await Promise.all(
-        attacks.map(({ door, bytes }) => statusesOf(urls[door], bytes)),
-      )
-      for (const [index, statuses] of outcomes.entries()) {
-        for (const status of statuses) {
-          const key = `${attacks[index]?.door} ${status}`
+      for (const one of attacks) outcomes.expect(one)
+      const received = await Promise.all(attacks.map(({ door, bytes }) => send(urls[door], bytes)))
+      for (const [index, one] of attacks.entries()) {
+        const { answers, texts, closeCode } = received[index] as Received
+        const what = [...answers.map(({ status }) => status), ...texts.map(() => 'frame')]
+        if (closeCode !== undefined) what.push(closeCode)
+        for (const each of what) {
+          const key = `${one.door} ${each}`
           seen.set(key, (seen.get(key) ?? 0) + 1)
         }
+        expect(answers.filter(({ status }) => status >= 500)).toEqual([])
+        expect(outcomes.problems(one, received[index] as Received)).toEqual([])
       }
-      expect(outcomes.flat().filter((status) => status >= 500)).toEqual([])
       expect(programs.map(({ hasExited }) => hasExited)).toEqual([false, false])
     },
   )
@@ -96,7 +97,9 @@ test('whatever comes in at either door, the service goes on', { timeout: 120_000
 
   // Not only refusals: what it fires gets through to the inside.
   expect(seen.get('api 200')).toBeGreaterThan(0)
-  expect(seen.get('daemon 101')).toBeGreaterThan(0)
+  for (const what of ['101', 'frame', '1002']) {
+    expect(seen.get(`daemon ${what}`), what).toBeGreaterThan(0)
+  }
   const socket = await connect(daemon.url, 2_000_000)
   await sendText(api.url, 2_000_001, 2_000_000, 'Still there')
   expect(await socket.event('chat:message')).toMatchObject({ message: 'Still there' })
