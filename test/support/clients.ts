@@ -22,7 +22,7 @@ export interface Frame {
 /** How a client connects: with subprotocols, and what `ws` takes besides. */
 export type SocketOptions = ClientOptions & {
   protocols?: string[]
-  /** For what other programs push: they may say anything under any name. */
+  /** For frames that the test makes, or pushes as another program: they may say anything. */
   takesAnything?: boolean
 }
 

@@ -146,7 +146,8 @@ test('at 1 MB that waits for its reader a socket is open; one byte more closes i
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   onTestFinished(() => void server.close())
   await once(server, 'listening')
-  const client = new TestSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const { port } = server.address() as AddressInfo
+  const client = new TestSocket(`ws://127.0.0.1:${port}`, { takesAnything: true })
   const [socket, { socket: stream }] = await once(server, 'connection')
   await once(client.socket, 'open')
   const connection = new Connection(socket, stream, STUCK_USER, '127.0.0.1')
