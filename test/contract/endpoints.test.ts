@@ -4,7 +4,7 @@ import { STATUS_OF } from '../../src/http/response.ts'
 import { ENDPOINTS } from '../../src/http/routes.ts'
 import { JWT_SECRET } from '../support/auth.ts'
 import { get, type HttpAnswer, post } from '../support/clients.ts'
-import { Contract, type Operation, type Schema } from '../support/contract.ts'
+import { Contract, type Operation, type Parameter, type Schema } from '../support/contract.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import {
   ENCODING_NAMES,
@@ -59,6 +59,33 @@ test('the parameters of each endpoint are those that it asks for, in each encodi
     }
     for (const type of BODY_TYPES) {
       if (writing !== undefined) expect(inBody(writing, type), `${path}: ${type}`).toEqual(real)
+    }
+  }
+})
+
+test('the examples are as their schemas describe', () => {
+  for (const path of PATHS) {
+    const { post: writing } = openapi.paths[path] ?? {}
+    const { schema } = writing?.requestBody?.content?.['application/json'] ?? {}
+    for (const example of examplesOf(writing)) {
+      expect(contract.violation(String(schema?.$ref), example), path).toBeUndefined()
+    }
+  }
+})
+
+test('what is required in a query is refused without it', async () => {
+  const { url } = await startApi(temporaryFolder())
+  for (const path of PATHS) {
+    const { get: reading, post: writing } = openapi.paths[path] ?? {}
+    const required = parametersOf(reading).filter((parameter) => parameter.required)
+    for (const { name } of required) {
+      const [example] = examplesOf(writing)
+      const others = { ...(example as Parameters), [name]: '' }
+      const { status, body } = await get(`${url}${path}?${urlencoded(others)}`)
+      expect({ status, message: body.message }).toEqual({
+        status: 400,
+        message: `${name} is required`,
+      })
     }
   }
 })
@@ -145,9 +172,14 @@ function filesOf(operation: Operation | undefined): string[] {
     : propertiesOf(operation, 'multipart/form-data').filter((name) => name in FILES)
 }
 
-function inQuery({ parameters = [] }: Operation): string[] {
-  const resolved = parameters.map((parameter) => contract.resolve(parameter))
-  return resolved.map(({ name }) => name).sort()
+function parametersOf(operation: Operation | undefined): Parameter[] {
+  return (operation?.parameters ?? []).map((parameter) => contract.resolve(parameter))
+}
+
+function inQuery(operation: Operation): string[] {
+  return parametersOf(operation)
+    .map(({ name }) => name)
+    .sort()
 }
 
 function inBody(operation: Operation, type: string): string[] {
