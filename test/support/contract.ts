@@ -200,7 +200,7 @@ export class Contract {
 
   /** A path as the document has it. */
   #described(path: string): string | undefined {
-    if (path in this.openapi.paths) return path
+    if (Object.hasOwn(this.openapi.paths, path)) return path
     return path.startsWith('/uploads/') ? '/uploads/{path}' : undefined
   }
 
