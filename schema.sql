@@ -53,7 +53,8 @@ CREATE INDEX conversations_of_lower_user ON conversations (lower_user_id, last_m
 CREATE INDEX conversations_of_higher_user ON conversations (higher_user_id, last_message_id);
 
 -- Every message ever acknowledged. Recovery reads this table, not pending_events. AUTOINCREMENT: an id
--- is never used twice, so "everything after N" is well defined.
+-- is never used twice, so "everything after N" is well defined. One that was forgotten (chat-api forget,
+-- CHAT_RETENTION_DAYS) keeps its row: it is a text, '(deleted)'.
 CREATE TABLE messages (
   message_id        INTEGER PRIMARY KEY AUTOINCREMENT,
   conversation_id   INTEGER NOT NULL REFERENCES conversations,

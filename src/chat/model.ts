@@ -43,6 +43,9 @@ export interface Message {
   createdAt: string
 }
 
+/** What a message says. */
+export type Content = Pick<Message, 'messageId' | 'message' | 'mediaPath'>
+
 export interface Conversation {
   conversationId: number
   other: User & { isOnline: boolean }

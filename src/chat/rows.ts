@@ -1,4 +1,4 @@
-import type { Conversation, Message, MessageType } from './model.ts'
+import type { Content, Conversation, Message, MessageType } from './model.ts'
 
 /** A message as engines select it, with its sender. */
 export interface MessageRow extends Omit<Message, 'sender'> {
@@ -11,6 +11,17 @@ export interface MessageRow extends Omit<Message, 'sender'> {
 export function messageFromRow(row: MessageRow): Message {
   const { senderId, username, name, profileUrl, ...message } = row
   return { ...message, sender: { userId: senderId, username, name, profileUrl } }
+}
+
+/** What a message says, as engines select it to tell how old it is. */
+export interface ContentRow extends Content {
+  createdAt: string
+}
+
+/** The rows, in their order, before the first that was stored at `time` or later. */
+export function olderThan(rows: ContentRow[], time: string): Content[] {
+  const end = rows.findIndex(({ createdAt }) => createdAt >= time)
+  return end === -1 ? rows : rows.slice(0, end)
 }
 
 /** A conversation as engines select it, with the other user and its last message. */

@@ -1,6 +1,6 @@
 import { ChatError } from '../errors.ts'
 import { limits } from '../limits/limits.ts'
-import type { BlockState, Draft, Message, Participants, Profile, User } from './model.ts'
+import type { BlockState, Content, Draft, Message, Participants, Profile, User } from './model.ts'
 
 /** Events that are valid only at the moment they happen: never delivered late. */
 export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
@@ -8,6 +8,14 @@ export const EPHEMERAL_EVENTS = ['chat:typing', 'chat:user_status']
 export const EPHEMERAL_SECONDS = 60
 /** For the daemon, never sent: closes the sockets of the user, or (userId null) all. */
 export const DISCONNECT_EVENT = 'chat:disconnect'
+
+/** The text of a message that was forgotten: clients that know nothing of it show it as it stands. */
+export const FORGOTTEN_TEXT = '(deleted)'
+
+/** Whether nothing of what the message said is left. */
+export function isForgotten({ message, mediaPath }: Content): boolean {
+  return message === FORGOTTEN_TEXT && mediaPath === null
+}
 
 /** @throws ChatError `invalid` for a draft that cannot be a message */
 export function assertDraft(draft: Draft, messageLengthMax: number): void {

@@ -3,6 +3,7 @@ import type {
   Candidates,
   ClosedConnection,
   ConnectionRow,
+  Content,
   Conversation,
   Daemon,
   DaemonReport,
@@ -32,6 +33,7 @@ export interface Store {
   readonly conversations: Conversations
   readonly messages: Messages
   readonly events: Events
+  readonly forgetting: Forgetting
   readonly connections: Connections
   readonly daemons: Daemons
   /** Why writes fail, as far as a quick check shows; undefined while they do not. */
@@ -191,6 +193,31 @@ export interface EventTail {
    * may be more to delete.
    */
   deleteRead(kept: ReadonlySet<number>): Promise<boolean>
+}
+
+/**
+ * Forgetting: what people wrote is deleted, its ids and order stay. A forgotten message is a text,
+ * FORGOTTEN_TEXT, with the people, times, read state and client_message_id that it had: a retry of
+ * it is answered, and not stored anew. Each method is idempotent.
+ */
+export interface Forgetting {
+  /**
+   * Reads messages in the order of their ids: the first after `messageId`, up to `limit` of them,
+   * and only those before the first that was stored at `time` or later, as the store has times.
+   */
+  storedBefore(time: string, messageId: number, limit: number): Promise<Content[]>
+  /**
+   * Forgets these messages; their files are the caller's to remove. Resolves with the number of
+   * those that were not forgotten before.
+   */
+  messages(messageIds: number[]): Promise<number>
+  /** Forgets the profile of a user, and when they were last seen. */
+  profile(userId: number): Promise<void>
+  /**
+   * Makes the queued events of forgotten messages anew, in many small transactions: they carry the
+   * text, and the sender's profile. Resolves with the number of those that changed.
+   */
+  events(): Promise<number>
 }
 
 /** Presence: a row for each socket, so that other processes know who is online. */

@@ -8,6 +8,7 @@ import { MysqlConversations } from './conversations.ts'
 import { MysqlDaemons } from './daemons.ts'
 import type { MysqlDatabase } from './database.ts'
 import { MysqlEvents } from './events.ts'
+import { MysqlForgetting } from './forgetting.ts'
 import { MysqlMessages } from './messages.ts'
 import { Receipts } from './receipts.ts'
 import { Recovery } from './recovery.ts'
@@ -23,6 +24,7 @@ export class MysqlStore implements Chat {
   readonly conversations: MysqlConversations
   readonly messages: MysqlMessages
   readonly events: MysqlEvents
+  readonly forgetting: MysqlForgetting
   readonly connections: MysqlConnections
   readonly daemons: MysqlDaemons
   readonly #database: MysqlDatabase
@@ -45,6 +47,7 @@ export class MysqlStore implements Chat {
     this.blocks = new MysqlBlocks(database, clock)
     this.conversations = new MysqlConversations(database)
     this.events = new MysqlEvents(parts)
+    this.forgetting = new MysqlForgetting(database, wire)
     const seqRead = (shard: number) => this.events.seqRead(shard)
     const recovery = new Recovery(database, echoesToSender, seqRead)
     const receipts = new Receipts({ ...parts, conversations: this.conversations })

@@ -1,10 +1,14 @@
 import { statSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
+import { ChatError } from '../errors.ts'
 import { fileIdentity } from './opened-files.ts'
 
 /** One call waits this long for a lock. */
 const BUSY_TIMEOUT_MS = 50
 const PAGE_BYTES = 4096
+/** Readers of the services are done in milliseconds. */
+const READERS_MS_MAX = 5_000
 /** A checkpoint of a shorter WAL would cost more than it saves. */
 export const WAL_COPIED_BYTES_MIN = 4 * 1024 * 1024
 /** A WAL with more content than this restarts. */
@@ -48,8 +52,37 @@ export function checkpoint(path: string, identity = fileIdentity(path)): void {
   }
 }
 
+/**
+ * Copies all of the WAL back and empties it: what was deleted is in neither file then.
+ *
+ * @throws ChatError `unavailable` when another program keeps a read open for `waitMs`
+ */
+export async function emptyWal(path: string, waitMs = READERS_MS_MAX): Promise<void> {
+  const deadline = performance.now() + waitMs
+  while (!triedToEmptyWal(path)) {
+    if (performance.now() > deadline) {
+      const problem = `Some program keeps a read of ${path} open`
+      throw new ChatError('unavailable', `${problem}: what was deleted is still in ${path}-wal`)
+    }
+    await delay(BUSY_TIMEOUT_MS)
+  }
+}
+
+/** PASSIVE lets others write meanwhile; TRUNCATE keeps them waiting for the little that is left. */
+function triedToEmptyWal(path: string): boolean {
+  const sqlite = new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+  try {
+    runCheckpoint(sqlite, 'PASSIVE')
+    return runCheckpoint(sqlite, 'TRUNCATE').busy === 0
+  } finally {
+    sqlite.close()
+  }
+}
+
 /** Pages in the WAL, and how many of them are in the database file too. */
 interface CheckpointResult {
+  /** 1 when others kept it from its end. */
+  busy: 0 | 1
   log: number
   checkpointed: number
 }

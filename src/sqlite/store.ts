@@ -7,6 +7,7 @@ import { SqliteConversations } from './conversations.ts'
 import { SqliteDaemons } from './daemons.ts'
 import type { Database } from './database.ts'
 import { SqliteEvents } from './events.ts'
+import { SqliteForgetting } from './forgetting.ts'
 import { SqliteMessages } from './messages.ts'
 import { SqliteUsers } from './users.ts'
 
@@ -23,6 +24,7 @@ export class SqliteStore implements Chat {
   readonly conversations: SqliteConversations
   readonly messages: SqliteMessages
   readonly events: SqliteEvents
+  readonly forgetting: SqliteForgetting
   readonly connections: SqliteConnections
   readonly daemons: SqliteDaemons
   readonly #database: Database
@@ -43,6 +45,7 @@ export class SqliteStore implements Chat {
     this.blocks = blocks
     this.conversations = conversations
     this.events = events
+    this.forgetting = new SqliteForgetting(database, wire)
     this.messages = new SqliteMessages({ ...parts, messageLengthMax, echoesToSender })
     this.connections = new SqliteConnections(parts)
     this.daemons = new SqliteDaemons(database, events, clock)

@@ -2,6 +2,7 @@ import { describe, test } from 'vitest'
 import { connections } from './connections.ts'
 import { daemons } from './daemons.ts'
 import { events } from './events.ts'
+import { forgetting } from './forgetting.ts'
 import { interleavings } from './interleavings.ts'
 import { messages } from './messages.ts'
 import type { OpenStore } from './opened-store.ts'
@@ -9,7 +10,17 @@ import { people } from './people.ts'
 import { receipts } from './receipts.ts'
 import { recovery } from './recovery.ts'
 
-const PARTS = { messages, recovery, receipts, people, events, connections, daemons, interleavings }
+const PARTS = {
+  messages,
+  recovery,
+  receipts,
+  people,
+  events,
+  forgetting,
+  connections,
+  daemons,
+  interleavings,
+}
 
 /** Holds an engine to what src/chat/store.ts promises. A new engine starts here. */
 export function storeContract(name: string, open: OpenStore): void {
