@@ -46,6 +46,7 @@ test('every setting has its documented default', () => {
     requestRateLimit: 600,
     uploadBytesPerDay: 1_073_741_824,
     messageLengthMax: 5_000,
+    retentionDays: 0,
     imageBytesMax: 10 * 1024 * 1024,
     voiceBytesMax: 20 * 1024 * 1024,
     connectionsMax: 20_000,
@@ -86,6 +87,7 @@ test.for([
   ['CHAT_WS_PORT', 'wsPort', 0, 65_535],
   ['CHAT_POLL_INTERVAL_MS', 'pollIntervalMs', 1, 60_000],
   ['CHAT_MAX_MESSAGE_LENGTH', 'messageLengthMax', 1, 100_000],
+  ['CHAT_RETENTION_DAYS', 'retentionDays', 0, 36_500],
   ['CHAT_OFFLINE_DELAY_MS', 'offlineDelayMs', 0, 60_000],
   ['CHAT_PING_INTERVAL_MS', 'pingIntervalMs', 1_000, 600_000],
   ['CHAT_MAX_REPLAY', 'replayedMessagesMax', 1, 10_000],
@@ -122,7 +124,7 @@ test.for([
 
 test('every number among the settings is tested at its limits here', () => {
   const numbers = Object.entries(readConfig({})).filter(([, value]) => typeof value === 'number')
-  expect(numbers).toHaveLength(7 + 10 + 1)
+  expect(numbers).toHaveLength(8 + 10 + 1)
 })
 
 test.for([

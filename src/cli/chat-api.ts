@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import { askApi, healthLine } from './ask-health.ts'
+import { forget } from './forget.ts'
 import { move } from './move.ts'
 import { openApi } from './open-api.ts'
 import { addCommand, createProgram, run } from './program.ts'
@@ -10,6 +11,8 @@ export async function main(): Promise<void> {
   const program = createProgram({ name: 'chat-api', description, start: openApi, describe })
   const moving = 'copy everything from the SQLite file into an empty database on a server'
   addCommand(program, 'move <url>', moving).action(move)
+  const forgetting = 'delete what a user has written, the files and the profile; ids and order stay'
+  addCommand(program, 'forget <user_id>', forgetting).action(forget)
   await run(program)
 }
 

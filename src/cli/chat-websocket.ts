@@ -1,16 +1,15 @@
 import { mintToken } from '../auth/tokens.ts'
-import type { Chat } from '../chat/chat.ts'
-import { integerFrom } from '../chat/integers.ts'
 import { parseObject } from '../chat/json.ts'
 import type { ConnectionRow } from '../chat/model.ts'
 import { DISCONNECT_EVENT } from '../chat/rules.ts'
 import type { Config } from '../config/config.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { positiveInteger } from './arguments.ts'
 import { describeDaemons } from './describe-daemons.ts'
 import { doctor } from './doctor.ts'
 import { openDaemon } from './open-daemon.ts'
-import { openExistingStore } from './open-store.ts'
+import { withChat } from './open-store.ts'
 import {
   addCommand,
   configFrom,
@@ -114,27 +113,8 @@ async function printToken(user: string, flags: Flags): Promise<void> {
   console.log(await mintToken(config, userId, validSeconds))
 }
 
-function positiveInteger(text: string, name: string): number {
-  const integer = integerFrom(text)
-  if (integer !== undefined && integer > 0) return integer
-  throw new ChatError('setup', `${name} takes a positive integer, not "${text}"`)
-}
-
 function parseData(json: string): object {
   const data = parseObject(json)
   if (data !== undefined) return data
   throw new ChatError('setup', `data must be a JSON object, such as '{"text":"Hello"}'`)
-}
-
-/** Opens the database for one command. */
-async function withChat<Result>(
-  config: Config,
-  use: (chat: Chat) => Promise<Result>,
-): Promise<Result> {
-  const chat = await openExistingStore(config)
-  try {
-    return await use(chat)
-  } finally {
-    await chat.close()
-  }
 }

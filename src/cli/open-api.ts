@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { Audit } from '../auth/audit.ts'
 import { createAuthenticator } from '../auth/authenticate.ts'
 import { Refusals } from '../auth/operator.ts'
+import type { Chat } from '../chat/chat.ts'
 import { daemonStatus, lagSeconds } from '../chat/daemon-status.ts'
+import { Retention } from '../chat/retention.ts'
 import type { Config } from '../config/config.ts'
 import { ApiMetrics } from '../http/api-metrics.ts'
 import { ApiServer } from '../http/server.ts'
@@ -22,6 +24,9 @@ import type { RunningService } from './program.ts'
 
 const PAGES_DIR = fileURLToPath(new URL('../../public', import.meta.url))
 const SWEEP_SCHEDULE = '*/10 * * * *'
+const RETENTION_SCHEDULE = '* * * * *'
+/** Several of its runs may be missing: what a process has come past, another has to walk over. */
+const RETENTION_SECONDS = 10 * 60
 
 /**
  * Composes chat-api and starts it.
@@ -50,9 +55,11 @@ export async function openApi(
     const parts = { chat, uploads, mediaStore, log, audit, authenticate, refusals, metrics }
     const server = new ApiServer({ ...parts, limitStore, certificate, pagesDir }, config)
     const port = await server.start()
-    const hasMessage = async (path: string) => (await chat.messages.peopleOfMedia(path)).length > 0
-    const sweep = () => uploads.sweep(hasMessage)
-    const jobs = [new Job('Sweeping uploads', log, sweep).at(SWEEP_SCHEDULE), watchDescriptors(log)]
+    const jobs = [
+      sweepUploads(chat, uploads, log),
+      retain(config, log, store, mediaStore),
+      watchDescriptors(log),
+    ]
     const scheme = certificate === undefined ? 'http' : 'https'
     log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${port}`)
     return {
@@ -70,8 +77,35 @@ export async function openApi(
 }
 
 /** The bucket of CHAT_S3_BUCKET, or the uploads folder. */
-function openMediaStore(config: Config, log: Log): MediaStore {
+export function openMediaStore(config: Config, log: Log): MediaStore {
   return config.s3Bucket === '' ? new DiskStore(config.uploadsDir) : new S3Store(config, log)
+}
+
+function sweepUploads({ messages }: Chat, uploads: Uploads, log: Log): Job {
+  const hasMessage = async (path: string) => (await messages.peopleOfMedia(path)).length > 0
+  const sweep = () => uploads.sweep(hasMessage)
+  return new Job('Sweeping uploads', log, sweep).at(SWEEP_SCHEDULE)
+}
+
+/** The job of CHAT_RETENTION_DAYS: of several processes on one engine one runs it. */
+function retain(
+  { retentionDays }: Config,
+  log: Log,
+  { chat, claim }: OpenedStore,
+  mediaStore: MediaStore,
+): { stop(): Promise<void> } {
+  const removeFile = (path: string) => mediaStore.remove(path)
+  const retention = new Retention({ chat, removeFile }, retentionDays)
+  const job = new Job('Forgetting old messages', log, async () => {
+    if (await claim('retention', RETENTION_SECONDS)) await retention.run()
+  })
+  if (retentionDays > 0) job.at(RETENTION_SCHEDULE)
+  return {
+    stop: () => {
+      retention.stop()
+      return job.stop()
+    },
+  }
 }
 
 function createMetrics({ chat, walBytes, retriedCount }: OpenedStore): ApiMetrics {

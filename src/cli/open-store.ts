@@ -21,6 +21,11 @@ export interface OpenedStore {
   doorbell: Doorbell | undefined
   /** Where the APIs on this engine count what users do; undefined if there is one API alone. */
   limitStore: LimitStore | undefined
+  /**
+   * Whether this process is the one to run a job for the next `seconds`; where the processes of the
+   * engine cannot tell, all are.
+   */
+  claim: (job: string, seconds: number) => Promise<boolean>
   walBytes: () => number
   /** The number of retries of writes that found the database locked. */
   retriedCount: () => number
@@ -61,6 +66,19 @@ export async function openExistingStore(config: Config): Promise<Chat> {
   return new SqliteStore(await openDatabase(config.database, { durable: false }), config)
 }
 
+/** Opens the database for one command. */
+export async function withChat<Result>(
+  config: Config,
+  use: (chat: Chat) => Promise<Result>,
+): Promise<Result> {
+  const chat = await openExistingStore(config)
+  try {
+    return await use(chat)
+  } finally {
+    await chat.close()
+  }
+}
+
 /** Whether the database is on a server. */
 export function isShared({ database }: Pick<Config, 'database'>): boolean {
   return database.startsWith('mysql://')
@@ -83,6 +101,7 @@ async function openEmbedded(
     chat,
     doorbell: new WalWatcher(config.database, log),
     limitStore: undefined,
+    claim: async () => true,
     walBytes: () => walBytes(config.database),
     retriedCount: () => database.retriedCount,
     explain: (error) => openError(config.database, error),
@@ -110,6 +129,7 @@ async function openShared(
       database: address.database,
       query: (sql, values) => database.read(sql, values),
     },
+    claim: (job, seconds) => chat.claim(job, seconds),
     walBytes: () => 0,
     retriedCount: () => database.retriedCount,
     explain: (error) => openError(address, error),

@@ -21,6 +21,9 @@ import {
 /** Longer messages would not fit into pending_events.data, whatever their characters. */
 const MESSAGE_LENGTH_SETTING_MAX = 100_000
 
+/** A hundred years. */
+const RETENTION_DAYS_SETTING_MAX = 36_500
+
 /** The receivers of a user's presence: all users, those with a conversation, or none. */
 export type Presence = 'all' | 'contacts' | 'off'
 
@@ -130,6 +133,13 @@ export const settings = {
     'characters in a message',
     1,
     MESSAGE_LENGTH_SETTING_MAX,
+  ),
+  retentionDays: integer(
+    'CHAT_RETENTION_DAYS',
+    '0',
+    'days after which messages lose their text and media; 0 = never',
+    0,
+    RETENTION_DAYS_SETTING_MAX,
   ),
   imageBytesMax: integer('CHAT_MAX_IMAGE_BYTES', '10485760', 'bytes in an image (10 MB)', 1),
   voiceBytesMax: integer('CHAT_MAX_VOICE_BYTES', '20971520', 'bytes in a voice file (20 MB)', 1),
