@@ -4,7 +4,7 @@ import type { Chat } from './chat.ts'
 import type { Content, Message } from './model.ts'
 import { DISCONNECT_EVENT, isForgotten } from './rules.ts'
 
-/** Messages in one transaction: a send that comes then waits for a millisecond or two. */
+/** Messages in one transaction: it takes as long as that of a send. */
 export const BATCH_MESSAGES_MAX = 100
 /** The pause before each: so few sends meet one that their p99 stays where it is. */
 const PAUSE_MS = 250

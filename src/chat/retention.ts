@@ -2,7 +2,9 @@ import { BATCH_MESSAGES_MAX, type ForgetParts, forgetMessages } from './forget.t
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Of one run: whether it is still this process's turn is asked before each. */
-const RUN_MS_MAX = 30_000
+const RUN_MS_MAX = 50_000
+/** Where daemons run, events of old messages are long gone: to look for others can wait. */
+const EVENTS_INTERVAL_MS = 60 * 60 * 1000
 
 /**
  * CHAT_RETENTION_DAYS: forgets the messages that are older, whoever sent them. Ids rise with time,
@@ -15,6 +17,8 @@ export class Retention {
   #through = 0
   /** Whether events may carry what was forgotten, by a process before this one too. */
   #hasEvents = true
+  /** By performance.now(). */
+  #eventsDueAt = 0
   #isStopped = false
 
   constructor(parts: ForgetParts, days: number) {
@@ -44,7 +48,9 @@ export class Retention {
   }
 
   async #finish(): Promise<void> {
-    if (this.#hasEvents) await this.#parts.chat.forgetting.events()
+    if (!this.#hasEvents || performance.now() < this.#eventsDueAt) return
+    await this.#parts.chat.forgetting.events()
     this.#hasEvents = false
+    this.#eventsDueAt = performance.now() + EVENTS_INTERVAL_MS
   }
 }
