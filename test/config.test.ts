@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { isLoopback, readConfig, settings } from '../src/config/config.ts'
+import { homeFolder } from '../src/config/home.ts'
 import { flagOf, SECRET_LENGTH_MIN, type Setting } from '../src/config/setting.ts'
 import { refusal } from './support/config.ts'
 
@@ -62,6 +63,14 @@ test('every setting has its documented default', () => {
     pidDir: `${ROOT}data`,
     umask: 0o077,
   })
+})
+
+test('as a package in node_modules the defaults of paths are in the current folder', () => {
+  const home = (programFolder: string) => homeFolder(programFolder, '/shop')
+  expect(home('/shop/node_modules/chat-websocket/')).toBe('/shop')
+  expect(home('/usr/lib/node_modules/chat-websocket/')).toBe('/shop')
+  expect(home('/opt/chat-websocket/')).toBe('/opt/chat-websocket/')
+  expect(home('/opt/old_node_modules/')).toBe('/opt/old_node_modules/')
 })
 
 test('a flag is called as its variable is', () => {

@@ -1,17 +1,17 @@
 import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
+import { inHome } from '../config/home.ts'
 import { ChatError, systemCode } from '../errors.ts'
 
-const ENV_FILES = ['../../.env', '../../data/.env']
+const ENV_FILES = ['.env', 'data/.env']
 const WRITABLE_BY_OTHERS = 0o022
 
 /**
- * The `.env` files: of the project's folder, which takes precedence, and of its data folder. Not of
- * the current folder, which another user may own: the settings decide whom the chat trusts.
+ * The `.env` files: of the home folder, which takes precedence, and of its data folder. Not of any
+ * other current folder, which another user may own: the settings decide whom the chat trusts.
  */
 export function envFiles(): string[] {
-  return ENV_FILES.map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  return ENV_FILES.map(inHome)
 }
 
 /**

@@ -1,8 +1,7 @@
-import { fileURLToPath } from 'node:url'
+import { inHome } from './home.ts'
 
 /** A secret that can be guessed is none. */
 export const SECRET_LENGTH_MIN = 32
-const PROJECT_ROOT = new URL('../..', import.meta.url)
 
 /**
  * One thing an operator can set: by the environment variable, by a line in a `.env` file, or by the flag of
@@ -51,10 +50,9 @@ export function text(variable: string, fallback: string, meaning: string): Setti
   return setting(variable, fallback, meaning, (value) => value)
 }
 
-/** Given paths are relative to the current folder; the defaults to the project's, so that both
- * processes share one database from wherever they are started. */
+/** Given paths are relative to the current folder, the defaults to the home folder. */
 export function path(variable: string, fallback: string, meaning: string): Setting<string> {
-  const fallbackPath = fileURLToPath(new URL(fallback, PROJECT_ROOT))
+  const fallbackPath = inHome(fallback)
   return setting(variable, fallback, meaning, (value) =>
     value === fallback ? fallbackPath : value,
   )
