@@ -12,6 +12,7 @@ test('every setting has its documented default', () => {
     database: `${ROOT}data/chat.db`,
     databasePassword: '',
     databaseCa: '',
+    importPassword: '',
     host: '127.0.0.1',
     apiPort: 8080,
     wsPort: 8089,

@@ -1,9 +1,15 @@
+const DAY_MS = 24 * 60 * 60 * 1000
+/** Beyond, years have other than four digits in some format or other. */
+const SHOWN_MS_MAX = Date.UTC(9000, 0)
+
 /**
  * Times in the documented format, 'YYYY-MM-DD HH:MM:SS': stored in UTC, shown in CHAT_TIMEZONE.
  */
 export class Clock {
   readonly now: () => Date
   readonly #formatter: Intl.DateTimeFormat | undefined
+  /** From UTC, in ms, before and after each day: to format a time is slow. */
+  readonly #offsets = new Map<number, [before: number, after: number]>()
 
   /** @param timezone an IANA name ('Asia/Riyadh'); 'UTC' shows times as they are stored */
   constructor(timezone = 'UTC', now = () => new Date()) {
@@ -22,17 +28,50 @@ export class Clock {
 
   /** Whole seconds from a stored time to now; negative for a time to come. */
   secondsSince(stored: string): number {
-    return (
-      Math.floor(this.now().getTime() / 1000) - Date.parse(`${stored.replace(' ', 'T')}Z`) / 1000
-    )
+    return Math.floor(this.now().getTime() / 1000) - msOf(stored) / 1000
   }
 
   /** A stored time as clients see it. */
   shown(stored: string): string {
     if (this.#formatter === undefined) return stored
     // Swedish is the locale whose dates are written YYYY-MM-DD HH:MM:SS.
-    return this.#formatter.format(new Date(`${stored.replace(' ', 'T')}Z`))
+    return this.#formatter.format(new Date(msOf(stored)))
   }
+
+  /**
+   * The inverse of `shown`; undefined for what is no time since 1970. Where clocks are set back, an hour is
+   * shown twice: it is taken for the first.
+   */
+  storedFromShown(shown: string): string | undefined {
+    const ms = msOf(shown)
+    const isInRange = ms >= 0 && ms < SHOWN_MS_MAX
+    // JavaScript makes March 2 of February 30.
+    if (!isInRange || this.storedFrom(new Date(ms)) !== shown) return undefined
+    return this.storedFrom(new Date(ms - this.#offsetOf(ms)))
+  }
+
+  /** @param shownMs a time that is shown, as if it were UTC */
+  #offsetOf(shownMs: number): number {
+    const [before, after] = this.#offsetsAround(Math.floor(shownMs / DAY_MS))
+    const isBefore = before === after || this.#offsetAt(shownMs - before) === before
+    return isBefore ? before : after
+  }
+
+  #offsetsAround(day: number): [before: number, after: number] {
+    const found = this.#offsets.get(day)
+    if (found !== undefined) return found
+    const offsets = [day - 1, day + 2].map((other) => this.#offsetAt(other * DAY_MS))
+    this.#offsets.set(day, offsets as [number, number])
+    return offsets as [number, number]
+  }
+
+  #offsetAt(ms: number): number {
+    return msOf(this.shown(this.storedFrom(new Date(ms)))) - ms
+  }
+}
+
+function msOf(stored: string): number {
+  return Date.parse(`${stored.replace(' ', 'T')}Z`)
 }
 
 function formatterFor(timezone: string): Intl.DateTimeFormat {

@@ -153,6 +153,17 @@ export function isSameProfile(a: Profile, b: Profile): boolean {
   return a.username === b.username && a.name === b.name && a.profileUrl === b.profileUrl
 }
 
+/** A user with what a profile says, where nothing is known yet. */
+export function completed(user: User, profile: Partial<Profile>): User {
+  const { username = '', name = '', profileUrl = '' } = presentable(profile)
+  return {
+    userId: user.userId,
+    username: user.username || username,
+    name: user.name || name,
+    profileUrl: user.profileUrl || profileUrl,
+  }
+}
+
 /** Sanitizes a profile: clients in the field pass along whatever they have. */
 export function presentable(given: Partial<Profile>): Partial<Profile> {
   const username = presentableName(given.username)

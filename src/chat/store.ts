@@ -1,4 +1,11 @@
 import type {
+  ImportedBlock,
+  ImportedCounts,
+  ImportedMessage,
+  ImportedUser,
+  StoredMessage,
+} from './imports.ts'
+import type {
   BlockState,
   Candidates,
   ClosedConnection,
@@ -36,6 +43,7 @@ export interface Store {
   readonly forgetting: Forgetting
   readonly connections: Connections
   readonly daemons: Daemons
+  readonly imports: Imports
   /** Why writes fail, as far as a quick check shows; undefined while they do not. */
   problem(): string | undefined
   /** Commits what is queued, then closes the engine. Idempotent. */
@@ -271,4 +279,32 @@ export interface Daemons {
   unregister(daemonId: number, report: DaemonReport): Promise<void>
   /** The daemons that live, as seen from `hostname`, the oldest first. */
   list(hostname: string): Promise<Daemon[]>
+}
+
+/**
+ * What another program stored. Each method that writes takes one batch, in one transaction, and
+ * writes only what is not there: a batch may come again. No event is queued. Until the last batch no
+ * client may be let in: resume and live messages rely on ids that rise.
+ */
+export interface Imports {
+  /**
+   * Adds the users who are missing, and to the profile of the others what is not known of them.
+   *
+   * @returns the number of users who are new, or of whom more is known
+   */
+  addUsers(users: ImportedUser[]): Promise<number>
+  /** The messages under the ids, or with the files, of these. */
+  find(messages: ImportedMessage[]): Promise<StoredMessage[]>
+  /** The first message after one id up to another; undefined for none. */
+  firstIdBetween(afterId: number, throughId: number): Promise<number | undefined>
+  /** Gives new messages only ids above this one. Idempotent. */
+  reserveIds(throughId: number): Promise<void>
+  /**
+   * Adds messages with their users and conversations, and marks as read those that were read since.
+   *
+   * @throws ChatError `setup` as `compare` in imports.ts
+   */
+  addMessages(messages: ImportedMessage[]): Promise<ImportedCounts>
+  /** Adds blocks with their users; returns how many are new. */
+  addBlocks(blocks: ImportedBlock[]): Promise<number>
 }

@@ -25,7 +25,7 @@ export class Wire {
   message(message: Message): object {
     const sender = this.user(message.sender)
     const { messageType, mediaPath } = message
-    const mediaUrl = mediaPath === null ? undefined : this.#absolute(`uploads/${mediaPath}`)
+    const mediaUrl = mediaPath === null ? undefined : this.#absolute(uploadUrl(mediaPath))
     return {
       message_id: message.messageId,
       id: message.messageId,
@@ -129,6 +129,11 @@ export class Wire {
   #absolute(url: string): string {
     return /^https?:/i.test(url) ? url : `${this.#publicUrl}/${url.replace(/^\/+/, '')}`
   }
+}
+
+/** Our own names need no escapes; those of imported files may. */
+function uploadUrl(mediaPath: string): string {
+  return `uploads/${mediaPath.split('/').map(encodeURIComponent).join('/')}`
 }
 
 /** Parses the parts of a profile from their documented names. */

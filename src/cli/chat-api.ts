@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts'
 import { askApi, healthLine } from './ask-health.ts'
 import { forget } from './forget.ts'
+import { addImport } from './import.ts'
 import { move } from './move.ts'
 import { openApi } from './open-api.ts'
 import { addCommand, createProgram, run } from './program.ts'
@@ -13,6 +14,7 @@ export async function main(): Promise<void> {
   addCommand(program, 'move <url>', moving).action(move)
   const forgetting = 'delete what a user has written, the files and the profile; ids and order stay'
   addCommand(program, 'forget <user_id>', forgetting).action(forget)
+  addImport(program)
   await run(program)
 }
 

@@ -5,15 +5,11 @@ import type { DatabaseAddress } from '../mysql/address.ts'
 import type { Import } from '../mysql/import.ts'
 import { Export } from '../sqlite/export.ts'
 import { readPidFile, serviceFiles } from './background.ts'
+import { chunksOf } from './chunks.ts'
 import { addressOf, isShared, openExistingStore } from './open-store.ts'
 import { configFrom, type Flags } from './program.ts'
 import { grouped, Progress } from './progress.ts'
 import { printTable } from './terminal.ts'
-
-/** Rows in one statement. */
-const CHUNK_ROWS_MAX = 1_000
-/** Of their texts: a statement longer than the server's max_allowed_packet is refused. */
-const CHUNK_CHARACTERS_MAX = 256 * 1024
 
 /** `chat-api move <url>`: copies everything from the SQLite file into an empty database on a server. */
 export async function move(url: string, flags: Flags): Promise<void> {
@@ -79,7 +75,7 @@ async function moveTo(address: DatabaseAddress, source: Export): Promise<void> {
 async function copy(source: Export, target: Import): Promise<void> {
   const progress = new Progress('Copying', source.count)
   for (const table of source.tables) {
-    for (const rows of chunksOf(source.rows(table))) {
+    for await (const rows of chunksOf(source.rows(table), lengthOf)) {
       await target.add(table, rows)
       progress.advance(rows.length)
     }
@@ -97,23 +93,6 @@ async function check(source: Export, target: Import): Promise<void> {
   }
   progress.end()
   printTable(lines)
-}
-
-function* chunksOf(rows: Iterable<unknown[]>): Generator<unknown[][]> {
-  let chunk: unknown[][] = []
-  let characters = 0
-  for (const row of rows) {
-    const length = lengthOf(row)
-    const isFull = chunk.length === CHUNK_ROWS_MAX || characters + length > CHUNK_CHARACTERS_MAX
-    if (isFull && chunk.length > 0) {
-      yield chunk
-      chunk = []
-      characters = 0
-    }
-    chunk.push(row)
-    characters += length
-  }
-  if (chunk.length > 0) yield chunk
 }
 
 function lengthOf(row: unknown[]): number {

@@ -51,8 +51,12 @@ export function openStore(config: Config, log: Log, options: OpenOptions): Promi
   return open(config, log, { ...options, onMigrated })
 }
 
-/** For a command beside the services: creates and migrates no database. */
-export async function openExistingStore(config: Config): Promise<Chat> {
+/**
+ * For a command beside the services: creates and migrates no database.
+ *
+ * @param durable whether what it writes is on the disk when it is done
+ */
+export async function openExistingStore(config: Config, durable = false): Promise<Chat> {
   if (isShared(config)) {
     const { openDatabase, MysqlStore } = await mysql()
     return new MysqlStore(await openDatabase(addressOf(config), {}), config)
@@ -63,7 +67,7 @@ export async function openExistingStore(config: Config): Promise<Chat> {
       `there is no database ${config.database} yet. Start the chat first.`,
     )
   }
-  return new SqliteStore(await openDatabase(config.database, { durable: false }), config)
+  return new SqliteStore(await openDatabase(config.database, { durable }), config)
 }
 
 /** Opens the database for one command. */
@@ -151,12 +155,14 @@ async function mysql() {
   return { ...open, ...errors, ...store, ...upkeep }
 }
 
-/** @throws ChatError `setup` for a certificate that cannot be read */
-export function addressOf({
-  database,
-  databasePassword,
-  databaseCa,
-}: DatabaseConfig): DatabaseAddress {
+/**
+ * @param caSetting what names the certificate
+ * @throws ChatError `setup` for a certificate that cannot be read
+ */
+export function addressOf(
+  { database, databasePassword, databaseCa }: DatabaseConfig,
+  caSetting = 'CHAT_DATABASE_CA',
+): DatabaseAddress {
   const { hostname, port, username, pathname } = new URL(database)
   return {
     host: hostname.replace(/^\[|\]$/g, ''),
@@ -164,19 +170,19 @@ export function addressOf({
     user: decodeURIComponent(username),
     password: databasePassword,
     database: decodeURIComponent(pathname.slice(1)),
-    ca: databaseCa === '' ? undefined : readCa(databaseCa),
+    ca: databaseCa === '' ? undefined : readCa(databaseCa, caSetting),
   }
 }
 
 const DEFAULT_PORT = 3306
 
-function readCa(file: string): string {
+function readCa(file: string, setting: string): string {
   try {
     const ca = readFileSync(file, 'utf8')
     new X509Certificate(ca)
     return ca
   } catch (cause) {
     const problem = `is no certificate that can be read (${systemCode(cause)})`
-    throw new ChatError('setup', `CHAT_DATABASE_CA: ${file} ${problem}`, { cause })
+    throw new ChatError('setup', `${setting}: ${file} ${problem}`, { cause })
   }
 }

@@ -9,7 +9,7 @@ type Output = Pick<typeof process.stdout, 'isTTY' | 'write'>
 /** Tells how far a long piece of work has come: on a terminal in one line, which it rewrites. */
 export class Progress {
   readonly #title: string
-  readonly #total: number
+  readonly #total: number | undefined
   readonly #output: Output
   readonly #now: () => number
   readonly #startedAt: number
@@ -17,12 +17,12 @@ export class Progress {
   #count = 0
 
   /**
-   * @param total of the rows to come
+   * @param total of the rows to come; undefined where that is not known
    * @param now in ms
    */
   constructor(
     title: string,
-    total: number,
+    total: number | undefined,
     output: Output = process.stdout,
     now = () => performance.now(),
   ) {
@@ -55,11 +55,15 @@ export class Progress {
   #line(): string {
     const seconds = (this.#now() - this.#startedAt) / 1000
     const perSecond = this.#count / Math.max(seconds, 0.001)
+    const left = Math.ceil(((this.#total ?? 0) - this.#count) / perSecond)
+    const end = left > 0 ? `${grouped(left)} s left` : `in ${seconds.toFixed(1)} s`
+    return `${this.#title}: ${this.#rows()}, ${grouped(Math.round(perSecond))}/s, ${end}`
+  }
+
+  #rows(): string {
+    if (this.#total === undefined) return `${grouped(this.#count)} rows`
     const percent = this.#total === 0 ? 100 : Math.floor((100 * this.#count) / this.#total)
-    const rows = `${grouped(this.#count)} of ${grouped(this.#total)} rows (${percent} %)`
-    const left = Math.ceil((this.#total - this.#count) / perSecond)
-    const end = this.#count < this.#total ? `${grouped(left)} s left` : `in ${seconds.toFixed(1)} s`
-    return `${this.#title}: ${rows}, ${grouped(Math.round(perSecond))}/s, ${end}`
+    return `${grouped(this.#count)} of ${grouped(this.#total)} rows (${percent} %)`
   }
 }
 

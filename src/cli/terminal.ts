@@ -2,7 +2,7 @@
 const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu
 
 /** Text that others have chosen (names, command lines), as it may reach an operator's terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '')
 }
 

@@ -42,6 +42,10 @@ export const settings = {
     '',
     'to reach the database server by TLS: a file with the certificate that signed its own',
   ),
+  importPassword: password(
+    'CHAT_IMPORT_PASSWORD',
+    'for chat-api import: the password of the user in --from',
+  ),
   host: text('CHAT_HOST', '127.0.0.1', 'address that both servers bind'),
   apiPort: port('CHAT_API_PORT', '8080', 'port of chat-api; 0 picks a free one and prints it'),
   wsPort: port('CHAT_WS_PORT', '8089', 'port of chat-websocket; 0 picks a free one and prints it'),

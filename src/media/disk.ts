@@ -1,4 +1,4 @@
-import { link, open, rm } from 'node:fs/promises'
+import { access, constants, link, open, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, join, parse } from 'node:path'
 import { namesBefore, prepareFolders, SPOOL, writeError } from './folder.ts'
 import { FOLDERS, pathsOf } from './kinds.ts'
@@ -27,6 +27,19 @@ export class DiskStore implements MediaStore {
     } catch (error) {
       await this.remove(path)
       throw writeError(error)
+    }
+  }
+
+  /** No link is followed, as when it is served. */
+  async sizeOf(path: string): Promise<number | undefined> {
+    try {
+      const file = join(await realpath(this.#folder), path)
+      if ((await realpath(file)) !== file) return undefined
+      await access(file, constants.R_OK)
+      const stats = await stat(file)
+      return stats.isFile() ? stats.size : undefined
+    } catch {
+      return undefined
     }
   }
 

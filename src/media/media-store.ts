@@ -15,6 +15,12 @@ export interface MediaStore {
    * @throws ChatError `unavailable` or `busy` when it cannot be kept now
    */
   put(path: string, file: string): Promise<void>
+  /**
+   * The size of a file that can be served, in bytes; undefined when there is none.
+   *
+   * @throws ChatError `busy` when that cannot be found out now
+   */
+  sizeOf(path: string): Promise<number | undefined>
   /** Removes the mark: the message is committed. Idempotent. */
   settle(path: string): Promise<void>
   /** Removes the file: no message will have it. Idempotent. */

@@ -86,6 +86,12 @@ export class S3Store implements MediaStore {
     }
   }
 
+  async sizeOf(path: string): Promise<number | undefined> {
+    const answer = await this.get(path, { method: 'HEAD', signal: new AbortController().signal })
+    answer?.resume()
+    return answer && Number(answer.headers['content-length'])
+  }
+
   async settle(path: string): Promise<void> {
     await this.#delete(markOf(path))
   }

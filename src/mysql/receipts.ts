@@ -31,7 +31,7 @@ export class Receipts {
     const throughMessageId = 'messageId' in mark ? mark.messageId : Number.MAX_SAFE_INTEGER
     const inbox = [conversationId, readerId]
     const reads: Query[] = [
-      [UNREAD_COUNT, [readerId, conversationId]],
+      [UNREAD_OF_ALL, [readerId, conversationId]],
       [LAST_READ, [...inbox, throughMessageId]],
       selectBlocks([[readerId, otherUserId]]),
     ]
@@ -39,14 +39,15 @@ export class Receipts {
     const { database, wire, clock } = this.#parts
     return database.change(
       { shards, reads, isIdempotent: true },
-      async (transaction, [count]: Count[], [lastRead]: MessageId[], blocks: never[]) => {
-        if (count?.count === 0) return { ...NOTHING_READ, conversationId }
-        const after = lastRead?.messageId ?? 0
-        const [unread] = await transaction.read<Count & MessageId>(UNREAD, [
-          ...inbox,
-          after,
-          throughMessageId,
-        ])
+      async (transaction, [all]: Unread[], [lastRead]: MessageId[], blocks: never[]) => {
+        if (all === undefined || all.count === 0) return { ...NOTHING_READ, conversationId }
+        let after = lastRead?.messageId ?? 0
+        let [unread] = await transaction.read<Unread>(UNREAD, [...inbox, after, throughMessageId])
+        if (throughMessageId >= all.messageId && (unread?.count ?? 0) < all.count) {
+          after = 0
+          const values = [...inbox, after, throughMessageId]
+          unread = (await transaction.read<Unread>(`${UNREAD} AND read_at IS NULL`, values))[0]
+        }
         if (unread === undefined || unread.count === 0) return { ...NOTHING_READ, conversationId }
         const { count: readCount, messageId } = unread
         const readAt = clock.stored()
@@ -102,23 +103,24 @@ const NOTHING_READ: Receipt = {
   readAt: null,
 }
 
-interface Count {
-  count: number
-}
-
 interface MessageId {
   messageId: number
 }
 
-const UNREAD_COUNT = `
-  SELECT IF(lower_user_id = ?, lower_unread_count, higher_unread_count) AS count
+interface Unread extends MessageId {
+  count: number
+}
+
+const UNREAD_OF_ALL = `
+  SELECT IF(lower_user_id = ?, lower_unread_count, higher_unread_count) AS count,
+    last_message_id AS messageId
   FROM conversations
   WHERE conversation_id = ?
 `
 
 /**
  * A reader of a message has read those before it: what is unread begins behind the last that was
- * read, as in src/sqlite/receipts.ts.
+ * read, but for imported messages, as in src/sqlite/receipts.ts.
  */
 const LAST_READ = `
   SELECT message_id AS messageId
@@ -137,6 +139,7 @@ const UNREAD = `
 const UPDATE_MESSAGES = `
   UPDATE messages SET read_at = ?
   WHERE conversation_id = ? AND receiver_id = ? AND message_id > ? AND message_id <= ?
+    AND read_at IS NULL
 `
 
 const UPDATE_CONVERSATION = `

@@ -9,6 +9,7 @@ import { MysqlDaemons } from './daemons.ts'
 import type { MysqlDatabase } from './database.ts'
 import { MysqlEvents } from './events.ts'
 import { MysqlForgetting } from './forgetting.ts'
+import { MysqlImports } from './imports.ts'
 import { MysqlMessages } from './messages.ts'
 import { Receipts } from './receipts.ts'
 import { Recovery } from './recovery.ts'
@@ -27,6 +28,7 @@ export class MysqlStore implements Chat {
   readonly forgetting: MysqlForgetting
   readonly connections: MysqlConnections
   readonly daemons: MysqlDaemons
+  readonly imports: MysqlImports
   readonly #database: MysqlDatabase
   readonly #writes: Writes
   /** Of the claims of this process. */
@@ -54,6 +56,7 @@ export class MysqlStore implements Chat {
     this.messages = new MysqlMessages({ ...parts, receipts, recovery, messageLengthMax })
     this.connections = new MysqlConnections(parts)
     this.daemons = new MysqlDaemons(database, clock)
+    this.imports = new MysqlImports(database, clock)
   }
 
   problem(): string | undefined {

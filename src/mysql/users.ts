@@ -1,5 +1,5 @@
 import type { Profile, User } from '../chat/model.ts'
-import { anonymous, isSameProfile, presentable } from '../chat/rules.ts'
+import { anonymous, completed, isSameProfile, presentable } from '../chat/rules.ts'
 import type { Users } from '../chat/store.ts'
 import type { MysqlDatabase } from './database.ts'
 import type { Query } from './session.ts'
@@ -60,6 +60,16 @@ export class KnownUsers {
     const user = this.ensure(userId)
     const changed = { ...user, ...presentable(profile) }
     if (!isSameProfile(user, changed)) this.#changed.set(userId, changed)
+  }
+
+  /** Keeps what is not known yet; returns whether that is anything. */
+  complete(userId: number, profile: Partial<Profile>): boolean {
+    const isNew = !this.has(userId)
+    const user = this.ensure(userId)
+    const changed = completed(user, profile)
+    if (isSameProfile(user, changed)) return isNew
+    this.#changed.set(userId, changed)
+    return true
   }
 
   /** Writes the new and the changed rows. */

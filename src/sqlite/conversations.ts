@@ -1,3 +1,4 @@
+import type { ConversationChange } from '../chat/imports.ts'
 import type { Candidates, Conversation, Participants } from '../chat/model.ts'
 import { type ConversationRow, conversationFromRow } from '../chat/rows.ts'
 import { pairOf } from '../chat/rules.ts'
@@ -13,7 +14,11 @@ export class SqliteConversations implements Conversations {
   readonly #recordMessage: Statement<
     [messageId: number, receiverId: number, receiverId: number, conversationId: number]
   >
-  readonly #selectUnreadCount: Statement<{ conversationId: number; readerId: number }, number>
+  readonly #recordImport: Statement<ImportedChange>
+  readonly #selectUnread: Statement<
+    { conversationId: number; readerId: number },
+    { unreadCount: number; lastMessageId: number }
+  >
   readonly #recordRead: Statement<{ conversationId: number; readerId: number; count: number }>
   readonly #contactsAmong: ReturnType<typeof prepareAmong>
   readonly #list: Statement<{ userId: number; limit: number; offset: number }, ConversationRow>
@@ -39,8 +44,16 @@ export class SqliteConversations implements Conversations {
         higher_unread_count = higher_unread_count + (higher_user_id = ?)
       WHERE conversation_id = ?
     `)
-    this.#selectUnreadCount = database.prepareValue(`
-      SELECT iif(lower_user_id = @readerId, lower_unread_count, higher_unread_count)
+    this.#recordImport = database.prepare(`
+      UPDATE conversations SET
+        last_message_id = max(last_message_id, @lastMessageId),
+        lower_unread_count = lower_unread_count + @lowerUnread,
+        higher_unread_count = higher_unread_count + @higherUnread
+      WHERE conversation_id = @conversationId
+    `)
+    this.#selectUnread = database.prepare(`
+      SELECT iif(lower_user_id = @readerId, lower_unread_count, higher_unread_count) AS unreadCount,
+        last_message_id AS lastMessageId
       FROM conversations
       WHERE conversation_id = @conversationId
     `)
@@ -103,15 +116,24 @@ export class SqliteConversations implements Conversations {
     this.#recordMessage.run(messageId, receiverId, receiverId, conversationId)
   }
 
-  /** Whether the reader has unread messages in this conversation. */
-  hasUnread(conversationId: number, readerId: number): boolean {
-    return this.#selectUnreadCount.get({ conversationId, readerId }) !== 0
+  /** Counts what was imported into the conversation. */
+  recordImport({ conversationId, lastMessageId, lowerUnread, higherUnread }: ImportedChange): void {
+    this.#recordImport.run({ conversationId, lastMessageId, lowerUnread, higherUnread })
+  }
+
+  /** How many messages the reader has not read, and the last of all, in a conversation that exists. */
+  unread(inbox: { conversationId: number; readerId: number }) {
+    return this.#selectUnread.get(inbox) as { unreadCount: number; lastMessageId: number }
   }
 
   /** Takes `count` messages off the reader's unread count. */
   recordRead(read: { conversationId: number; readerId: number; count: number }): void {
     this.#recordRead.run(read)
   }
+}
+
+interface ImportedChange extends Omit<ConversationChange, keyof Participants | 'added'> {
+  conversationId: number
 }
 
 /**

@@ -20,8 +20,9 @@ export interface ReceiptsParts {
 export class Receipts {
   readonly #parts: ReceiptsParts
   readonly #selectConversation: Statement<[number], number>
-  readonly #selectUnread: Statement<UnreadParameters, Unread>
-  readonly #update: Statement<UnreadParameters & { readAt: string }>
+  readonly #selectLastRead: Statement<Inbox & { throughMessageId: number }, number>
+  readonly #selectUnread: Statement<Range, Unread>
+  readonly #update: Statement<Range & { readAt: string }>
 
   constructor(parts: ReceiptsParts) {
     this.#parts = parts
@@ -29,6 +30,14 @@ export class Receipts {
     this.#selectConversation = database.prepareValue(
       'SELECT conversation_id FROM messages WHERE message_id = ?',
     )
+    this.#selectLastRead = database.prepareValue(`
+      SELECT message_id
+      FROM messages
+      WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NOT NULL
+        AND message_id <= @throughMessageId
+      ORDER BY message_id DESC
+      LIMIT 1
+    `)
     this.#selectUnread = database.prepare(`
       SELECT count(*) AS count, max(message_id) AS lastMessageId
       ${UNREAD}
@@ -45,22 +54,39 @@ export class Receipts {
       if (conversationId === undefined) return NOTHING_READ
       const otherUserId = this.#otherParticipant(conversationId, readerId)
       const { blocks, conversations, events } = this.#parts
-      if (!conversations.hasUnread(conversationId, readerId))
-        return { ...NOTHING_READ, conversationId }
       const throughMessageId = 'messageId' in mark ? mark.messageId : Number.MAX_SAFE_INTEGER
-      const parameters = { conversationId, readerId, throughMessageId }
-      const unread = this.#selectUnread.get(parameters) as Unread
-      if (unread.lastMessageId === null) return { ...NOTHING_READ, conversationId }
+      const found = this.#unread({ conversationId, readerId }, throughMessageId)
+      if (found === undefined) return { ...NOTHING_READ, conversationId }
+      const { range, unread, messageId } = found
       const readAt = this.#parts.clock.stored()
-      this.#update.run({ ...parameters, readAt })
+      this.#update.run({ ...range, readAt })
       conversations.recordRead({ conversationId, readerId, count: unread.count })
-      const messageId = unread.lastMessageId
       const event = this.#parts.wire.read({ messageId, readerId, conversationId, readAt })
       const state = blocks.state(readerId, otherUserId)
       if (!isEitherBlocked(state)) events.append('chat:read', otherUserId, event)
       events.append('chat:read', readerId, event)
       return { conversationId, readCount: unread.count, messageId, readAt }
     })
+  }
+
+  /**
+   * What is unread up to a message; undefined for nothing. A reader of a message has read those
+   * before it, so a scan back from the marked message to the last that was read finds it: that
+   * costs what it marks, and needs no index that each send would pay for. Of imported messages any
+   * may be unread: those are found by their count, once the whole conversation is marked.
+   */
+  #unread(inbox: Inbox, throughMessageId: number) {
+    const { unreadCount, lastMessageId } = this.#parts.conversations.unread(inbox)
+    if (unreadCount === 0) return undefined
+    const afterMessageId = this.#selectLastRead.get({ ...inbox, throughMessageId }) ?? 0
+    let range = { ...inbox, afterMessageId, throughMessageId }
+    let unread = this.#selectUnread.get(range) as Unread
+    if (throughMessageId >= lastMessageId && unread.count < unreadCount) {
+      range = { ...range, afterMessageId: 0 }
+      unread = this.#selectUnread.get(range) as Unread
+    }
+    const { lastMessageId: messageId } = unread
+    return messageId === null ? undefined : { range, unread, messageId }
   }
 
   /** Undefined when the two people have no conversation: there is nothing to read. */
@@ -86,28 +112,20 @@ const NOTHING_READ: Receipt = {
   readAt: null,
 }
 
-/**
- * A reader of a message has read those before it. So a scan back from the marked message to the
- * last that was read finds the unread ones: it costs what it marks, and needs no index that each
- * send would pay for.
- */
 const UNREAD = `
   FROM messages
   WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NULL
-    AND message_id <= @throughMessageId
-    AND message_id > coalesce((
-      SELECT message_id
-      FROM messages
-      WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NOT NULL
-        AND message_id <= @throughMessageId
-      ORDER BY message_id DESC
-      LIMIT 1
-    ), 0)
+    AND message_id > @afterMessageId AND message_id <= @throughMessageId
 `
 
-interface UnreadParameters {
+/** What a user receives in a conversation. */
+interface Inbox {
   conversationId: number
   readerId: number
+}
+
+interface Range extends Inbox {
+  afterMessageId: number
   throughMessageId: number
 }
 

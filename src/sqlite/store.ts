@@ -8,6 +8,7 @@ import { SqliteDaemons } from './daemons.ts'
 import type { Database } from './database.ts'
 import { SqliteEvents } from './events.ts'
 import { SqliteForgetting } from './forgetting.ts'
+import { SqliteImports } from './imports.ts'
 import { SqliteMessages } from './messages.ts'
 import { SqliteUsers } from './users.ts'
 
@@ -27,6 +28,7 @@ export class SqliteStore implements Chat {
   readonly forgetting: SqliteForgetting
   readonly connections: SqliteConnections
   readonly daemons: SqliteDaemons
+  readonly imports: SqliteImports
   readonly #database: Database
 
   constructor(database: Database, options: ChatOptions) {
@@ -49,6 +51,7 @@ export class SqliteStore implements Chat {
     this.messages = new SqliteMessages({ ...parts, messageLengthMax, echoesToSender })
     this.connections = new SqliteConnections(parts)
     this.daemons = new SqliteDaemons(database, events, clock)
+    this.imports = new SqliteImports(parts)
   }
 
   problem(): string | undefined {

@@ -1,5 +1,5 @@
 import type { Profile, User } from '../chat/model.ts'
-import { anonymous, isSameProfile, presentable } from '../chat/rules.ts'
+import { anonymous, completed, isSameProfile, presentable } from '../chat/rules.ts'
 import type { Users } from '../chat/store.ts'
 import type { Database, Statement } from './database.ts'
 
@@ -43,6 +43,15 @@ export class SqliteUsers implements Users {
     const stored = this.#selectUser.get(userId)
     const user = { ...(stored ?? anonymous(userId)), ...presentable(profile) }
     if (stored === undefined || !isSameProfile(stored, user)) this.#updateProfile.run(user)
+  }
+
+  /** Keeps what is not known yet; returns whether that is anything. */
+  complete(userId: number, profile: Partial<Profile>): boolean {
+    const stored = this.#selectUser.get(userId)
+    const user = completed(stored ?? anonymous(userId), profile)
+    if (stored !== undefined && isSameProfile(stored, user)) return false
+    this.#updateProfile.run(user)
+    return true
   }
 
   /** Returns the user; creates the row when it is missing. */

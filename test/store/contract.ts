@@ -3,6 +3,7 @@ import { connections } from './connections.ts'
 import { daemons } from './daemons.ts'
 import { events } from './events.ts'
 import { forgetting } from './forgetting.ts'
+import { imports } from './imports.ts'
 import { interleavings } from './interleavings.ts'
 import { messages } from './messages.ts'
 import type { OpenStore } from './opened-store.ts'
@@ -19,6 +20,7 @@ const PARTS = {
   forgetting,
   connections,
   daemons,
+  imports,
   interleavings,
 }
 

@@ -76,7 +76,8 @@ const PROCESS_USE = /\bprocess\s*(?:\?\.|\.)\s*(env|exit|exitCode|abort|on|once|
 /** Ways around the pattern above. */
 const PROCESS_DETOUR = /\bprocess\s*\[|\}\s*=\s*process\b/g
 
-const STATIC_IMPORT = /\b(?:import|export)\b(?:[\s\w*{},$]*?\bfrom)?\s*(['"])([^'"]+)\1/g
+/** In quotes the word is none. */
+const STATIC_IMPORT = /(?<!['"])\b(?:import|export)\b(?:[\s\w*{},$]*?\bfrom)?\s*(['"])([^'"]+)\1/g
 const DYNAMIC_IMPORT = /\b(?:import|require)\s*\(\s*(['"`])([^'"`]+)\1/g
 const COMPUTED_IMPORT = /\b(?:import|require)\s*\(\s*[^'"`\s]/g
 /** How a thread is named: new URL('./checkpoint-worker.js', import.meta.url). */

@@ -1,0 +1,174 @@
+import type { Chat } from '../chat/chat.ts'
+import type { Clock } from '../chat/clock.ts'
+import { assertNoneBetween, compare, type ImportedMessage } from '../chat/imports.ts'
+import {
+  blockFrom,
+  messageFrom,
+  messageIdFrom,
+  type SourceRow,
+  userFrom,
+} from '../chat/source-rows.ts'
+import { ChatError, hasCode } from '../errors.ts'
+import type { MediaStore } from '../media/media-store.ts'
+import { sourcePath } from '../media/source-path.ts'
+import type { Staging } from '../sqlite/staging.ts'
+import type { Report } from './import-report.ts'
+import type { Kind } from './import-sources.ts'
+import type { SourceLine } from './ndjson.ts'
+
+/** Files that are looked for at once: a bucket is asked for each. */
+const FILES_AT_ONCE = 32
+
+interface CheckParts {
+  chat: Chat
+  mediaStore: MediaStore
+  staging: Staging
+  report: Report
+  /** Of the zone that times of the source are in. */
+  clock: Clock
+  /** Characters. */
+  messageLengthMax: number
+  /** As sourcePath. */
+  mediaPrefixes: string[]
+}
+
+/**
+ * Reads what is to be imported, and writes nothing to the chat: rows that are not there yet, and can
+ * be, are staged; the others are counted or refused.
+ */
+export class ImportCheck {
+  readonly #parts: CheckParts
+  /** Of all rows of the source, also of those that are refused: phones may know it. */
+  #highestId = 0
+  /** Of the messages that an earlier import has written. */
+  #highestKnownId = 0
+
+  constructor(parts: CheckParts) {
+    this.#parts = parts
+  }
+
+  get highestId(): number {
+    return this.#highestId
+  }
+
+  /** @throws ChatError `setup` as `compare` */
+  async take(kind: Kind, lines: SourceLine[]): Promise<void> {
+    if (kind === 'messages') await this.#takeMessages(lines)
+    else if (kind === 'users') this.#takeUsers(lines)
+    else this.#takeBlocks(lines)
+  }
+
+  /**
+   * What an earlier import has written are the first messages of the source, and the ids of all
+   * others were reserved by it. So a message after those, up to the source's last, is of a client.
+   *
+   * @throws ChatError `setup` for one
+   */
+  async assertNoClients(): Promise<void> {
+    const { imports } = this.#parts.chat
+    assertNoneBetween(await imports.firstIdBetween(this.#highestKnownId, this.#highestId))
+  }
+
+  #takeUsers(lines: SourceLine[]): void {
+    for (const user of this.#parsed('users', lines, userFrom)) {
+      this.#stage('users', user.userId, `user_id ${user.userId}`, user)
+    }
+  }
+
+  #takeBlocks(lines: SourceLine[]): void {
+    const parse = (row: SourceRow) => blockFrom(row, this.#parts)
+    for (const block of this.#parsed('blocks', lines, parse)) {
+      const key = `${block.userId} ${block.blockedUserId}`
+      const name = `user_id ${block.userId}, blocked_user_id ${block.blockedUserId}`
+      this.#stage('blocks', key, name, block)
+    }
+  }
+
+  async #takeMessages(lines: SourceLine[]): Promise<void> {
+    const { chat, mediaPrefixes, report } = this.#parts
+    const mediaPath = (given: string) => sourcePath(given, mediaPrefixes)
+    const options = { ...this.#parts, mediaPath }
+    const messages = this.#parsed('messages', lines, (row) => messageFrom(row, options))
+    const { added, read, known, clashing } = compare(messages, await chat.imports.find(messages))
+    for (const { messageId } of known) {
+      this.#highestKnownId = Math.max(this.#highestKnownId, messageId)
+    }
+    for (const { messageId } of clashing) {
+      report.refuse('messages', `message_id ${messageId}`, SHARED_FILE)
+    }
+    const staged = (await this.#withFiles(added)).filter((message) => this.#stageMessage(message))
+    const marked = read.filter((message) => this.#stageMessage(message))
+    report.count('messages', 'new', staged.length)
+    report.count('messages', 'known', known.length)
+    report.count('messages', 'read', marked.length)
+  }
+
+  /** The rows that can be imported; the others are refused. */
+  #parsed<Row>(kind: Kind, lines: SourceLine[], parse: (row: SourceRow) => Row): Row[] {
+    const { report } = this.#parts
+    return lines.flatMap((line) => {
+      report.count(kind, 'rows')
+      try {
+        if (line instanceof ChatError) throw line
+        this.#highestId = Math.max(this.#highestId, messageIdFrom(line) ?? 0)
+        return [parse(line)]
+      } catch (error) {
+        if (!hasCode(error, 'invalid')) throw error
+        report.refuse(kind, nameOf(line, report.countOf(kind, 'rows')), error.message)
+        return []
+      }
+    })
+  }
+
+  /** Those whose file, if they have one, is there; with its size. */
+  async #withFiles(messages: ImportedMessage[]): Promise<ImportedMessage[]> {
+    const found: ImportedMessage[] = []
+    for (let start = 0; start < messages.length; start += FILES_AT_ONCE) {
+      const some = messages.slice(start, start + FILES_AT_ONCE)
+      const sizes = await Promise.all(some.map((message) => this.#sizeOf(message)))
+      for (const [index, message] of some.entries()) {
+        const size = sizes[index] ?? null
+        if (message.mediaPath === null || size !== null) found.push({ ...message, fileSize: size })
+      }
+    }
+    return found
+  }
+
+  /** Undefined for a text, and for a file without which the message is refused. */
+  async #sizeOf({ messageId, mediaPath }: ImportedMessage): Promise<number | undefined> {
+    if (mediaPath === null) return undefined
+    const size = await this.#parts.mediaStore.sizeOf(mediaPath)
+    if (size !== undefined && size > 0) return size
+    const reason = size === 0 ? 'its file is empty' : 'its file is not there, or cannot be read'
+    this.#parts.report.refuse('messages', `message_id ${messageId}`, `${reason}: ${mediaPath}`)
+    return undefined
+  }
+
+  #stageMessage(message: ImportedMessage): boolean {
+    const { staging, report } = this.#parts
+    const { messageId, mediaPath } = message
+    const name = `message_id ${messageId}`
+    if (!this.#stage('messages', messageId, name, message)) return false
+    if (mediaPath === null || staging.add('files', mediaPath, messageId)) return true
+    staging.removeMessage(messageId)
+    report.refuse('messages', name, SHARED_FILE)
+    return false
+  }
+
+  #stage(kind: Kind, key: number | string, name: string, row: object): boolean {
+    const isFirst = this.#parts.staging.add(kind, key, row)
+    if (!isFirst) this.#parts.report.refuse(kind, name, 'it comes a second time')
+    return isFirst
+  }
+}
+
+/** Each file has one message: who may see it depends on that. */
+const SHARED_FILE = 'its file is that of another message'
+
+/** What the operator finds a row by. */
+function nameOf(line: SourceLine, number: number): string {
+  if (line instanceof ChatError) return `row ${number}`
+  const messageId = messageIdFrom(line)
+  if (messageId !== undefined) return `message_id ${messageId}`
+  return typeof line.user_id === 'number' ? `user_id ${line.user_id}` : `row ${number}`
+}
