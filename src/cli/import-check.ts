@@ -89,6 +89,8 @@ export class ImportCheck {
     const mediaPath = (given: string) => sourcePath(given, mediaPrefixes)
     const options = { ...this.#parts, mediaPath }
     const messages = this.#parsed('messages', lines, (row) => messageFrom(row, options))
+    const garbledCount = messages.filter(({ message }) => message.includes(GARBLED_EMOJI)).length
+    if (garbledCount > 0) report.count('messages', 'garbled', garbledCount)
     const { added, read, known, clashing } = compare(messages, await chat.imports.find(messages))
     for (const { messageId } of known) {
       this.#highestKnownId = Math.max(this.#highestKnownId, messageId)
@@ -120,28 +122,28 @@ export class ImportCheck {
     })
   }
 
-  /** Those whose file, if they have one, is there; with its size. */
+  /** Those whose file, if they have one, is there; with its size. The others are refused. */
   async #withFiles(messages: ImportedMessage[]): Promise<ImportedMessage[]> {
     const found: ImportedMessage[] = []
     for (let start = 0; start < messages.length; start += FILES_AT_ONCE) {
       const some = messages.slice(start, start + FILES_AT_ONCE)
-      const sizes = await Promise.all(some.map((message) => this.#sizeOf(message)))
+      const sizes = await Promise.all(some.map(({ mediaPath }) => this.#sizeOf(mediaPath)))
       for (const [index, message] of some.entries()) {
-        const size = sizes[index] ?? null
-        if (message.mediaPath === null || size !== null) found.push({ ...message, fileSize: size })
+        const fileSize = sizes[index] ?? null
+        if (message.mediaPath === null || fileSize) found.push({ ...message, fileSize })
+        else this.#refuseFile(message, fileSize)
       }
     }
     return found
   }
 
-  /** Undefined for a text, and for a file without which the message is refused. */
-  async #sizeOf({ messageId, mediaPath }: ImportedMessage): Promise<number | undefined> {
-    if (mediaPath === null) return undefined
-    const size = await this.#parts.mediaStore.sizeOf(mediaPath)
-    if (size !== undefined && size > 0) return size
+  async #sizeOf(mediaPath: string | null): Promise<number | undefined> {
+    return mediaPath === null ? undefined : this.#parts.mediaStore.sizeOf(mediaPath)
+  }
+
+  #refuseFile({ messageId, mediaPath }: ImportedMessage, size: number | null): void {
     const reason = size === 0 ? 'its file is empty' : 'its file is not there, or cannot be read'
     this.#parts.report.refuse('messages', `message_id ${messageId}`, `${reason}: ${mediaPath}`)
-    return undefined
   }
 
   #stageMessage(message: ImportedMessage): boolean {
@@ -162,6 +164,8 @@ export class ImportCheck {
   }
 }
 
+/** How the UTF-8 of every emoji begins when it is read as latin1. */
+const GARBLED_EMOJI = 'ð\u0178'
 /** Each file has one message: who may see it depends on that. */
 const SHARED_FILE = 'its file is that of another message'
 

@@ -7,7 +7,7 @@ import { printable } from './terminal.ts'
 /** A hundred thousand lines would bury what matters. */
 const SHOWN_MAX = 20
 
-export type Count = 'rows' | 'new' | 'known' | 'read' | 'refused'
+export type Count = 'rows' | 'new' | 'known' | 'read' | 'refused' | 'garbled'
 /** As the table says them. */
 const LABELS: Record<Count, string> = {
   rows: 'rows',
@@ -15,6 +15,7 @@ const LABELS: Record<Count, string> = {
   known: 'there already',
   read: 'read since',
   refused: 'refused',
+  garbled: 'garbled: for UTF-8 in a latin1 column, SELECT CAST(message AS BINARY) AS message',
 }
 
 /** Counts what becomes of each row, and names those that are refused: on stderr, or in a file. */

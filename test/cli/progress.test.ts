@@ -40,3 +40,14 @@ test('nothing to do is done', () => {
   new Progress('Copying', 0, output as typeof process.stdout, () => 0).end()
   expect(written).toEqual(['Copying: 0 of 0 rows (100 %), 0/s, in 0.0 s\n'])
 })
+
+test('where nobody knows how much is to come, it says how much there was', () => {
+  const time = { ms: 0 }
+  const written: string[] = []
+  const output = { isTTY: false, write: (text: string) => written.push(text) > 0 }
+  const progress = new Progress('Reading', undefined, output as never, () => time.ms)
+  time.ms = 2_000
+  progress.advance(3_000)
+  progress.end()
+  expect(written).toEqual(['Reading: 3,000 rows, 1,500/s, in 2.0 s\n'])
+})
