@@ -549,7 +549,7 @@ test('what somebody was sent is looked up by receiver, from a message on', async
     { part: 'messages.message_id > @messageId\n   LIMIT @limit', count: 2 },
     { part: 'ORDER BY messages.message_id\n        LIMIT @limit', count: 2 },
     { part: 'SELECT count(*) AS count, max(message_id)', count: 1 },
-    { part: 'UPDATE messages SET read_at', count: 1 },
+    { part: 'UPDATE messages SET read_at = @readAt', count: 1 },
   ]
   for (const { part, count } of lookups) {
     const [found, ...others] = plans.filter(({ sql }) => sql.includes(part))

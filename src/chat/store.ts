@@ -287,6 +287,8 @@ export interface Daemons {
  * client may be let in: resume and live messages rely on ids that rise.
  */
 export interface Imports {
+  /** Rows in a batch: others wait for so many, and to write fewer at a time takes longer. */
+  readonly batchRows: number
   /**
    * Adds the users who are missing, and to the profile of the others what is not known of them.
    *

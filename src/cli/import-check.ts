@@ -112,7 +112,7 @@ export class ImportCheck {
       report.count(kind, 'rows')
       try {
         if (line instanceof ChatError) throw line
-        this.#highestId = Math.max(this.#highestId, messageIdFrom(line) ?? 0)
+        if (kind === 'messages') this.#seeId(line)
         return [parse(line)]
       } catch (error) {
         if (!hasCode(error, 'invalid')) throw error
@@ -120,6 +120,10 @@ export class ImportCheck {
         return []
       }
     })
+  }
+
+  #seeId(row: SourceRow): void {
+    this.#highestId = Math.max(this.#highestId, messageIdFrom(row) ?? 0)
   }
 
   /** Those whose file, if they have one, is there; with its size. The others are refused. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Chat } from '../chat/chat.ts'
 import { Clock } from '../chat/clock.ts'
-import type { ImportedMessage } from '../chat/imports.ts'
+import type { ImportedBlock, ImportedMessage, ImportedUser } from '../chat/imports.ts'
 import { type Config, settings } from '../config/config.ts'
 import { ChatError, messageOf } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
@@ -11,14 +11,15 @@ import { chunksOf } from './chunks.ts'
 import { ImportCheck } from './import-check.ts'
 import { Report } from './import-report.ts'
 import { type Kind, openSources, type Source } from './import-sources.ts'
-import type { SourceLine } from './ndjson.ts'
 import { openMediaStore } from './open-api.ts'
 import { openExistingStore } from './open-store.ts'
 import { addCommand, configFrom, type Flags } from './program.ts'
 import { Progress } from './progress.ts'
 
-/** While one is written, the next is made; or both share a commit. */
-const CHUNKS_AT_ONCE = 2
+/** While one batch is written, the next is made; or both share a commit. */
+const BATCHES_AT_ONCE = 2
+/** On average: rows with more are written in smaller batches. */
+const CHARACTERS_PER_ROW = 256
 /** Exit code when all but the refused rows are imported. */
 const ROWS_REFUSED = 2
 
@@ -102,48 +103,52 @@ async function read(sources: Source[], check: ImportCheck): Promise<void> {
 }
 
 /** Writes what is staged; the ids first, so that no client gets one of them meanwhile. */
-async function write({ chat, staging, report, check }: Parts): Promise<void> {
-  const { imports } = chat
+async function write(parts: Parts): Promise<void> {
+  const { check, report } = parts
+  const { imports } = parts.chat
   await untouched(async () => {
     if (check.highestId > 0) await imports.reserveIds(check.highestId)
     await check.assertNoClients()
   })
-  const writers: Writer[] = [
-    ['users', async (rows) => report.count('users', 'new', await imports.addUsers(rows as never))],
-    ['messages', (rows) => imports.addMessages(rows as never)],
-    [
-      'blocks',
-      async (rows) => report.count('blocks', 'new', await imports.addBlocks(rows as never)),
-    ],
-  ]
   try {
-    for (const writer of writers) await writeStaged(staging, writer)
+    await writeStaged<ImportedUser>(parts, 'users', async (users) => {
+      report.count('users', 'new', await imports.addUsers(users))
+    })
+    await writeStaged<ImportedMessage>(parts, 'messages', async (messages) => {
+      await imports.addMessages(messages)
+    })
+    await writeStaged<ImportedBlock>(parts, 'blocks', async (blocks) => {
+      report.count('blocks', 'new', await imports.addBlocks(blocks))
+    })
   } catch (error) {
     throw withAdvice(error, 'What is imported so far is whole: the next run adds the rest.')
   }
 }
 
-type Writer = [kind: Kind, add: (rows: StagedRow[]) => Promise<unknown>]
-/** An ImportedUser, ImportedMessage or ImportedBlock. */
-type StagedRow = Partial<ImportedMessage>
-
-async function writeStaged(staging: Staging, [kind, add]: Writer): Promise<void> {
+async function writeStaged<Row extends object>(
+  { staging, chat }: Parts,
+  kind: Kind,
+  add: (rows: Row[]) => Promise<void>,
+): Promise<void> {
   const count = staging.count(kind)
   if (count === 0) return
   const progress = new Progress(`Writing ${kind}`, count)
-  const chunks = chunksOf(staging.rows<StagedRow>(kind), lengthOf)
+  const { batchRows } = chat.imports
+  const max = { rows: batchRows, characters: batchRows * CHARACTERS_PER_ROW }
+  const batches = chunksOf(staging.rows<Row>(kind), lengthOf, max)
   const writeNext = async () => {
-    for await (const rows of chunks) {
+    for await (const rows of batches) {
       await add(rows)
       progress.advance(rows.length)
     }
   }
-  await Promise.all(Array.from({ length: CHUNKS_AT_ONCE }, writeNext))
+  await Promise.all(Array.from({ length: BATCHES_AT_ONCE }, writeNext))
   progress.end()
 }
 
 /** The characters, or bytes, of its text. */
-function lengthOf({ message }: SourceLine | StagedRow): number {
+function lengthOf(row: object): number {
+  const { message } = row as { message?: unknown }
   return typeof message === 'string' || Buffer.isBuffer(message) ? message.length : 0
 }
 

@@ -20,6 +20,7 @@ import { KnownUsers, selectUsers } from './users.ts'
 
 /** Each batch locks the shards of its users, so services may run beside it. */
 export class MysqlImports implements Imports {
+  readonly batchRows = 1_000
   readonly #database: MysqlDatabase
   readonly #clock: Clock
 

@@ -22,11 +22,12 @@ interface ImportsParts {
 }
 
 export class SqliteImports implements Imports {
+  readonly batchRows = 5_000
   readonly #parts: ImportsParts
   readonly #select: Statement<[messageId: number, mediaPath: string | null], StoredMessage>
   readonly #selectIdBetween: Statement<[afterId: number, throughId: number], number>
-  readonly #insertSequence: Statement<[]>
   readonly #raiseSequence: Statement<[throughId: number]>
+  readonly #insertSequence: Statement<[throughId: number]>
   readonly #insertMessage: Statement<(string | number | null)[]>
   readonly #updateRead: Statement<[readAt: string | null, messageId: number]>
   readonly #insertBlock: Statement<[number, number, string]>
@@ -47,13 +48,11 @@ export class SqliteImports implements Imports {
       ORDER BY message_id
       LIMIT 1
     `)
-    this.#insertSequence = database.prepare(`
-      INSERT INTO sqlite_sequence (name, seq)
-      SELECT 'messages', 0
-      WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'messages')
-    `)
     this.#raiseSequence = database.prepare(`
       UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'messages'
+    `)
+    this.#insertSequence = database.prepare(`
+      INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)
     `)
     this.#insertMessage = database.prepare(`
       INSERT INTO messages (message_id, conversation_id, sender_id, receiver_id, message_type,
@@ -84,8 +83,8 @@ export class SqliteImports implements Imports {
 
   async reserveIds(throughId: number): Promise<void> {
     await this.#parts.database.write(() => {
-      this.#insertSequence.run()
-      this.#raiseSequence.run(throughId)
+      // The row is there from the first message on.
+      if (this.#raiseSequence.run(throughId).changes === 0) this.#insertSequence.run(throughId)
     })
   }
 
