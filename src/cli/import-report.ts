@@ -8,7 +8,7 @@ import { printable } from './terminal.ts'
 const SHOWN_MAX = 20
 
 export type Count = 'rows' | 'new' | 'known' | 'read' | 'refused' | 'garbled'
-/** As the table says them. */
+/** As they are printed, in this order. */
 const LABELS: Record<Count, string> = {
   rows: 'rows',
   new: 'new',

@@ -57,7 +57,7 @@ async function importRows(flags: Flags): Promise<void> {
     given: { users: flags.users, messages: flags.messages, blocks: flags.blocks },
   })
   try {
-    const chat = await openExistingStore(config, true)
+    const chat = await openExistingStore(config, { durable: true })
     const report = new Report(flags.report)
     const staging = new Staging()
     const mediaStore = openMediaStore(config, stderrLog(config))

@@ -56,7 +56,10 @@ export function openStore(config: Config, log: Log, options: OpenOptions): Promi
  *
  * @param durable whether what it writes is on the disk when it is done
  */
-export async function openExistingStore(config: Config, durable = false): Promise<Chat> {
+export async function openExistingStore(
+  config: Config,
+  { durable } = { durable: false },
+): Promise<Chat> {
   if (isShared(config)) {
     const { openDatabase, MysqlStore } = await mysql()
     return new MysqlStore(await openDatabase(addressOf(config), {}), config)

@@ -1,6 +1,6 @@
 import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Chat } from '../../src/chat/chat.ts'
 import { port, TestDatabase } from '../mysql/open-mysql.ts'
 import { range, send } from '../store/opened-store.ts'
@@ -9,7 +9,13 @@ import { temporaryFolder } from '../support/folders.ts'
 import { inFile } from '../support/move.ts'
 import { PhpChat, QUERIES, upload } from '../support/php-chat.ts'
 import { runProgram, startApi, startDaemon, TestProgram } from '../support/processes.ts'
-import type { Environment } from '../support/running-program.ts'
+import { README } from '../support/readme.ts'
+import {
+  type Environment,
+  executable,
+  processEnvironment,
+  RunningProcess,
+} from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
 
 const PAGE = { limit: 100, offset: 0 }
@@ -109,7 +115,35 @@ function image(url: string): Record<string, string> {
   return { message_type: "'image'", media_url: `'${url}'` }
 }
 
+/** Those that the README has for the switch, on this source. */
+function readmeCommands(source: PhpChat): string {
+  const [, commands = ''] = /```bash\n(import_chat\(\) [^`]+)```/.exec(README) ?? []
+  return commands.replace('mysql://shop@localhost:3306/shop', source.url)
+}
+
 describe.skipIf(port === undefined).each(ENGINES)('into %s', (_, open) => {
+  test('the commands of the README import all that PHP stored', async () => {
+    const source = await PhpChat.open(2_000)
+    const target = await open()
+    const { folder, settings } = target
+    symlinkSync(executable('chat-api'), join(folder, 'chat-api'))
+    const variables = processEnvironment(folder, settings)
+    const env = { ...variables, PATH: `${folder}:${variables.PATH}` }
+    const args = ['-ec', readmeCommands(source)]
+    const shell = new RunningProcess('bash', args, { cwd: folder, env })
+    onTestFinished(() => shell.kill())
+    expect({ code: await shell.exit(), errors: shell.errors }).toEqual({ code: 0, errors: '' })
+    expect(shell.output.match(/^messages: .*$/gm)).toEqual([
+      'messages: 2,000 rows, 2,000 new, 0 there already, 0 read since',
+      'messages: 2,000 rows, 2,000 new, 0 there already, 0 read since',
+      'messages: 2,000 rows, 0 new, 2,000 there already, 0 read since',
+    ])
+    expect(readFileSync(join(folder, 'refused.txt'), 'utf8')).toBe('')
+    const users = range(50)
+    expect(await listsOf(target, users)).toEqual(await listsIn(source, users))
+    expect(await target.use((chat) => chat.blocks.find(1, 2))).toMatchObject({ isBlocked: true })
+  })
+
   test('what PHP stored is there with its ids, and each row that cannot be is named', async () => {
     const source = await PhpChat.open(3_000)
     const target = await open()

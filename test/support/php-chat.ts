@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Connection } from 'mysql2/promise'
 import { TestDatabase } from '../mysql/open-mysql.ts'
+import { README } from './readme.ts'
 
 /** As shops have them: texts in latin1 that hold UTF-8, NULLs, no foreign keys. */
 const TABLES = `
@@ -25,8 +26,6 @@ const TABLES = `
   );
   CREATE TABLE blocked_users (user_id INT, blocked_user_id INT, created_at DATETIME NULL);
 `
-
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 
 /** Those that the README has for these tables. */
 export const QUERIES = {
