@@ -1,4 +1,5 @@
 import Sqlite from 'better-sqlite3'
+import { ChatError, systemCode } from '../errors.ts'
 
 /** Of the memory, in KB; the rest is in the file. */
 const CACHE_KB = 16 * 1024
@@ -42,11 +43,19 @@ export class Staging {
     this.#sqlite.exec('BEGIN')
   }
 
-  /** Adds a row, unless its key is taken; returns whether it was free. */
+  /**
+   * Adds a row, unless its key is taken; returns whether it was free.
+   *
+   * @throws ChatError `setup` when the disk is full
+   */
   add(kind: StagedKind, key: Key, row: unknown): boolean {
-    const isFree = this.#insert.get(kind)?.run(key, JSON.stringify(row)).changes === 1
-    if (isFree) this.#counts.set(kind, this.count(kind) + 1)
-    return isFree
+    try {
+      const isFree = this.#insert.get(kind)?.run(key, JSON.stringify(row)).changes === 1
+      if (isFree) this.#counts.set(kind, this.count(kind) + 1)
+      return isFree
+    } catch (error) {
+      throw systemCode(error) === 'SQLITE_FULL' ? fullError(error) : error
+    }
   }
 
   removeMessage(messageId: number): void {
@@ -71,6 +80,11 @@ export class Staging {
   close(): void {
     this.#sqlite.close()
   }
+}
+
+function fullError(cause: unknown): ChatError {
+  const message = 'There is no room for temporary files. Set TMPDIR to a folder that has some.'
+  return new ChatError('setup', message, { cause })
 }
 
 interface Staged {

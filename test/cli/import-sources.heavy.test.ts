@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { SmallDisk, whyNoDisk } from '../faults/small-disk.ts'
 import { port, TestDatabase } from '../mysql/open-mysql.ts'
 import { range } from '../store/opened-store.ts'
 import { temporaryFolder } from '../support/folders.ts'
@@ -152,6 +153,33 @@ test.for([
   const { code, errors } = await importInto(folder, [...args])
   expect({ code, errors }).toEqual({ code: 1, errors: `chat-api: ${message}\n` })
 })
+
+test.skipIf(whyNoDisk() !== undefined)(
+  'a full TMPDIR is told of, and changes nothing',
+  async () => {
+    const folder = await openFolder()
+    const temporary = temporaryFolder()
+    const disk = new SmallDisk(temporary, MB)
+    onTestFinished(() => disk.unmount())
+    const file = join(folder, 'messages.ndjson')
+    const message = 'x'.repeat(4_000)
+    writeFileSync(
+      file,
+      range(10_000)
+        .map((id) => line(id, { message }))
+        .join(''),
+    )
+    const settings = { SQLITE_TMPDIR: temporary }
+    const { code, errors } = await importInto(folder, ['--messages', file], settings)
+    expect({ code, errors }).toEqual({
+      code: 1,
+      errors:
+        'chat-api: There is no room for temporary files. Set TMPDIR to a folder that has some. ' +
+        'Nothing was imported.\n',
+    })
+    expect(await inFile(folder, (chat) => chat.messages.lastId())).toBe(0)
+  },
+)
 
 describe.skipIf(port === undefined)('from a server', () => {
   test('the password comes from the environment, and stands in no error', async () => {
