@@ -1,10 +1,4 @@
-import type {
-  ImportedBlock,
-  ImportedCounts,
-  ImportedMessage,
-  ImportedUser,
-  StoredMessage,
-} from './imports.ts'
+import type { Imports } from './imports.ts'
 import type {
   BlockState,
   Candidates,
@@ -279,34 +273,4 @@ export interface Daemons {
   unregister(daemonId: number, report: DaemonReport): Promise<void>
   /** The daemons that live, as seen from `hostname`, the oldest first. */
   list(hostname: string): Promise<Daemon[]>
-}
-
-/**
- * What another program stored. Each method that writes takes one batch, in one transaction, and
- * writes only what is not there: a batch may come again. No event is queued. Until the last batch no
- * client may be let in: resume and live messages rely on ids that rise.
- */
-export interface Imports {
-  /** Rows in a batch: others wait for so many, and to write fewer at a time takes longer. */
-  readonly batchRows: number
-  /**
-   * Adds the users who are missing, and to the profile of the others what is not known of them.
-   *
-   * @returns the number of users who are new, or of whom more is known
-   */
-  addUsers(users: ImportedUser[]): Promise<number>
-  /** The messages under the ids, or with the files, of these. */
-  find(messages: ImportedMessage[]): Promise<StoredMessage[]>
-  /** The first message after one id up to another; undefined for none. */
-  firstIdBetween(afterId: number, throughId: number): Promise<number | undefined>
-  /** Gives new messages only ids above this one. Idempotent. */
-  reserveIds(throughId: number): Promise<void>
-  /**
-   * Adds messages with their users and conversations, and marks as read those that were read since.
-   *
-   * @throws ChatError `setup` as `compare` in imports.ts
-   */
-  addMessages(messages: ImportedMessage[]): Promise<ImportedCounts>
-  /** Adds blocks with their users; returns how many are new. */
-  addBlocks(blocks: ImportedBlock[]): Promise<number>
 }

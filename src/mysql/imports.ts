@@ -5,11 +5,11 @@ import {
   type ImportedCounts,
   type ImportedMessage,
   type ImportedUser,
+  type Imports,
   type StoredMessage,
 } from '../chat/imports.ts'
 import type { User } from '../chat/model.ts'
 import { pairOf } from '../chat/rules.ts'
-import type { Imports } from '../chat/store.ts'
 import { BlocksBetween, selectBlocks } from './blocks.ts'
 import type { MysqlDatabase, TransactOptions } from './database.ts'
 import { type ConversationRow, ImportedBatch, selectConversations } from './imported-batch.ts'

@@ -7,9 +7,9 @@ import {
   type ImportedCounts,
   type ImportedMessage,
   type ImportedUser,
+  type Imports,
   type StoredMessage,
 } from '../chat/imports.ts'
-import type { Imports } from '../chat/store.ts'
 import type { SqliteConversations } from './conversations.ts'
 import type { Database, Statement } from './database.ts'
 import type { SqliteUsers } from './users.ts'
