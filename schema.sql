@@ -145,3 +145,13 @@ CREATE TABLE connections (
 CREATE INDEX connections_of_user ON connections (user_id);
 -- What ON DELETE CASCADE looks for.
 CREATE INDEX connections_of_daemon ON connections (daemon_id);
+
+-- Messages that wait to be pushed, where CHAT_WEBHOOK_URL is set: a row for each, from the transaction of
+-- its send until the shop has answered the POST with 2xx, or it needs none. chat-api posts them, in the
+-- order of message_id for each receiver. No index: every send would pay for it.
+CREATE TABLE webhooks (
+  message_id INTEGER PRIMARY KEY,
+  user_id    INTEGER NOT NULL,           -- the receiver
+  due_at     TEXT NOT NULL,              -- not posted before
+  attempts   INTEGER NOT NULL DEFAULT 0  -- posts of it that failed
+) STRICT;

@@ -35,6 +35,9 @@ test('every setting has its documented default', () => {
     jwtIssuer: '',
     jwtRequireExp: true,
     authCallbackUrl: '',
+    webhookUrl: '',
+    webhookSecret: '',
+    webhookDelayMs: 5_000,
     mediaAuth: false,
     broadcastSecret: '',
     metricsSecret: '',
@@ -101,6 +104,7 @@ test.for([
   ['CHAT_OFFLINE_DELAY_MS', 'offlineDelayMs', 0, 60_000],
   ['CHAT_PING_INTERVAL_MS', 'pingIntervalMs', 1_000, 600_000],
   ['CHAT_MAX_REPLAY', 'replayedMessagesMax', 1, 10_000],
+  ['CHAT_WEBHOOK_DELAY_MS', 'webhookDelayMs', 0, 600_000],
 ] as const)('%s takes its limits and nothing past them', ([variable, key, min, max]) => {
   expect(readConfig({ [variable]: `${min}` })[key]).toBe(min)
   expect(readConfig({ [variable]: `${max}` })[key]).toBe(max)
@@ -134,7 +138,7 @@ test.for([
 
 test('every number among the settings is tested at its limits here', () => {
   const numbers = Object.entries(readConfig({})).filter(([, value]) => typeof value === 'number')
-  expect(numbers).toHaveLength(8 + 10 + 1)
+  expect(numbers).toHaveLength(9 + 10 + 1)
 })
 
 test.for([
@@ -341,6 +345,32 @@ test('CHAT_AUTH=callback needs an address to ask, and the pages that may', () =>
   }
   expect(refusal({ ...callback, CHAT_AUTH_CALLBACK_URL: 'shop.example' })).toContain(
     'CHAT_AUTH_CALLBACK_URL must be a URL',
+  )
+})
+
+test('CHAT_WEBHOOK_SECRET is a key as Standard Webhooks has it, and is not shown', () => {
+  const secretOf = (bytes: number) => `whsec_${Buffer.alloc(bytes, 0xfb).toString('base64')}`
+  for (const bytes of [24, 32, 64]) {
+    const secret = secretOf(bytes)
+    expect(readConfig({ CHAT_WEBHOOK_SECRET: secret }).webhookSecret).toBe(secret)
+  }
+  const key = secretOf(32).replace('whsec_', '')
+  const odd = [secretOf(23), secretOf(65), key, `whsec-${key}`, `whsec_${key.slice(0, -1)}`]
+  for (const secret of [...odd, `whsec_${key.replace('+', '!')}`, 'whsec_']) {
+    expect(refusal({ CHAT_WEBHOOK_SECRET: secret })).toBe(
+      'CHAT_WEBHOOK_SECRET must be whsec_ and the base64 of 24 to 64 bytes ' +
+        '(echo whsec_$(openssl rand -base64 32) makes one)',
+    )
+  }
+})
+
+test('CHAT_WEBHOOK_URL is a web address, and needs a secret', () => {
+  const url = { CHAT_WEBHOOK_URL: 'https://shop.example/push' }
+  expect(refusal(url)).toMatch(/^CHAT_WEBHOOK_URL needs CHAT_WEBHOOK_SECRET: /)
+  const secret = { CHAT_WEBHOOK_SECRET: `whsec_${'a'.repeat(32)}` }
+  expect(readConfig(url, secret).webhookUrl).toBe('https://shop.example/push')
+  expect(refusal({ CHAT_WEBHOOK_URL: 'shop.example/push' }, secret)).toMatch(
+    /^CHAT_WEBHOOK_URL must be a URL that starts with http:\/\/ or https:\/\//,
   )
 })
 

@@ -19,7 +19,7 @@ import { SqliteStore } from '../src/sqlite/store.ts'
 import { sendText } from './support/clients.ts'
 import { temporaryFolder } from './support/folders.ts'
 import { startApi, startDaemon } from './support/in-process.ts'
-import { commitsInWal } from './support/open-chat.ts'
+import { CHAT_OPTIONS, commitsInWal } from './support/open-chat.ts'
 import { waitFor } from './support/wait.ts'
 
 const MB = 1024 * 1024
@@ -31,6 +31,7 @@ const TABLES = [
   'pending_events',
   'user_blocks',
   'users',
+  'webhooks',
 ]
 
 async function open(path = join(temporaryFolder(), 'chat.db')): Promise<Database> {
@@ -503,12 +504,24 @@ test('ids are never given out twice, even when everything was deleted', async ()
 })
 
 /** What may be gone through from end to end: what is small by nature, and what a query has chosen. */
-const SCANNED = ['mine', '(subquery', 'json_each', 'sqlite_sequence', 'connections', 'daemons']
-/** Of the daemon's start and stop, and of `chat-websocket connections`: nobody's message waits. */
+const SCANNED = [
+  'mine',
+  '(subquery',
+  'json_each',
+  'sqlite_sequence',
+  'connections',
+  'daemons',
+  'receivers',
+]
+/**
+ * Of the daemon's start and stop, of `chat-websocket connections`, and of operators who look: nobody's
+ * message waits.
+ */
 const UNHURRIED = [
   'created_at < ?',
   'user_id IN (SELECT user_id FROM connections)',
   'ORDER BY connections.connection_id',
+  'AS oldestAt',
 ]
 
 test('no query that clients wait for reads a table that grows from end to end', async () => {
@@ -572,10 +585,8 @@ async function queryPlans(): Promise<{ sql: string; plan: string[] }[]> {
     return prepare(sql)
   }
   const { messages, events } = new SqliteStore(database, {
-    publicUrl: 'http://localhost:8080',
-    timezone: 'UTC',
-    messageLengthMax: 5000,
-    echoesToSender: false,
+    ...CHAT_OPTIONS,
+    webhookUrl: 'https://shop.example/push',
   })
   const sends = Array.from({ length: 1_000 }, (_, index) =>
     messages.post({ senderId: 1 + (index % 7), receiverId: 10 + (index % 50), message: 'Hello' }),

@@ -12,7 +12,7 @@ import { runProgram } from './support/processes.ts'
 import { waitFor } from './support/wait.ts'
 
 /** The tables as programs of older versions made them. */
-const OLD_VERSIONS = [1, 2, 3]
+const OLD_VERSIONS = [1, 2, 3, 4]
 const ROWS = `
   INSERT INTO users (user_id) VALUES (1), (2);
   INSERT INTO conversations (lower_user_id, higher_user_id) VALUES (1, 2);

@@ -17,5 +17,9 @@ export interface ChatOptions {
   messageLengthMax: number
   /** Whether a message is also sent to the sender's own devices. */
   echoesToSender: boolean
+  /** Where messages are pushed from (CHAT_WEBHOOK_URL); '': messages get no row for it. */
+  webhookUrl: string
+  /** How long a message waits at least until it is pushed. */
+  webhookDelayMs: number
   now?: () => Date
 }

@@ -26,6 +26,11 @@ export class Clock {
     return time.toISOString().slice(0, 19).replace('T', ' ')
   }
 
+  /** The time in so many ms, as stored: rounded up, so that it never comes too early. */
+  storedIn(ms: number): string {
+    return this.storedFrom(new Date(this.now().getTime() + ms + 999))
+  }
+
   /** Whole seconds from a stored time to now; negative for a time to come. */
   secondsSince(stored: string): number {
     return Math.floor(this.now().getTime() / 1000) - msOf(stored) / 1000

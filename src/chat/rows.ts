@@ -1,4 +1,5 @@
 import type { Content, Conversation, Message, MessageType } from './model.ts'
+import type { WaitingWebhook } from './webhooks.ts'
 
 /** A message as engines select it, with its sender. */
 export interface MessageRow extends Omit<Message, 'sender'> {
@@ -22,6 +23,18 @@ export interface ContentRow extends Content {
 export function olderThan(rows: ContentRow[], time: string): Content[] {
   const end = rows.findIndex(({ createdAt }) => createdAt >= time)
   return end === -1 ? rows : rows.slice(0, end)
+}
+
+/** A message that waits to be pushed, as engines select it. */
+export type WaitingRow = Omit<WaitingWebhook, 'message'> & { messageId: number }
+
+/** Puts the messages to their rows; a row whose message is gone has none. */
+export function waitingFromRows(rows: WaitingRow[], messages: MessageRow[]): WaitingWebhook[] {
+  const byId = new Map(messages.map((message) => [message.messageId, message]))
+  return rows.flatMap(({ messageId, dueAt, attempts }) => {
+    const message = byId.get(messageId)
+    return message === undefined ? [] : [{ message: messageFromRow(message), dueAt, attempts }]
+  })
 }
 
 /** A conversation as engines select it, with the other user and its last message. */

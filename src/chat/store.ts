@@ -21,6 +21,7 @@ import type {
   Receipt,
   User,
 } from './model.ts'
+import type { Webhooks } from './webhooks.ts'
 
 /**
  * The interface of an engine. One method is one use case and one transaction: it resolves once that
@@ -38,6 +39,7 @@ export interface Store {
   readonly connections: Connections
   readonly daemons: Daemons
   readonly imports: Imports
+  readonly webhooks: Webhooks
   /** Why writes fail, as far as a quick check shows; undefined while they do not. */
   problem(): string | undefined
   /** Commits what is queued, then closes the engine. Idempotent. */

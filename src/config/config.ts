@@ -16,6 +16,7 @@ import {
   toggle,
   umask,
   url,
+  webhookSecret,
 } from './setting.ts'
 
 /** Longer messages would not fit into pending_events.data, whatever their characters. */
@@ -89,6 +90,15 @@ export const settings = {
     'CHAT_AUTH_CALLBACK_URL',
     '',
     'for callback: where the existing application says who the visitor is',
+  ),
+  webhookUrl: url('CHAT_WEBHOOK_URL', '', 'where messages are posted whose receiver is absent'),
+  webhookSecret: webhookSecret('CHAT_WEBHOOK_SECRET', 'signs those posts: whsec_ and base64'),
+  webhookDelayMs: integer(
+    'CHAT_WEBHOOK_DELAY_MS',
+    '5000',
+    'a receiver who is back within so many ms is not pushed; to the next full second',
+    0,
+    600_000,
   ),
   mediaAuth: toggle(
     'CHAT_MEDIA_AUTH',
@@ -269,6 +279,10 @@ function refuseContradictions(config: Config): void {
       isAnonymous && !isLoopback(config.host) && config.allowedOrigins.includes('*'),
       `CHAT_AUTH=none on CHAT_HOST=${config.host} lets any page in any browser that reaches it act as ` +
         'anyone: list the pages that may use the chat in CHAT_ALLOWED_ORIGINS, such as https://shop.example',
+    ],
+    [
+      config.webhookUrl !== '' && config.webhookSecret === '',
+      'CHAT_WEBHOOK_URL needs CHAT_WEBHOOK_SECRET: what the application checks signatures with',
     ],
     [config.mediaAuth && isAnonymous, 'CHAT_MEDIA_AUTH=on needs CHAT_AUTH=jwt or callback'],
     [

@@ -2,6 +2,9 @@ import { inHome } from './home.ts'
 
 /** A secret that can be guessed is none. */
 export const SECRET_LENGTH_MIN = 32
+const WEBHOOK_KEY_BYTES_MIN = 24
+const WEBHOOK_KEY_BYTES_MAX = 64
+const WEBHOOK_SECRET_PREFIX = 'whsec_'
 
 /**
  * One thing an operator can set: by the environment variable, by a line in a `.env` file, or by the flag of
@@ -28,6 +31,19 @@ export function secret(variable: string, meaning: string): Setting<string> {
     if (value === '' || value.length >= SECRET_LENGTH_MIN) return value
     const way = 'openssl rand -hex 32 makes one'
     throw new Error(`must be at least ${SECRET_LENGTH_MIN} characters long (${way})`)
+  }
+  return { ...setting(variable, '', meaning, parse), isSecret: true }
+}
+
+/** A key as Standard Webhooks has it. */
+export function webhookSecret(variable: string, meaning: string): Setting<string> {
+  const parse = (value: string) => {
+    const key = Buffer.from(value.slice(WEBHOOK_SECRET_PREFIX.length), 'base64')
+    const [min, max] = [WEBHOOK_KEY_BYTES_MIN, WEBHOOK_KEY_BYTES_MAX]
+    const isSpeltSo = WEBHOOK_SECRET_PREFIX + key.toString('base64') === value
+    if (value === '' || (isSpeltSo && key.length >= min && key.length <= max)) return value
+    const way = 'echo whsec_$(openssl rand -base64 32) makes one'
+    throw new Error(`must be whsec_ and the base64 of ${min} to ${max} bytes (${way})`)
   }
   return { ...setting(variable, '', meaning, parse), isSecret: true }
 }

@@ -19,6 +19,8 @@ export interface BatchParts {
   clock: Clock
   /** Whether a message is also sent to the sender's own devices (CHAT_ECHO_TO_SENDER). */
   echoesToSender: boolean
+  webhookUrl: string
+  webhookDelayMs: number
 }
 
 /** The writes of one transaction. */
@@ -79,6 +81,7 @@ export class Batch {
     for (const [index, message] of this.#messages.entries())
       message.messageId = ids[index] as number
     this.#recordMessages()
+    this.#queueWebhooks()
   }
 
   async #addConversations(): Promise<void> {
@@ -144,6 +147,16 @@ export class Batch {
       WHERE conversation_id IN (?)`,
       [...by('last'), ...by('lower'), ...by('higher'), ids],
     )
+  }
+
+  /** Where CHAT_WEBHOOK_URL is set, each message waits to be pushed. */
+  #queueWebhooks(): void {
+    const { webhookUrl, webhookDelayMs, clock } = this.#parts
+    if (webhookUrl === '') return
+    const dueAt = clock.storedIn(webhookDelayMs)
+    this.#transaction.writeLast('INSERT INTO webhooks (message_id, user_id, due_at) VALUES ?', [
+      this.#messages.map(({ messageId, receiverId }) => [messageId, receiverId, dueAt]),
+    ])
   }
 
   #announce({ message, isNew }: Posted): void {

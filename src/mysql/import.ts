@@ -21,7 +21,7 @@ interface SourceTable {
 
 const EVENTS = 'pending_events'
 /** What must not be there. */
-const FILLED = ['users', 'conversations', 'messages', 'user_blocks', EVENTS]
+const FILLED = ['users', 'conversations', 'messages', 'user_blocks', EVENTS, 'webhooks']
 
 /**
  * Fills an empty database with the rows of another engine. From `begin` to `finish` no service starts

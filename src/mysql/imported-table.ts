@@ -9,6 +9,7 @@ const KEYS = {
   messages: ['message_id'],
   user_blocks: ['user_id', 'blocked_user_id'],
   pending_events: ['shard', 'seq'],
+  webhooks: ['message_id'],
 }
 /** Rows that are read back at once. */
 const PAGE_ROWS = 2_000

@@ -9,7 +9,19 @@ const SCHEMA_FILE = new URL('../../src/mysql/schema.sql', import.meta.url)
  * A server commits every change of a table by itself: so each statement must do no harm when it runs
  * a second time, after a process that was killed halfway.
  */
-const MIGRATIONS: string[] = []
+const MIGRATIONS = [
+  // Messages are pushed to phones by the shop.
+  `
+    CREATE TABLE IF NOT EXISTS webhooks (
+      message_id BIGINT NOT NULL PRIMARY KEY,
+      user_id BIGINT NOT NULL,
+      due_at DATETIME NOT NULL,
+      attempts INT NOT NULL DEFAULT 0,
+      sorted_user_id BIGINT NULL,
+      KEY webhooks_of_user (sorted_user_id, message_id)
+    ) ENGINE = InnoDB
+  `,
+]
 /** The version of schema.sql. */
 export const SCHEMA_VERSION = MIGRATIONS.length + 1
 

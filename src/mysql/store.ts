@@ -14,6 +14,7 @@ import { MysqlMessages } from './messages.ts'
 import { Receipts } from './receipts.ts'
 import { Recovery } from './recovery.ts'
 import { MysqlUsers } from './users.ts'
+import { MysqlWebhooks } from './webhooks.ts'
 import { Writes } from './writes.ts'
 
 /** The chat on a MySQL-protocol server: any number of processes on any number of hosts. */
@@ -29,6 +30,7 @@ export class MysqlStore implements Chat {
   readonly connections: MysqlConnections
   readonly daemons: MysqlDaemons
   readonly imports: MysqlImports
+  readonly webhooks: MysqlWebhooks
   readonly #database: MysqlDatabase
   readonly #writes: Writes
   /** Of the claims of this process. */
@@ -38,8 +40,9 @@ export class MysqlStore implements Chat {
   constructor(database: MysqlDatabase, options: ChatOptions) {
     const clock = new Clock(options.timezone, options.now ?? database.now)
     const wire = new Wire(options.publicUrl, clock)
-    const { messageLengthMax, echoesToSender } = options
-    const writes = new Writes({ database, wire, clock, echoesToSender })
+    const { messageLengthMax, echoesToSender, webhookUrl, webhookDelayMs } = options
+    const webhooks = { webhookUrl, webhookDelayMs }
+    const writes = new Writes({ database, wire, clock, echoesToSender, ...webhooks })
     const parts = { database, writes, wire, clock }
     this.#database = database
     this.#writes = writes
@@ -57,6 +60,7 @@ export class MysqlStore implements Chat {
     this.connections = new MysqlConnections(parts)
     this.daemons = new MysqlDaemons(database, clock)
     this.imports = new MysqlImports(database, clock)
+    this.webhooks = new MysqlWebhooks({ database, clock })
   }
 
   problem(): string | undefined {

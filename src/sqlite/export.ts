@@ -47,6 +47,7 @@ const TABLES = {
     FROM pending_events
     ORDER BY event_id
   `,
+  webhooks: 'SELECT message_id, user_id, due_at, attempts FROM webhooks ORDER BY message_id',
 }
 
 /**

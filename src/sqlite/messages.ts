@@ -7,9 +7,11 @@ import { SELECT_MESSAGE } from './message-row.ts'
 import { Receipts, type ReceiptsParts } from './receipts.ts'
 import { Recovery } from './recovery.ts'
 import type { SqliteUsers } from './users.ts'
+import type { SqliteWebhooks } from './webhooks.ts'
 
 interface MessagesParts extends ReceiptsParts {
   users: SqliteUsers
+  webhooks: SqliteWebhooks
   /** Characters. */
   messageLengthMax: number
   /** Whether a message is also sent to the sender's own devices (CHAT_ECHO_TO_SENDER). */
@@ -115,7 +117,7 @@ export class SqliteMessages implements Messages {
   }
 
   #create(draft: Draft): Message {
-    const { users, conversations, events, wire, clock } = this.#parts
+    const { users, conversations, events, webhooks, wire, clock } = this.#parts
     const { senderId, receiverId } = draft
     const sender = users.ensure(senderId)
     users.add(receiverId)
@@ -127,6 +129,7 @@ export class SqliteMessages implements Messages {
     const event = wire.message(message)
     events.append('chat:message', receiverId, event, { messageId })
     if (this.#parts.echoesToSender) events.append('chat:message', senderId, event, { messageId })
+    webhooks.queue(messageId, receiverId)
     return message
   }
 

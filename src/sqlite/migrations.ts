@@ -25,6 +25,15 @@ const MIGRATIONS = [
     WHERE event = 'chat:message' AND json_type(data, '$.message_id') = 'integer';
     ALTER TABLE connections DROP COLUMN buffered_bytes;
   `,
+  // Messages are pushed to phones by the shop.
+  `
+    CREATE TABLE webhooks (
+      message_id INTEGER PRIMARY KEY,
+      user_id INTEGER NOT NULL,
+      due_at TEXT NOT NULL,
+      attempts INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+  `,
 ]
 
 /** The version of schema.sql, kept in `PRAGMA user_version`. */

@@ -11,6 +11,7 @@ import { SqliteForgetting } from './forgetting.ts'
 import { SqliteImports } from './imports.ts'
 import { SqliteMessages } from './messages.ts'
 import { SqliteUsers } from './users.ts'
+import { SqliteWebhooks } from './webhooks.ts'
 
 /**
  * The chat in one SQLite file. In each of its parts, an asynchronous method is a use case and one
@@ -29,6 +30,7 @@ export class SqliteStore implements Chat {
   readonly connections: SqliteConnections
   readonly daemons: SqliteDaemons
   readonly imports: SqliteImports
+  readonly webhooks: SqliteWebhooks
   readonly #database: Database
 
   constructor(database: Database, options: ChatOptions) {
@@ -38,8 +40,9 @@ export class SqliteStore implements Chat {
     const blocks = new SqliteBlocks(database, users, clock)
     const conversations = new SqliteConversations(database)
     const events = new SqliteEvents(database, wire, clock)
-    const { messageLengthMax, echoesToSender } = options
-    const parts = { database, users, blocks, conversations, events, wire, clock }
+    const { messageLengthMax, echoesToSender, webhookUrl, webhookDelayMs } = options
+    const webhooks = new SqliteWebhooks({ database, clock, webhookUrl, webhookDelayMs })
+    const parts = { database, users, blocks, conversations, events, webhooks, wire, clock }
     this.#database = database
     this.clock = clock
     this.wire = wire
@@ -52,6 +55,7 @@ export class SqliteStore implements Chat {
     this.connections = new SqliteConnections(parts)
     this.daemons = new SqliteDaemons(database, events, clock)
     this.imports = new SqliteImports(parts)
+    this.webhooks = webhooks
   }
 
   problem(): string | undefined {

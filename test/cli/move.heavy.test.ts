@@ -68,6 +68,7 @@ async function fill(chat: Chat): Promise<void> {
 /** Every answer of a chat to every user. */
 async function answersOf(chat: Chat) {
   const page = { limit: 3, offset: 0 }
+  await chat.webhooks.receivers(100, [])
   return Promise.all(
     USERS.map(async (userId) => {
       const conversations = await chat.conversations.list(userId, { limit: 100, offset: 0 })
@@ -85,6 +86,7 @@ async function answersOf(chat: Chat) {
         missed: await Promise.all([0, 3, 9].map((id) => chat.messages.since(userId, id, 4))),
         counts: await Promise.all([0, 3].map((id) => chat.messages.countSince(userId, id, 100))),
         media: await chat.messages.peopleOfMedia(FILES),
+        webhooks: await chat.webhooks.waiting(userId, 100),
       }
     }),
   )

@@ -59,6 +59,21 @@ describe.skipIf(port === undefined)('on a MariaDB', () => {
     await expectWhole(root)
   })
 
+  test('one of an older version becomes what a new one is, wherever that was killed', async () => {
+    const database = new TestDatabase()
+    const root = await database.connect()
+    await open(database.address)
+    const [fresh] = await root.query('SHOW CREATE TABLE webhooks')
+    await root.query('DROP TABLE webhooks')
+    for (const _ of ['killed', 'not killed']) {
+      await root.query('UPDATE chat_schema SET version = 1')
+      expect(await open(database.address)).toEqual([[1, SCHEMA_VERSION]])
+    }
+    const [migrated] = await root.query('SHOW CREATE TABLE webhooks')
+    expect(migrated).toEqual(fresh)
+    await expectWhole(root)
+  })
+
   test('the next one completes the shards, and loses no number of an event', async () => {
     const database = new TestDatabase()
     const { address } = database

@@ -55,7 +55,7 @@ describe.skipIf(port === undefined)('on a MariaDB', () => {
     const live = ['chat-websocket', 'chat-api', 'pending events', 'sockets']
     expect(checks.map(({ check }) => check)).toEqual([...names, ...live])
     expect(found('database')?.message).toMatch(
-      /^mysql:\S+ on MariaDB \d+\.\d+\.\S+ can be written to \(schema 1\)$/,
+      /^mysql:\S+ on MariaDB \d+\.\d+\.\S+ can be written to \(schema 2\)$/,
     )
     expect(found('clock')?.message).toMatch(/^the database's differs by 0\.\d s from this host's$/)
     expect(checks.filter(({ level }) => level !== 'ok')).toMatchObject([{ check: 'uploads' }])

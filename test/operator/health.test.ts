@@ -11,6 +11,7 @@ import { get } from '../support/clients.ts'
 import { runDoctor } from '../support/doctor.ts'
 import { temporaryFolder } from '../support/folders.ts'
 import { startApi, startChat, startDaemon } from '../support/in-process.ts'
+import { CHAT_OPTIONS } from '../support/open-chat.ts'
 import { environment } from '../support/running-program.ts'
 
 test('a poll is old after 5 s, and not before', () => {
@@ -36,10 +37,7 @@ test('a daemon is unhealthy 10 s after its last good poll, and not before', asyn
   const database = await openDatabase(join(temporaryFolder(), 'chat.db'), { durable: false })
   onTestFinished(() => database.close())
   const chat = new SqliteStore(database, {
-    publicUrl: '',
-    timezone: 'UTC',
-    messageLengthMax: 1,
-    echoesToSender: false,
+    ...CHAT_OPTIONS,
     now: () => new Date(time.ms),
   })
   const address = 'ws://127.0.0.1:8089'

@@ -10,6 +10,7 @@ import type { OpenStore } from './opened-store.ts'
 import { people } from './people.ts'
 import { receipts } from './receipts.ts'
 import { recovery } from './recovery.ts'
+import { webhooks } from './webhooks.ts'
 
 const PARTS = {
   messages,
@@ -21,6 +22,7 @@ const PARTS = {
   connections,
   daemons,
   imports,
+  webhooks,
   interleavings,
 }
 

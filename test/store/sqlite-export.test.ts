@@ -35,6 +35,7 @@ test('every row of what is kept is read, with the names of its columns and the h
     DELETE FROM messages WHERE message_id = 9;
     INSERT INTO user_blocks (user_id, blocked_user_id) VALUES (3, 1), (1, 3);
     INSERT INTO pending_events (event, data) VALUES ('shop:sale', '{}');
+    INSERT INTO webhooks (message_id, user_id, due_at) VALUES (8, 2, '2026-01-23 20:30:45');
   `)
   const source = open(path)
   expect(source.tables.map(({ name, count, lastId }) => [name, count, lastId])).toEqual([
@@ -43,6 +44,7 @@ test('every row of what is kept is read, with the names of its columns and the h
     ['messages', 1, 9],
     ['user_blocks', 2, 0],
     ['pending_events', 1, 1],
+    ['webhooks', 1, 0],
   ])
   for (const table of source.tables) {
     const rows = [...source.rows(table)]

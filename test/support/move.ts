@@ -17,7 +17,8 @@ export function move(folder: string, url: string, settings: Environment = {}) {
 /** Does something to the chat of the SQLite file in a folder. */
 export async function inFile<Result>(folder: string, use: (chat: Chat) => Promise<Result>) {
   const database = await openDatabase(join(folder, 'chat.db'), { durable: false })
-  const chat = new SqliteStore(database, CHAT_OPTIONS)
+  const webhookUrl = 'https://shop.example/push'
+  const chat = new SqliteStore(database, { ...CHAT_OPTIONS, webhookUrl })
   try {
     return await use(chat)
   } finally {

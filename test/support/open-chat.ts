@@ -12,6 +12,8 @@ export const CHAT_OPTIONS: ChatOptions = {
   timezone: 'UTC',
   messageLengthMax: 5_000,
   echoesToSender: false,
+  webhookUrl: '',
+  webhookDelayMs: 0,
 }
 
 /** An empty chat without its services, and its file as another program has it open. */
