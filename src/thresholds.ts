@@ -12,6 +12,8 @@ export const RECORDED_POLL_STALE_SECONDS = (POLL_STALE_MS + HEARTBEAT_MS) / 1000
 export const HEARTBEAT_STALE_MS = 6 * HEARTBEAT_MS
 /** Events wait while a daemon restarts; longer than this they wait for an operator. */
 export const EVENT_WAIT_SECONDS_MAX = 60
+/** Beyond this, and the time that every webhook may wait, the shop's application does not take it. */
+export const WEBHOOK_WAIT_SECONDS_MAX = 300
 /** Retry-After for monitors: the interval of the heartbeat. */
 export const UNHEALTHY_RETRY_SECONDS = 5
 

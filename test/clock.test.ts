@@ -7,6 +7,21 @@ test('a time is stored in UTC, to the second', () => {
   expect(clock.storedFrom(new Date('2026-01-01T00:00:00+03:00'))).toBe('2025-12-31 21:00:00')
 })
 
+test('a time to come is rounded up to the second', () => {
+  const time = { ms: Date.parse('2026-01-23T20:30:45.000Z') }
+  const clock = new Clock('UTC', () => new Date(time.ms))
+  expect([clock.storedIn(0), clock.storedIn(2_000)]).toEqual([
+    '2026-01-23 20:30:45',
+    '2026-01-23 20:30:47',
+  ])
+  time.ms += 1
+  expect([clock.storedIn(2_000), clock.storedIn(-1), clock.storedIn(-2)]).toEqual([
+    '2026-01-23 20:30:48',
+    '2026-01-23 20:30:45',
+    '2026-01-23 20:30:45',
+  ])
+})
+
 test('without a time zone, times are shown as they are stored', () => {
   expect(new Clock().shown('2026-01-23 20:30:45')).toBe('2026-01-23 20:30:45')
   const drift = Math.abs(Date.parse(`${new Clock().stored().replace(' ', 'T')}Z`) - Date.now())

@@ -10,6 +10,7 @@ export class Clock {
   readonly #formatter: Intl.DateTimeFormat | undefined
   /** From UTC, in ms, before and after each day: to format a time is slow. */
   readonly #offsets = new Map<number, [before: number, after: number]>()
+  #latest = { second: Number.NaN, text: '' }
 
   /** @param timezone an IANA name ('Asia/Riyadh'); 'UTC' shows times as they are stored */
   constructor(timezone = 'UTC', now = () => new Date()) {
@@ -28,7 +29,12 @@ export class Clock {
 
   /** The time in so many ms, as stored: rounded up, so that it never comes too early. */
   storedIn(ms: number): string {
-    return this.storedFrom(new Date(this.now().getTime() + ms + 999))
+    const second = Math.ceil((this.now().getTime() + ms) / 1000)
+    // Every send asks for it: those of one second share the text.
+    if (second !== this.#latest.second) {
+      this.#latest = { second, text: this.storedFrom(new Date(second * 1000)) }
+    }
+    return this.#latest.text
   }
 
   /** Whole seconds from a stored time to now; negative for a time to come. */

@@ -37,7 +37,7 @@ export async function askHealth(serverUrl: string, metricsSecret = ''): Promise<
   }
 }
 
-interface ApiAnswer extends HealthAnswer {
+export interface ApiAnswer extends HealthAnswer {
   url: string
 }
 

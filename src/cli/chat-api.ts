@@ -1,5 +1,8 @@
+import { integerFrom } from '../chat/integers.ts'
+import { isObject } from '../chat/json.ts'
 import type { Config } from '../config/config.ts'
-import { askApi, healthLine } from './ask-health.ts'
+import { type ApiAnswer, askApi, healthLine } from './ask-health.ts'
+import { backlogLine } from './checks/webhooks.ts'
 import { forget } from './forget.ts'
 import { addImport } from './import.ts'
 import { move } from './move.ts'
@@ -21,5 +24,18 @@ export async function main(): Promise<void> {
 async function describe(config: Config): Promise<Record<string, string | number>> {
   const answer = await askApi(config)
   const health = answer === undefined ? {} : { health: healthLine(answer) }
-  return { ...health, database: config.database, uploads: config.uploadsDir }
+  return {
+    ...health,
+    database: config.database,
+    uploads: config.uploadsDir,
+    ...describeWebhooks(config, answer),
+  }
+}
+
+function describeWebhooks({ webhookUrl }: Config, answer: ApiAnswer | undefined) {
+  const webhooks = answer?.data.webhooks
+  if (webhookUrl === '' || !isObject(webhooks)) return {}
+  const count = integerFrom(webhooks.waiting) ?? 0
+  const oldestSeconds = integerFrom(webhooks.oldest_seconds) ?? 0
+  return { webhooks: `to ${webhookUrl}, ${backlogLine({ count, oldestSeconds })}` }
 }

@@ -9,6 +9,7 @@ import { checkRights, checkSockets } from './checks/exposure.ts'
 import type { Finding } from './checks/finding.ts'
 import { checkCertificate, checkOpenFiles, checkUploads } from './checks/machine.ts'
 import { checkApi, checkDaemons, checkEvents } from './checks/services.ts'
+import { checkWebhooks } from './checks/webhooks.ts'
 import { isShared } from './open-store.ts'
 import { configFrom, type Flags } from './program.ts'
 import { printJson, printTable } from './terminal.ts'
@@ -56,5 +57,6 @@ async function checkServices(config: Config, chat: Chat | undefined): Promise<Fi
   if (chat === undefined || status === undefined) return services
   const events = checkEvents(await lagSeconds(chat, status), status.state)
   const addresses = (await chat.connections.list()).map(({ address }) => address)
-  return [...services, events, ...checkSockets(config, addresses)]
+  const webhooks = checkWebhooks(config, await chat.webhooks.backlog())
+  return [...services, events, webhooks, ...checkSockets(config, addresses)]
 }

@@ -18,6 +18,8 @@ import { Uploads } from '../media/uploads.ts'
 import { Metrics } from '../metrics.ts'
 import { readCertificate, renewCertificate } from '../tls.ts'
 import { urlHost } from '../urls.ts'
+import { Poster } from '../webhook/poster.ts'
+import { WebhookMetrics } from '../webhook/webhook-metrics.ts'
 import { watchDescriptors } from './descriptors.ts'
 import { type OpenedStore, openStore } from './open-store.ts'
 import type { RunningService } from './program.ts'
@@ -60,12 +62,13 @@ export async function openApi(
       retain(config, log, store, mediaStore),
       watchDescriptors(log),
     ]
+    const poster = openPoster(config, log, store, metrics)
     const scheme = certificate === undefined ? 'http' : 'https'
     log.plain(`Chat API running on ${scheme}://${urlHost(config.host)}:${port}`)
     return {
       reload: () => renewCertificate(config, log, (renewed) => server.useCertificate(renewed)),
       stop: async () => {
-        await server.stop()
+        await Promise.all([server.stop(), poster?.stop()])
         await Promise.all(jobs.map((job) => job.stop()))
         await store.close()
       },
@@ -106,6 +109,19 @@ function retain(
       return job.stop()
     },
   }
+}
+
+/** Undefined where CHAT_WEBHOOK_URL is not set; the metrics are there all the same. */
+function openPoster(
+  config: Config,
+  log: Log,
+  { chat, claim }: OpenedStore,
+  { registry }: ApiMetrics,
+): Poster | undefined {
+  const metrics = new WebhookMetrics(registry, chat.webhooks)
+  if (config.webhookUrl === '') return undefined
+  const claimFor = (seconds: number) => claim('webhooks', seconds)
+  return new Poster({ chat, log, metrics, claim: claimFor, hostname: hostname() }, config)
 }
 
 function createMetrics({ chat, walBytes, retriedCount }: OpenedStore): ApiMetrics {

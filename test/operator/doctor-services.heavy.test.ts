@@ -38,7 +38,7 @@ test('a chat that is well gets ok in every line, and exit code 0', async () => {
   expect({ code, healthy }).toEqual({ code: 0, healthy: true })
   const machine = ['uploads', 'bucket', 'open files', 'TLS']
   const names = ['database', 'write-ahead log', 'file rights', ...machine]
-  const live = ['chat-websocket', 'chat-api', 'pending events', 'sockets']
+  const live = ['chat-websocket', 'chat-api', 'pending events', 'webhooks', 'sockets']
   expect(checks.map(({ check }) => check)).toEqual([...names, ...live])
   const listens = `listens on ${daemon.url} (pid ${daemon.program.pid}), its last good poll was`
   expect(checks[7]?.message).toContain(listens)

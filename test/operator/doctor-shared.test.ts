@@ -52,7 +52,7 @@ describe.skipIf(port === undefined)('on a MariaDB', () => {
 
     const machine = ['uploads', 'bucket', 'open files', 'TLS']
     const names = ['database', 'clock', 'file rights', ...machine]
-    const live = ['chat-websocket', 'chat-api', 'pending events', 'sockets']
+    const live = ['chat-websocket', 'chat-api', 'pending events', 'webhooks', 'sockets']
     expect(checks.map(({ check }) => check)).toEqual([...names, ...live])
     expect(found('database')?.message).toMatch(
       /^mysql:\S+ on MariaDB \d+\.\d+\.\S+ can be written to \(schema 2\)$/,

@@ -22,9 +22,10 @@ const LEAVES: Part[] = [
 
 /** Which part may import which others; a part may always import from itself. */
 const IMPORTS: Record<Part, Part[]> = {
-  cli: ['http', 'websocket', 'auth', 'media', 'chat', 'sqlite', 'mysql', ...LEAVES],
+  cli: ['http', 'websocket', 'webhook', 'auth', 'media', 'chat', 'sqlite', 'mysql', ...LEAVES],
   http: ['auth', 'media', 'chat', ...LEAVES],
   websocket: ['auth', 'chat', ...LEAVES],
+  webhook: ['chat', ...LEAVES],
   auth: ['chat', ...LEAVES],
   media: ['config', 'errors', 'limits', 'log', 'outage'],
   chat: ['errors', 'limits', 'thresholds'],
@@ -59,6 +60,7 @@ const PACKAGES: Record<string, Part[]> = {
   busboy: ['http'],
   'file-type': ['media'],
   send: ['http'],
+  standardwebhooks: ['webhook'],
   ws: ['websocket', 'client'],
   commander: ['cli'],
   jose: ['auth'],

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { isOperator } from '../../auth/operator.ts'
 import type { Chat } from '../../chat/chat.ts'
 import { type DaemonStatus, daemonStatus } from '../../chat/daemon-status.ts'
+import type { WebhookBacklog } from '../../chat/webhooks.ts'
 import { ChatError } from '../../errors.ts'
 import { daemonJson } from '../daemon-json.ts'
 import type { Endpoint } from '../endpoint.ts'
@@ -12,7 +13,8 @@ import { success } from '../response.ts'
  * answered 503. The daemon status stands in data.daemon, not in the HTTP status: this process
  * accepts messages whether or not a daemon delivers them, and to take it out of service would only
  * lose them. data.daemon_polled_at and daemon_pid are of the oldest daemon. Operators also receive
- * data.pid, data.daemon_pid, data.connected_users and data.daemons, which has all.
+ * data.pid, data.daemon_pid, data.connected_users, data.daemons, which has all, and data.webhooks: the
+ * messages that wait to be pushed.
  */
 export const health: Endpoint = {
   methods: ['GET'],
@@ -20,7 +22,7 @@ export const health: Endpoint = {
   handle: async ({ chat, problem, request, metricsSecret }) => {
     const message = problem()
     const isForOperator = isOperator(request, metricsSecret)
-    const { state, daemons, userCount } = await read(chat, isForOperator)
+    const { state, daemons, userCount, backlog } = await read(chat, isForOperator)
     const [daemon] = daemons
     const data = {
       service: 'chat-api',
@@ -31,20 +33,24 @@ export const health: Endpoint = {
         daemon_pid: daemon?.pid ?? null,
         connected_users: userCount,
         daemons: daemons.map((each) => daemonJson(chat.clock, each)),
+        webhooks: { waiting: backlog?.count, oldest_seconds: backlog?.oldestSeconds },
       }),
     }
     return message === undefined ? success('OK', data) : { status: 'error', message, data }
   },
 }
 
-/** Counts users for operators only: the query scans all connections. */
-async function read(
-  chat: Chat,
-  isForOperator: boolean,
-): Promise<DaemonStatus & { userCount: number | undefined }> {
+interface Counts {
+  userCount: number | undefined
+  backlog: WebhookBacklog | undefined
+}
+
+/** Counts for operators only: the queries scan all connections, and all webhooks. */
+async function read(chat: Chat, isForOperator: boolean): Promise<DaemonStatus & Counts> {
   try {
     const userCount = isForOperator ? (await chat.connections.count()).users : undefined
-    return { ...(await daemonStatus(chat, hostname())), userCount }
+    const backlog = isForOperator ? await chat.webhooks.backlog() : undefined
+    return { ...(await daemonStatus(chat, hostname())), userCount, backlog }
   } catch (cause) {
     const message = 'The database cannot be read'
     throw new ChatError('unavailable', message, { cause, retryAfterSeconds: 5 })
