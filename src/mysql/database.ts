@@ -2,7 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ResultSetHeader } from 'mysql2/promise'
 import type { DatabaseAddress } from './address.ts'
 import { Durability } from './durability.ts'
-import { CommitUnknown, callerError, isConnectionError, isLockWait, isRetried } from './errors.ts'
+import {
+  CommitUnknown,
+  callerError,
+  isCommitUnknown,
+  isLockWait,
+  isReadAgain,
+  isRetried,
+} from './errors.ts'
 import { findHeld, type LockResults, lock } from './locks.ts'
 import { Pool } from './pool.ts'
 import type { Query, Session, Values } from './session.ts'
@@ -54,11 +61,11 @@ export class MysqlDatabase {
     return this.#pool.problem
   }
 
-  /** As Pool.exclusively. */
+  /** As Pool.exclusively; the work may run again. */
   exclusively<Result>(
     work: (locking: Session, changing: Session) => Promise<Result>,
   ): Promise<Result> {
-    return this.#pool.exclusively(work)
+    return this.#retried(() => this.#pool.exclusively(work), isRetried)
   }
 
   /** The time by the database's clock: those of several hosts differ. */
@@ -78,7 +85,7 @@ export class MysqlDatabase {
     await this.#durability.check((sql) => this.read(sql))
   }
 
-  /** Reads outside of any transaction. A connection that turns out to be dead is replaced, once. */
+  /** Reads outside of any transaction; again, once, over a dead connection and when it was aborted. */
   read<Row>(sql: string, values: Values = []): Promise<Row[]> {
     return this.#reading((session) => session.run<Row[]>(sql, values))
   }
@@ -171,7 +178,7 @@ export class MysqlDatabase {
     try {
       return await this.#pool.use(work)
     } catch (error) {
-      if (!isConnectionError(error)) throw error
+      if (!isReadAgain(error)) throw error
       return await this.#explained(() => this.#pool.use(work))
     }
   }
@@ -222,7 +229,7 @@ async function attempt<Result>(
   try {
     await session.runAll(transaction.end())
   } catch (error) {
-    throw isConnectionError(error) ? new CommitUnknown(error) : error
+    throw isCommitUnknown(error) ? new CommitUnknown(error) : error
   }
   return result
 }

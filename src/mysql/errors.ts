@@ -12,14 +12,24 @@ const RETRIED_ERRORS = new Set([
   'ER_QUERY_INTERRUPTED', // killed, or the server stops
   'ER_STATEMENT_TIMEOUT', // max_statement_time
   'ER_QUERY_TIMEOUT',
+  'ER_TRG_ALREADY_EXISTS', // two processes create the schema: Galera has taken the lock from one
 ])
+
+/**
+ * A Galera node has left the cluster. What it was committing the others may have: a commit that ends
+ * like this is of unknown outcome.
+ */
+const LEFT_CLUSTER_ERRORS = [
+  'ER_UNKNOWN_COM_ERROR', // 1047
+  'ER_ERROR_DURING_COMMIT', // 1180
+]
 
 /** The server takes no writes any more, after a failover say: another connection may lead elsewhere. */
 const WRONG_SERVER_ERRORS = new Set([
   'ER_OPTION_PREVENTS_STATEMENT', // read_only
   'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
   'ER_READ_ONLY_MODE',
-  'ER_UNKNOWN_COM_ERROR', // Galera: the node is not in the cluster (1047)
+  ...LEFT_CLUSTER_ERRORS,
 ])
 
 /** After these nothing more comes over the connection. */
@@ -53,10 +63,10 @@ const NUMBERED: Record<number, string> = {
   1969: 'ER_STATEMENT_TIMEOUT',
 }
 
-/** The connection was lost while a COMMIT was under way: whether it took place is not known. */
+/** The server was lost while a COMMIT was under way: whether it took place is not known. */
 export class CommitUnknown extends Error {
   constructor(cause: unknown) {
-    super('The connection was lost during a commit', { cause })
+    super('The server was lost during a commit', { cause })
     this.name = 'CommitUnknown'
   }
 }
@@ -71,6 +81,16 @@ export function isConnectionError(error: unknown): boolean {
   if ((error as { fatal?: unknown } | undefined)?.fatal === true) return true
   const name = errorName(error)
   return name === DEADLINE || CONNECTION_ERRORS.has(name)
+}
+
+/** Whether a commit that ended with this error may have taken place. */
+export function isCommitUnknown(error: unknown): boolean {
+  return isConnectionError(error) || LEFT_CLUSTER_ERRORS.includes(errorName(error))
+}
+
+/** Whether a read may succeed if it is tried again at once: Galera aborts one for a change of tables. */
+export function isReadAgain(error: unknown): boolean {
+  return isConnectionError(error) || errorName(error) === 'ER_LOCK_DEADLOCK'
 }
 
 /** Whether a connection is not to be used again. */

@@ -36,6 +36,11 @@ const VERSION_TABLE = `
   ) ENGINE = InnoDB
 `
 
+const SELECT_VERSION_TABLE = `
+  SELECT 1 FROM information_schema.tables
+  WHERE table_schema = DATABASE() AND table_name = 'chat_schema'
+`
+
 interface SchemaOptions {
   /**
    * Called after a database of an older version is migrated, with both versions. Without it an older
@@ -88,7 +93,9 @@ export async function endMove(database: MysqlDatabase): Promise<void> {
 
 /** Returns the version that was found. */
 async function migrate(locking: Session, changing: Session): Promise<number> {
-  await changing.run(VERSION_TABLE)
+  // On Galera even the creation of what is there would take the lock from who holds it.
+  const [found] = await changing.run<object[]>(SELECT_VERSION_TABLE)
+  if (found === undefined) await changing.run(VERSION_TABLE)
   await changing.run('INSERT IGNORE INTO chat_schema (id, version) VALUES (1, 0)')
   await locking.run('START TRANSACTION')
   const [row] = await locking.run<{ version: number }[]>(

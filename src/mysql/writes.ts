@@ -24,7 +24,7 @@ export class Writes {
       run: (writes, isPatient) => this.#run(writes, isPatient),
       shardsOf: (write) => shardsOf(userIdsOf(write)),
       heldOf: (shards) => parts.database.heldOf(shards),
-      isIdempotent: (write) => write.kind === 'send' && write.draft.clientMessageId !== undefined,
+      isIdempotent,
       lengthOf: (write) => (write.kind === 'send' ? write.draft.message.length : write.data.length),
     })
   }
@@ -45,11 +45,22 @@ export class Writes {
   #run(writes: Write[], isPatient: boolean): Promise<Outcome<WriteResult>[]> {
     const reads = new BatchReads(writes)
     const shards = shardsOf(writes.flatMap(userIdsOf))
-    const options = { shards, reads: reads.queries, failsOnLockWait: true, isPatient }
+    const options = {
+      shards,
+      reads: reads.queries,
+      isIdempotent: writes.every(isIdempotent),
+      failsOnLockWait: true,
+      isPatient,
+    }
     return this.#parts.database.transact(options, (transaction, ...found) =>
       new Batch(this.#parts, transaction, reads.parse(found)).run(writes),
     )
   }
+}
+
+/** A second try of a send that has a name finds the first. */
+function isIdempotent(write: Write): boolean {
+  return write.kind === 'send' && write.draft.clientMessageId !== undefined
 }
 
 /** Everybody whom a write concerns; null for an event to all. */

@@ -81,10 +81,10 @@ async function observe(fault: Fault, world: World): Promise<Row> {
   const stops = await service.stop()
   const unsaid = findUnsaid(fault.expectSaid ?? {}, service.said)
   const verdict = await auditor.audit()
-  const lost = fault.mayLose ? [] : verdict.problems
+  const lost = fault.mayLose ? [] : [...verdict.problems, ...after]
   const missed = fault.mayLose || fault.mayMissEvents ? [] : findMissedEvents(service.said)
   const waits = findLongWaits(verdict, fault.waitsMsMax)
-  const problems = [...deaths, ...stops, ...unsaid, ...missed, ...after, ...lost, ...waits]
+  const problems = [...deaths, ...stops, ...unsaid, ...missed, ...lost, ...waits]
   return { fault: fault.name, ...verdict, recoveredMs, problems }
 }
 

@@ -76,6 +76,32 @@ describe.skipIf(port === undefined)('when the answer to a commit is lost', () =>
     expect(await store.messages.lastId()).toBe(1)
   })
 
+  test.for([1047, 1180])(
+    'a commit in which a node leaves its cluster, with error %i, runs again only where it may',
+    async (errno) => {
+      const database = new TestDatabase()
+      const { store } = await database.open()
+      const other = await database.connect()
+      // What is written into memory stays, whatever becomes of the transaction.
+      await other.query(`
+        CREATE TABLE tries (number INT) ENGINE = MEMORY;
+        CREATE TRIGGER leave_cluster BEFORE INSERT ON pending_events FOR EACH ROW
+        BEGIN
+          INSERT INTO tries VALUES (1);
+          IF (SELECT COUNT(*) FROM tries) < 3 THEN
+            SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = ${errno};
+          END IF;
+        END
+      `)
+      const draft = { senderId: 1, receiverId: 2, message: 'Hello' }
+      await expect(store.messages.post(draft)).rejects.toMatchObject({ code: 'uncertain' })
+      const [tries] = await other.query('SELECT * FROM tries')
+      expect(tries).toHaveLength(1)
+      const named = await store.messages.post({ ...draft, clientMessageId: 'a name' })
+      expect(named.isNew).toBe(true)
+    },
+  )
+
   test('the file of a message stays, whoever is told what of it', async () => {
     const { network, send, store, uploadsDir } = await start()
     const image = () => new Blob([new Uint8Array(jpegOf(2_000))])
