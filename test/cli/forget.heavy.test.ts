@@ -113,6 +113,7 @@ test('nothing that a forgotten user wrote stands in any file of the chat', async
   const socket = await connect(daemon.url, 1, { name: SECRET })
   for (let count = 0; count < 50; count += 1) await sendText(api.url, 1, 2, `${SECRET} ${count}`)
   await sendMedia(api.url, 'image', 1)
+  await settled(join(folder, 'uploads'))
   expect(bytesBelow(folder)).toContain(SECRET)
   expect(await forget(folder)).toMatchObject({ code: 0 })
   await socket.whenClosed()
