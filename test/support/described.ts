@@ -1,5 +1,4 @@
-import { expect } from 'vitest'
-import { getCurrentTest } from 'vitest/suite'
+import { expect, TestRunner } from 'vitest'
 import { type ClientOptions, WebSocket } from 'ws'
 import { type Answered, Contract } from './contract.ts'
 
@@ -33,7 +32,7 @@ export function expectCloseDescribed(code: number): void {
 
 /** What closes when its test is over has no test to fail. */
 function expectNone(problem: string | undefined): void {
-  if (getCurrentTest() !== undefined) expect.soft(problem).toBeUndefined()
+  if (TestRunner.getCurrentTest() !== undefined) expect.soft(problem).toBeUndefined()
 }
 
 export const describedFetch: typeof fetch = async (input, init = {}) => {
