@@ -220,6 +220,7 @@ test('with CHAT_ECHO_TO_SENDER=on a device is also told what was sent from the o
 
 test('nothing but messages is replayed, and none from before is lost to a block', async () => {
   const { api, daemon } = await startChat()
+  const live = await connect(daemon.url, 2)
   const sent = await sendText(api.url, 1, 2, 'Before the block')
   const typing = { sender_id: 1, is_typing: true }
   await call(api.url, 'chat_websocket_broadcast', {
@@ -227,6 +228,7 @@ test('nothing but messages is replayed, and none from before is lost to a block'
     data: typing,
     user_id: 2,
   })
+  await live.event('chat:typing')
   await setBlock(api.url, 2, 1, 1)
   const socket = await connect(daemon.url, 2, { last_message_id: '0' })
   expect(await socket.event('chat:message')).toEqual(sent)
