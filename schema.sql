@@ -69,6 +69,7 @@ CREATE TABLE messages (
                                                -- the sender's idempotency key: a retry has the same
   read_at           TEXT,                      -- when the receiver read it; NULL = unread
   created_at        TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  is_recent         INTEGER NOT NULL DEFAULT 0,  -- 1 = not filed yet in messages_of_conversation, see there
   CHECK (sender_id <> receiver_id),
   CHECK ((message_type = 'text') = (media_path IS NULL)),
   CHECK ((message_type = 'text') = (file_size IS NULL)),
@@ -78,7 +79,11 @@ CREATE TABLE messages (
 -- SQLite appends the primary key to every index, so each of these is ordered by message_id within its
 -- columns. A page of history merges what each of the two received: O(limit). Recovery and unread
 -- messages are found without a scan of what the user sent.
-CREATE INDEX messages_of_conversation ON messages (conversation_id, receiver_id);
+--
+-- Every conversation has pages of its own in such an index, and a commit would write one of them for each
+-- message in it. So messages are entered together, under is_recent = 1, on a few pages that all sends share,
+-- and every thousandth send files them where they belong: queries look in both places.
+CREATE INDEX messages_of_conversation ON messages (is_recent, conversation_id, receiver_id);
 -- Idempotent sends: a retry finds the message of the first try.
 CREATE UNIQUE INDEX messages_by_client_id ON messages (sender_id, client_message_id)
   WHERE client_message_id IS NOT NULL;

@@ -569,7 +569,7 @@ test('what somebody was sent is looked up by receiver, from a message on', async
     expect([part, others]).toEqual([part, []])
     const steps = found?.plan.filter((step) => step.includes('messages_of_conversation')) ?? []
     const ranges = steps.filter((step) =>
-      /\(conversation_id=\? AND receiver_id=\? AND rowid>/.test(step),
+      /\(is_recent=\? AND conversation_id=\? AND receiver_id=\? AND rowid>/.test(step),
     )
     expect([part, ranges.length]).toEqual([part, count])
   }

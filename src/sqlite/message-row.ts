@@ -17,6 +17,11 @@ const VISIBLE_READ_AT = `
   END
 `
 
+/** Reads both places of messages_of_conversation (see schema.sql), each in the order of the index. */
+export function unionOfPlaces(select: (isRecent: string) => string): string {
+  return [1, 0].map((value) => select(`is_recent = ${value}`)).join(' UNION ALL ')
+}
+
 /**
  * Selects whole messages, with their senders, as @viewerId may see them (null: the viewer is not
  * known). Add WHERE and ORDER BY.

@@ -3,11 +3,17 @@ import { type MessageRow, messageFromRow } from '../chat/rows.ts'
 import { assertDraft, assertNotBlocked, assertSameReceiver, newMessage } from '../chat/rules.ts'
 import type { Messages } from '../chat/store.ts'
 import type { Statement } from './database.ts'
-import { SELECT_MESSAGE } from './message-row.ts'
+import { SELECT_MESSAGE, unionOfPlaces } from './message-row.ts'
 import { Receipts, type ReceiptsParts } from './receipts.ts'
 import { Recovery } from './recovery.ts'
 import type { SqliteUsers } from './users.ts'
 import type { SqliteWebhooks } from './webhooks.ts'
+
+/**
+ * So many sends share a write to each page of the conversations in messages_of_conversation: see
+ * schema.sql. The send that files them takes some ms longer, as does its batch.
+ */
+export const RECENT_MESSAGES_MAX = 1_000
 
 interface MessagesParts extends ReceiptsParts {
   users: SqliteUsers
@@ -23,6 +29,7 @@ export class SqliteMessages implements Messages {
   readonly #receipts: Receipts
   readonly #recovery: Recovery
   readonly #insert: Statement<(string | number | null)[]>
+  readonly #fileRecent: Statement<[]>
   readonly #selectIdByClientId: Statement<[senderId: number, clientMessageId: string], number>
   readonly #select: Statement<{ viewerId: number; messageId: number }, MessageRow>
   readonly #selectPage: Statement<PageParameters, MessageRow>
@@ -36,9 +43,10 @@ export class SqliteMessages implements Messages {
     const { database } = parts
     this.#insert = database.prepare(`
       INSERT INTO messages (conversation_id, sender_id, receiver_id, message_type, message,
-        media_path, media_duration, file_size, client_message_id, created_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        media_path, media_duration, file_size, client_message_id, created_at, is_recent)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
     `)
+    this.#fileRecent = database.prepare('UPDATE messages SET is_recent = 0 WHERE is_recent = 1')
     this.#selectIdByClientId = database.prepareValue(`
       SELECT message_id FROM messages WHERE sender_id = ? AND client_message_id = ?
     `)
@@ -125,6 +133,7 @@ export class SqliteMessages implements Messages {
     message.conversationId = conversations.ensure(senderId, receiverId)
     const messageId = this.#store(message)
     message.messageId = messageId
+    if (messageId % RECENT_MESSAGES_MAX === 0) this.#fileRecent.run()
     conversations.recordMessage(message)
     const event = wire.message(message)
     events.append('chat:message', receiverId, event, { messageId })
@@ -152,24 +161,25 @@ export class SqliteMessages implements Messages {
   }
 }
 
-/** Each side of the UNION comes ordered from the index; SQLite merges them and stops at LIMIT. */
+/** Each part of the UNION comes ordered from the index; SQLite merges them and stops at LIMIT. */
 const PAGE = `
-  SELECT message_id
-  FROM messages
-  WHERE conversation_id = @conversationId AND message_id < @beforeMessageId
-    AND receiver_id = (
-      SELECT lower_user_id FROM conversations WHERE conversation_id = @conversationId
-    )
-  UNION ALL
-  SELECT message_id
-  FROM messages
-  WHERE conversation_id = @conversationId AND message_id < @beforeMessageId
-    AND receiver_id = (
-      SELECT higher_user_id FROM conversations WHERE conversation_id = @conversationId
-    )
+  ${receivedBy('lower_user_id')} UNION ALL ${receivedBy('higher_user_id')}
   ORDER BY message_id DESC
   LIMIT @limit OFFSET @offset
 `
+
+function receivedBy(receiver: string): string {
+  return unionOfPlaces(
+    (isRecent) => `
+      SELECT message_id
+      FROM messages
+      WHERE ${isRecent} AND conversation_id = @conversationId AND message_id < @beforeMessageId
+        AND receiver_id = (
+          SELECT ${receiver} FROM conversations WHERE conversation_id = @conversationId
+        )
+    `,
+  )
+}
 
 interface PageParameters {
   viewerId: number | null

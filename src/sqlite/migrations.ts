@@ -34,6 +34,12 @@ const MIGRATIONS = [
       attempts INTEGER NOT NULL DEFAULT 0
     ) STRICT;
   `,
+  // A send wrote a page of the index for itself alone.
+  `
+    ALTER TABLE messages ADD COLUMN is_recent INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX messages_of_conversation;
+    CREATE INDEX messages_of_conversation ON messages (is_recent, conversation_id, receiver_id);
+  `,
 ]
 
 /** The version of schema.sql, kept in `PRAGMA user_version`. */

@@ -6,6 +6,7 @@ import type { SqliteBlocks } from './blocks.ts'
 import type { SqliteConversations } from './conversations.ts'
 import type { Database, Statement } from './database.ts'
 import type { SqliteEvents } from './events.ts'
+import { unionOfPlaces } from './message-row.ts'
 
 export interface ReceiptsParts {
   database: Database
@@ -31,10 +32,14 @@ export class Receipts {
       'SELECT conversation_id FROM messages WHERE message_id = ?',
     )
     this.#selectLastRead = database.prepareValue(`
-      SELECT message_id
-      FROM messages
-      WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NOT NULL
-        AND message_id <= @throughMessageId
+      ${unionOfPlaces(
+        (isRecent) => `
+          SELECT message_id
+          FROM messages
+          WHERE ${isRecent} AND conversation_id = @conversationId AND receiver_id = @readerId
+            AND read_at IS NOT NULL AND message_id <= @throughMessageId
+        `,
+      )}
       ORDER BY message_id DESC
       LIMIT 1
     `)
@@ -114,8 +119,8 @@ const NOTHING_READ: Receipt = {
 
 const UNREAD = `
   FROM messages
-  WHERE conversation_id = @conversationId AND receiver_id = @readerId AND read_at IS NULL
-    AND message_id > @afterMessageId AND message_id <= @throughMessageId
+  WHERE is_recent IN (0, 1) AND conversation_id = @conversationId AND receiver_id = @readerId
+    AND read_at IS NULL AND message_id > @afterMessageId AND message_id <= @throughMessageId
 `
 
 /** What a user receives in a conversation. */

@@ -61,7 +61,10 @@ test('every column of the tables is among them', async () => {
   onTestFinished(() => void sqlite.close())
   for (const { name, columns } of tables) {
     const all = sqlite.pragma(`table_info(${name})`) as { name: string }[]
-    expect(columns).toEqual(all.map((column) => column.name))
+    // Where SQLite has a message in an index says nothing to another engine.
+    expect([...columns, ...(name === 'messages' ? ['is_recent'] : [])]).toEqual(
+      all.map((column) => column.name),
+    )
   }
 })
 
