@@ -23,13 +23,16 @@ export class SqliteEventTail implements EventTail {
   readonly #selectAfter: Statement<[eventId: number, limit: number], QueuedEvent>
   readonly #deleteThrough: Statement<[eventId: number, kept: string, limit: number]>
   #acknowledgedThrough: number
+  /** The last event that was read: it is read again unless it is acknowledged. */
+  #readThrough: number
   /** The version at which there was nothing more to read. */
-  #emptyVersion: string | undefined
+  #endVersion: string | undefined
 
   constructor(database: Database, events: Source, position: number) {
     this.#database = database
     this.#events = events
     this.#acknowledgedThrough = position
+    this.#readThrough = position
     // The table rejects invalid JSON, but a program that writes to the file may switch its checks
     // off.
     this.#selectAfter = database.prepare(`
@@ -39,7 +42,7 @@ export class SqliteEventTail implements EventTail {
       FROM pending_events
       WHERE event_id > ?
       ORDER BY event_id
-      LIMIT ?
+      LIMIT +?
     `)
     this.#deleteThrough = database.prepare(`
       DELETE FROM pending_events
@@ -48,7 +51,7 @@ export class SqliteEventTail implements EventTail {
         FROM pending_events
         WHERE event_id <= ? AND event_id NOT IN (SELECT value FROM json_each(?))
         ORDER BY event_id
-        LIMIT ?
+        LIMIT +?
       )
     `)
   }
@@ -58,14 +61,16 @@ export class SqliteEventTail implements EventTail {
   }
 
   isAtEnd(): boolean {
-    return this.#events.version() === this.#emptyVersion
+    if (this.#acknowledgedThrough < this.#readThrough) return false
+    return this.#events.version() === this.#endVersion
   }
 
   async read(limit: number): Promise<QueuedEvent[]> {
     // Before the query: an event that is committed in between changes the version.
     const version = this.#events.version()
     const events = this.#selectAfter.all(this.#acknowledgedThrough, limit)
-    this.#emptyVersion = events.length === 0 ? version : undefined
+    this.#endVersion = events.length < limit ? version : undefined
+    this.#readThrough = events.at(-1)?.eventId ?? this.#acknowledgedThrough
     return events
   }
 

@@ -2,18 +2,19 @@ import { type FSWatcher, utimesSync, watch } from 'node:fs'
 import type { Log } from '../log.ts'
 
 /**
- * The doorbell of the poller on SQLite: rings when another process has committed. It only brings a
- * poll forward, since a file system need not report changes. A commit changes the write-ahead log
- * before it can be read, so the writer touches the log again after it: see `announceCommit`.
+ * The doorbell of the poller on SQLite: rings when this chat has committed, in whichever process. It only
+ * brings a poll forward, since a file system need not report changes. What rings is the index of the
+ * write-ahead log, which `announceCommit` touches: SQLite itself maps it and never writes to it. The log
+ * would ring for each page of a commit, and before there is anything to read.
  */
 export class WalWatcher {
   readonly #file: string
   readonly #log: Log
   #watcher: FSWatcher | undefined
 
-  /** @param databasePath of a database that is open: its write-ahead log is there then */
+  /** @param databasePath of a database that is open: its write-ahead log has an index then */
   constructor(databasePath: string, log: Log) {
-    this.#file = walFile(databasePath)
+    this.#file = walIndexFile(databasePath)
     this.#log = log
   }
 
@@ -37,12 +38,12 @@ export class WalWatcher {
 export function announceCommit(databasePath: string): void {
   const now = Date.now() / 1000
   try {
-    utimesSync(walFile(databasePath), now, now)
+    utimesSync(walIndexFile(databasePath), now, now)
   } catch {
     // A missing file has no watcher; the tick of the poller finds the commit.
   }
 }
 
-function walFile(databasePath: string): string {
-  return `${databasePath}-wal`
+function walIndexFile(databasePath: string): string {
+  return `${databasePath}-shm`
 }

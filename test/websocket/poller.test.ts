@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { PendingEvent } from '../../src/chat/model.ts'
 import type { EventTail } from '../../src/chat/store.ts'
 import { createLog } from '../../src/log.ts'
-import { WalWatcher } from '../../src/sqlite/wal-watcher.ts'
+import { announceCommit, WalWatcher } from '../../src/sqlite/wal-watcher.ts'
 import { Poller } from '../../src/websocket/poller.ts'
 import { openChat } from '../support/open-chat.ts'
 import { waitFor } from '../support/wait.ts'
@@ -129,10 +129,14 @@ test('polling survives errors, says so once, and says when it works again', asyn
   expect(poller.pollAgeMs).toBeLessThan(failedFor)
 })
 
-test('a change of the WAL wakes it long before the tick', async () => {
-  const { poller, tail, insert, broadcasted } = await setUp({ intervalMs: 60_000, isWatched: true })
+test('a commit that is announced wakes it long before the tick', async () => {
+  const { poller, tail, writer, insert, broadcasted } = await setUp({
+    intervalMs: 60_000,
+    isWatched: true,
+  })
   await poller.start(tail)
   insert('woken')
+  announceCommit(writer.name)
   await waitFor(() => broadcasted().length === 1, 'the event')
 })
 
