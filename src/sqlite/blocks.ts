@@ -42,7 +42,7 @@ export class SqliteBlocks implements Blocks {
       SELECT 1 FROM user_blocks WHERE user_id = ? AND blocked_user_id = ?
     `)
     this.#count = database.prepareValue(`
-      SELECT count(*) FROM (SELECT 1 FROM user_blocks WHERE user_id = ? LIMIT ?)
+      SELECT count(*) FROM (SELECT 1 FROM user_blocks WHERE user_id = ? LIMIT +?)
     `)
     this.#hiddenAmong = prepareAmong(database, {
       others: `

@@ -13,7 +13,7 @@ export function prepareAmong(
   { others, among }: { others: string; among: string },
 ): (userId: number, candidates: Candidates) => number[] {
   const selectOthers: Statement<{ userId: number; limit: number }, number> = database.prepareValue(
-    `${others} LIMIT @limit`,
+    `${others} LIMIT +@limit`,
   )
   const selectAmong: Statement<{ userId: number; ids: string }, number> =
     database.prepareValue(among)

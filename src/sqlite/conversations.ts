@@ -150,7 +150,7 @@ const LIST = `
     FROM conversations
     WHERE higher_user_id = @userId
     ORDER BY last_message_id DESC
-    LIMIT @limit OFFSET @offset
+    LIMIT +@limit OFFSET @offset
   )
   SELECT mine.conversation_id AS conversationId,
     mine.unread_count AS unreadCount,

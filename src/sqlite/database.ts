@@ -56,6 +56,11 @@ export class Database {
     this.#runAlone = sqlite.transaction((run) => run())
   }
 
+  /**
+   * Compiles a statement, once. For a bare parameter after LIMIT, SQLite compiles it anew each time it is
+   * run, to plan with the value: that costs several times what these statements cost. So they have
+   * `LIMIT +?`.
+   */
   prepare<Parameters extends unknown[] | object, Row = unknown>(
     sql: string,
   ): Statement<Parameters, Row> {

@@ -32,7 +32,7 @@ export class SqliteForgetting implements Forgetting {
       FROM messages
       WHERE message_id > ?
       ORDER BY message_id
-      LIMIT ?
+      LIMIT +?
     `)
     this.#forgetMessages = database.prepare(`
       UPDATE messages SET
@@ -49,7 +49,7 @@ export class SqliteForgetting implements Forgetting {
       FROM pending_events
       WHERE event_id > ?
       ORDER BY event_id
-      LIMIT ?
+      LIMIT +?
     `)
     this.#selectForgotten = database.prepare(`
       ${SELECT_MESSAGE}

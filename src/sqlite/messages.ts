@@ -165,7 +165,7 @@ export class SqliteMessages implements Messages {
 const PAGE = `
   ${receivedBy('lower_user_id')} UNION ALL ${receivedBy('higher_user_id')}
   ORDER BY message_id DESC
-  LIMIT @limit OFFSET @offset
+  LIMIT +@limit OFFSET @offset
 `
 
 function receivedBy(receiver: string): string {

@@ -17,10 +17,10 @@ export class Recovery {
   constructor(database: Database, withOwn: boolean) {
     const since = messagesSince(withOwn ? 'IN (@userId, changed.other_user_id)' : '= @userId')
     this.#countChanged = database.prepareValue(`
-      WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 FROM changed LIMIT @limit)
+      WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 FROM changed LIMIT +@limit)
     `)
     this.#count = database.prepareValue(`
-      WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 ${since} LIMIT @limit)
+      WITH ${CHANGED} SELECT count(*) FROM (SELECT 1 ${since} LIMIT +@limit)
     `)
     this.#select = database.prepare(`
       ${SELECT_MESSAGE}
@@ -28,7 +28,7 @@ export class Recovery {
         WITH ${CHANGED}
         SELECT messages.message_id ${since}
         ORDER BY messages.message_id
-        LIMIT @limit
+        LIMIT +@limit
       )
       ORDER BY messages.message_id
     `)

@@ -36,7 +36,7 @@ export class Staging {
       )
       this.#selectPage.set(
         kind,
-        this.#sqlite.prepare(`SELECT key, row FROM ${kind} WHERE key > ? ORDER BY key LIMIT ?`),
+        this.#sqlite.prepare(`SELECT key, row FROM ${kind} WHERE key > ? ORDER BY key LIMIT +?`),
       )
     }
     this.#delete = this.#sqlite.prepare('DELETE FROM messages WHERE key = ?')

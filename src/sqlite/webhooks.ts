@@ -45,7 +45,7 @@ export class SqliteWebhooks implements Webhooks {
       FROM webhooks
       WHERE message_id > ?
       ORDER BY message_id
-      LIMIT ?
+      LIMIT +?
     `)
     this.#receivers = database.prepare(RECEIVERS)
     this.#waiting = database.prepare(`
@@ -164,7 +164,7 @@ const DELETE_OLD = `
   DELETE FROM webhooks
   WHERE message_id IN (
     SELECT oldest.message_id
-    FROM (SELECT message_id FROM webhooks ORDER BY message_id LIMIT ?) AS oldest
+    FROM (SELECT message_id FROM webhooks ORDER BY message_id LIMIT +?) AS oldest
     LEFT JOIN messages USING (message_id)
     WHERE messages.message_id IS NULL OR messages.created_at < ?
   )
