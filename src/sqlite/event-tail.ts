@@ -27,6 +27,8 @@ export class SqliteEventTail implements EventTail {
   #readThrough: number
   /** The version at which there was nothing more to read. */
   #endVersion: string | undefined
+  /** The version that isAtEnd found, for the read that follows. */
+  #version: string | undefined
 
   constructor(database: Database, events: Source, position: number) {
     this.#database = database
@@ -62,12 +64,14 @@ export class SqliteEventTail implements EventTail {
 
   isAtEnd(): boolean {
     if (this.#acknowledgedThrough < this.#readThrough) return false
-    return this.#events.version() === this.#endVersion
+    this.#version = this.#events.version()
+    return this.#version === this.#endVersion
   }
 
   async read(limit: number): Promise<QueuedEvent[]> {
-    // Before the query: an event that is committed in between changes the version.
-    const version = this.#events.version()
+    // From before the query: an event that is committed in between changes the version.
+    const version = this.#version ?? this.#events.version()
+    this.#version = undefined
     const events = this.#selectAfter.all(this.#acknowledgedThrough, limit)
     this.#endVersion = events.length < limit ? version : undefined
     this.#readThrough = events.at(-1)?.eventId ?? this.#acknowledgedThrough

@@ -44,8 +44,6 @@ export class Poller {
   readonly #outage: Outage
   #tail: EventTail | undefined
   #timer: NodeJS.Timeout | undefined
-  /** The doorbell has rung, and the poll has not begun yet. */
-  #isRung = false
   #failures = 0
   /** After a failure no poll begins before this, by performance.now(). */
   #retryAt = 0
@@ -166,16 +164,10 @@ export class Poller {
     this.#options.onPolled?.((this.#lastGoodPollAt - startedAt) / 1000)
   }
 
-  /**
-   * Several rings in one turn of the event loop are one. A poll that fails keeps to its backoff.
-   */
+  /** A poll that fails keeps to its backoff. */
   #ring(): void {
-    if (this.#isRung || this.#failures > 0) return
-    this.#isRung = true
-    setImmediate(() => {
-      this.#isRung = false
-      if (this.#isRunning && !this.#isPolling && !this.#isAtEnd()) void this.#startPoll()
-    })
+    if (this.#failures > 0 || !this.#isRunning || this.#isPolling) return
+    if (!this.#isAtEnd()) void this.#startPoll()
   }
 }
 
