@@ -9,12 +9,11 @@ import { idle } from './figures/idle.ts'
 import { readCost } from './figures/read-cost.ts'
 import { onMariadb } from './figures/shared.ts'
 import { listings, sendsBySize } from './figures/size.ts'
-import { calm, flatOut, type Peers, steady, tickAlone } from './figures/traffic.ts'
+import { calm, flatOut, type Peers, steady, tickAlone, unheard } from './figures/traffic.ts'
 import { upload } from './figures/upload.ts'
 import { fillDatabase } from './filled.ts'
-import { startChatPeer } from './peers/chat.ts'
+import { type ChatPeer, startChatPeer } from './peers/chat.ts'
 import { startFloor } from './peers/floor.ts'
-import type { Peer } from './peers/peer.ts'
 import { startPhp } from './peers/php.ts'
 import { whyNoPhp } from './peers/php-programs.ts'
 import { startSharedChat } from './peers/shared-chat.ts'
@@ -32,7 +31,7 @@ type Scenario = (stage: Stage, setup: Setup) => Promise<Figure[]>
 /** What is measured. */
 interface Setup {
   /** Starts this chat, or the one of another checkout, on the engine of choice. */
-  startChat: (folder: string, options?: Partial<Before>) => Promise<Peer>
+  startChat: (folder: string, options?: Partial<Before>) => Promise<ChatPeer>
   before: Before | undefined
 }
 
@@ -52,6 +51,11 @@ const SCENARIOS: Record<string, Scenario> = {
       ...(await steady({ chat, floor, ...others } as Peers)),
       ...(await calm({ chat, floor, ...others } as Peers)),
     ]
+  },
+
+  async unheard(stage, setup) {
+    const chat = await stage.start(setup.startChat)
+    return unheard({ chat, ...(await startBefore(stage, setup)) })
   },
 
   async shared(stage, { before }) {
@@ -143,7 +147,10 @@ async function startPhpIfThere(stage: Stage): Promise<Peers> {
   return {}
 }
 
-async function startBefore(stage: Stage, { startChat, before }: Setup): Promise<Peers> {
+async function startBefore(
+  stage: Stage,
+  { startChat, before }: Setup,
+): Promise<Record<string, ChatPeer>> {
   if (before === undefined) return {}
   return { before: await stage.start((folder) => startChat(folder, before)) }
 }

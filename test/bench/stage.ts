@@ -14,7 +14,7 @@ export class Stage {
     return folder
   }
 
-  async start(start: (folder: string) => Promise<Peer>): Promise<Peer> {
+  async start<Started extends Peer>(start: (folder: string) => Promise<Started>): Promise<Started> {
     const peer = await start(this.folder())
     this.#peers.push(peer)
     return peer

@@ -1,6 +1,8 @@
 import type { Figure } from '../figure.ts'
 import { Chatter, type Traffic } from '../load/chatter.ts'
+import type { ChatPeer } from '../peers/chat.ts'
 import type { Peer } from '../peers/peer.ts'
+import { cpuSeconds } from '../process-usage.ts'
 import { alternate, pick } from '../rounds.ts'
 import { median, percentile } from '../statistics.ts'
 
@@ -103,6 +105,29 @@ export async function steady(peers: Peers): Promise<Figure[]> {
       name: `End to end p99, ${STEADY}/s`,
       unit: 'ms',
       rounds: pick(results, ({ deliveries }) => percentile(deliveries, 99)),
+    },
+  ]
+}
+
+/** What the daemon does for each event at a steady rate, with nobody connected. */
+export async function unheard(peers: Record<string, ChatPeer>): Promise<Figure[]> {
+  const contenders = Object.entries(peers).map(async ([name, peer]) => {
+    const chatter = await Chatter.open(peer, false)
+    await chatter.sendFlatOut(WARM_UP_SECONDS)
+    const measure = async () => {
+      const before = cpuSeconds(peer.daemonPids)
+      const { acknowledged } = await chatter.sendSteadily(STEADY, THEIRS_SECONDS)
+      return ((cpuSeconds(peer.daemonPids) - before) / acknowledged) * 1e6
+    }
+    return [name, measure] as const
+  })
+  const all = Object.fromEntries(await Promise.all(contenders))
+  const rounds = await alternate(ROUNDS, all, (microseconds) => microseconds)
+  return [
+    {
+      name: `Processor time of the daemon per event, ${STEADY}/s, nobody connected`,
+      unit: 'µs',
+      rounds,
     },
   ]
 }

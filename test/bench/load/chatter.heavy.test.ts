@@ -39,6 +39,14 @@ test.for(CONTENDERS)(
   },
 )
 
+test('with nobody connected, what is sent is answered and nothing is waited for', async () => {
+  const peer = await startFloor()
+  onTestFinished(() => peer.stop())
+  const chatter = await Chatter.open(peer, false)
+  const { acknowledged, deliveries } = await chatter.sendSteadily(200, 0.5)
+  expect([acknowledged, deliveries]).toEqual([100, []])
+})
+
 test('a send that is refused ends the measuring', async () => {
   const { peer, chatter } = await open(() =>
     startChatPeer(temporaryFolder(), { settings: { CHAT_RATE_LIMIT: '1' } }),

@@ -50,8 +50,10 @@ export class Chatter {
     this.#peer = peer
   }
 
-  static async open(peer: Peer): Promise<Chatter> {
+  /** @param isHeard false: nobody has a socket, so that only answers are measured */
+  static async open(peer: Peer, isHeard = true): Promise<Chatter> {
     const chatter = new Chatter(peer)
+    if (!isHeard) return chatter
     const onFrame = (payload: Buffer) => chatter.#onFrame(payload)
     for (let person = 0; person < PEOPLE; person += 1) {
       chatter.#receivers.push(await SocketClient.open(peer, FIRST_USER_ID + person, onFrame))
@@ -106,6 +108,7 @@ export class Chatter {
   async #finish(startedAt: number): Promise<Traffic> {
     const seconds = (performance.now() - startedAt) / 1000
     if (this.#refusal !== undefined) throw this.#refusal
+    if (this.#receivers.length === 0) this.#sendings.clear()
     await waitFor(() => this.#sendings.size === 0, 'all frames', ARRIVAL_TIMEOUT_MS)
     for (const sender of this.#senders) sender.close()
     this.#traffic.loadCpu += cpuSeconds([process.pid])
