@@ -20,10 +20,10 @@ const [STEADY, CALM] = [1_000, 200]
 
 /**
  * Everybody sends as fast as they are answered. Sends miss both targets: the floor answers from
- * memory in one process; ours commits, waits for the disk, and passes three processes on two cores.
- * Without the wait (synchronous=OFF) it is 0.53 × the floor: the rest is the processor's, half of it
- * for the HTTP request, as there, most of the other half for SQLite. One commit is shared by all
- * sends that arrive in a turn. php-fpm and MariaDB work on both cores: so some 4 times PHP, not 10.
+ * memory in one process; ours commits, waits for the disk, and passes three processes on two cores:
+ * half of their processor time goes to the HTTP request, as there, most of the other half to SQLite.
+ * One commit is shared by all sends that arrive in a turn. php-fpm and MariaDB work on both cores: so
+ * some 4 to 5 times PHP, not 10.
  */
 export async function flatOut(peers: Peers): Promise<Figure[]> {
   const sendsPerSecond = ({ acknowledged, seconds }: Traffic) => acknowledged / seconds
