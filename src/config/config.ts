@@ -69,7 +69,7 @@ export const settings = {
   s3SecretAccessKey: password('AWS_SECRET_ACCESS_KEY', 'for the bucket'),
   s3SessionToken: password('AWS_SESSION_TOKEN', 'for the bucket, where credentials are temporary'),
   pollIntervalMs: integer('CHAT_POLL_INTERVAL_MS', '10', 'the tick, in ms', 1, 60_000),
-  wake: toggle('CHAT_WAKE', 'on', 'also poll as soon as another program has written: on, off'),
+  wake: toggle('CHAT_WAKE', 'on', 'also poll as soon as the chat itself has written: on, off'),
   auth: choice<AuthMode>(
     'CHAT_AUTH',
     'none',
