@@ -27,8 +27,6 @@ export class SqliteEventTail implements EventTail {
   #readThrough: number
   /** The version at which there was nothing more to read. */
   #endVersion: string | undefined
-  /** The version that isAtEnd found, for the read that follows. */
-  #version: string | undefined
 
   constructor(database: Database, events: Source, position: number) {
     this.#database = database
@@ -64,14 +62,12 @@ export class SqliteEventTail implements EventTail {
 
   isAtEnd(): boolean {
     if (this.#acknowledgedThrough < this.#readThrough) return false
-    this.#version = this.#events.version()
-    return this.#version === this.#endVersion
+    return this.#events.version() === this.#endVersion
   }
 
   async read(limit: number): Promise<QueuedEvent[]> {
-    // From before the query: an event that is committed in between changes the version.
-    const version = this.#version ?? this.#events.version()
-    this.#version = undefined
+    // Before the query: an event that is committed in between changes the version.
+    const version = this.#events.version()
     const events = this.#selectAfter.all(this.#acknowledgedThrough, limit)
     this.#endVersion = events.length < limit ? version : undefined
     this.#readThrough = events.at(-1)?.eventId ?? this.#acknowledgedThrough
