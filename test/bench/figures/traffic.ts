@@ -28,7 +28,7 @@ const [STEADY, CALM] = [1_000, 200]
 export async function flatOut(peers: Peers): Promise<Figure[]> {
   const sendsPerSecond = ({ acknowledged, seconds }: Traffic) => acknowledged / seconds
   const send = (chatter: Chatter) => chatter.sendFlatOut(FLAT_OUT_SECONDS)
-  const results = await drive(peers, FLAT_OUT_ROUNDS, send, sendsPerSecond)
+  const results = await drive(peers, FLAT_OUT_ROUNDS, send, { value: sendsPerSecond })
   return [
     {
       name: 'Durable sends, 64 senders flat out',
@@ -111,18 +111,13 @@ export async function steady(peers: Peers): Promise<Figure[]> {
 
 /** What the daemon does for each event at a steady rate, with nobody connected. */
 export async function unheard(peers: Record<string, ChatPeer>): Promise<Figure[]> {
-  const contenders = Object.entries(peers).map(async ([name, peer]) => {
-    const chatter = await Chatter.open(peer, false)
-    await chatter.sendFlatOut(WARM_UP_SECONDS)
-    const measure = async () => {
-      const before = cpuSeconds(peer.daemonPids)
-      const { acknowledged } = await chatter.sendSteadily(STEADY, THEIRS_SECONDS)
-      return ((cpuSeconds(peer.daemonPids) - before) / acknowledged) * 1e6
-    }
-    return [name, measure] as const
-  })
-  const all = Object.fromEntries(await Promise.all(contenders))
-  const rounds = await alternate(ROUNDS, all, (microseconds) => microseconds)
+  const send = async (chatter: Chatter, { daemonPids }: ChatPeer) => {
+    const before = cpuSeconds(daemonPids)
+    const { acknowledged } = await chatter.sendSteadily(STEADY, THEIRS_SECONDS)
+    return ((cpuSeconds(daemonPids) - before) / acknowledged) * 1e6
+  }
+  const value = (microseconds: number) => microseconds
+  const rounds = await drive(peers, ROUNDS, send, { value, isHeard: false })
   return [
     {
       name: `Processor time of the daemon per event, ${STEADY}/s, nobody connected`,
@@ -176,24 +171,24 @@ function slowestAcknowledgement({ acknowledgements }: Traffic): number {
 /**
  * Opens the same people at each peer, and lets them send in turn, after a warm-up that is not counted.
  *
- * @param value as in `alternate`
+ * @param options value as in `alternate`, isHeard as in `Chatter.open`
  */
-export async function drive(
-  peers: Peers,
+export async function drive<Driven extends Peer, Result = Traffic>(
+  peers: Record<string, Driven>,
   rounds: number,
-  send: (chatter: Chatter, peer: Peer) => Promise<Traffic>,
-  value?: (traffic: Traffic) => number,
-): Promise<Record<string, Traffic[]>> {
-  const chatters: [string, Chatter, Peer][] = []
+  send: (chatter: Chatter, peer: Driven) => Promise<Result>,
+  options: { value?: (result: Result) => number; isHeard?: boolean } = {},
+): Promise<Record<string, Result[]>> {
+  const chatters: [string, Chatter, Driven][] = []
   for (const [name, peer] of Object.entries(peers)) {
-    const chatter = await Chatter.open(peer)
+    const chatter = await Chatter.open(peer, options.isHeard)
     await chatter.sendFlatOut(WARM_UP_SECONDS)
     chatters.push([name, chatter, peer])
   }
   const results = await alternate(
     rounds,
     Object.fromEntries(chatters.map(([name, chatter, peer]) => [name, () => send(chatter, peer)])),
-    value,
+    options.value,
   )
   await Promise.all(chatters.map(([, chatter]) => chatter.close()))
   return results
