@@ -637,3 +637,25 @@ test('a lock that is not given up is told of after some seconds, to starters and
   await database.write(() => insertUser(database, 3))
   expect(userIds(beside)).toEqual([3])
 })
+
+test('statistics are not refreshed while another program writes', async () => {
+  const database = await open()
+  await database.write(() => {
+    for (const userId of [1, 2]) insertUser(database, userId)
+    database.prepare<[]>('INSERT INTO user_blocks (user_id, blocked_user_id) VALUES (1, 2)').run()
+  })
+  // SQLite wants statistics of the tables that it has planned queries for.
+  database.prepare<[]>('SELECT * FROM user_blocks WHERE blocked_user_id = 2').all()
+  const statistics = () =>
+    database
+      .prepareValue<[]>("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'")
+      .get()
+  const other = openBeside(database.path)
+
+  other.exec('BEGIN IMMEDIATE')
+  database.optimize()
+  expect(statistics()).toBe(0)
+  other.exec('ROLLBACK')
+  database.optimize()
+  expect(statistics()).toBe(1)
+})

@@ -107,9 +107,16 @@ export class Database {
     return isIntact(this.#sqlite)
   }
 
-  /** Lets SQLite refresh the statistics that its query planner works from, where they are stale. */
+  /**
+   * Lets SQLite refresh the statistics that its query planner works from, where they are stale. While
+   * another program writes it does nothing: it can wait.
+   */
   optimize(): void {
-    this.#sqlite.pragma('optimize')
+    try {
+      this.#sqlite.pragma('optimize')
+    } catch (error) {
+      if (!isBusy(error)) throw error
+    }
   }
 
   /** The identity of the open file, also after it was moved, deleted or replaced. */
