@@ -10,6 +10,7 @@ export class Clock {
   readonly #formatter: Intl.DateTimeFormat | undefined
   /** From UTC, in ms, before and after each day: to format a time is slow. */
   readonly #offsets = new Map<number, [before: number, after: number]>()
+  /** Every send asks for the time: those of one second share the text. */
   #latest = { second: Number.NaN, text: '' }
 
   /** @param timezone an IANA name ('Asia/Riyadh'); 'UTC' shows times as they are stored */
@@ -24,17 +25,17 @@ export class Clock {
   }
 
   storedFrom(time: Date): string {
-    return time.toISOString().slice(0, 19).replace('T', ' ')
+    const second = Math.floor(time.getTime() / 1000)
+    if (second !== this.#latest.second) {
+      this.#latest = { second, text: time.toISOString().slice(0, 19).replace('T', ' ') }
+    }
+    return this.#latest.text
   }
 
   /** The time in so many ms, as stored: rounded up, so that it never comes too early. */
   storedIn(ms: number): string {
     const second = Math.ceil((this.now().getTime() + ms) / 1000)
-    // Every send asks for it: those of one second share the text.
-    if (second !== this.#latest.second) {
-      this.#latest = { second, text: this.storedFrom(new Date(second * 1000)) }
-    }
-    return this.#latest.text
+    return this.storedFrom(new Date(second * 1000))
   }
 
   /** Whole seconds from a stored time to now; negative for a time to come. */
