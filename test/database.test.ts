@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { checkpoint, walBytes } from '../src/sqlite/checkpoint.ts'
-import type { Database } from '../src/sqlite/database.ts'
+import { Database } from '../src/sqlite/database.ts'
 import { SCHEMA_VERSION } from '../src/sqlite/migrations.ts'
 import { openDatabase } from '../src/sqlite/open-database.ts'
 import { SqliteStore } from '../src/sqlite/store.ts'
@@ -234,6 +234,45 @@ test('writes of one turn share one commit, up to 256 of them', async () => {
   await database.write(() => insertEvents(database, 1))
   await database.write(() => insertEvents(database, 1))
   expect(commitsInWal(database.path)).toBeGreaterThan(5)
+})
+
+test('writes of turns that bring several share one commit, and a single one is not kept waiting', async () => {
+  const database = await open()
+  const commitsForTurns = async (counts: number[]) => {
+    const before = commitsInWal(database.path)
+    const writes: Promise<void>[] = []
+    for (const count of counts) {
+      const write = () => database.write(() => insertEvents(database, 1))
+      writes.push(...Array.from({ length: count }, write))
+      await nextTurn()
+    }
+    await Promise.all(writes)
+    return commitsInWal(database.path) - before
+  }
+  expect(await commitsForTurns([2, 2, 2])).toBe(1)
+  expect(await commitsForTurns([2, 1])).toBe(1)
+  expect(await commitsForTurns([1, 2])).toBe(2)
+  expect(await commitsForTurns([255, 2])).toBe(2)
+  expect(await commitsForTurns([256, 2])).toBe(2)
+})
+
+test('a daemon commits its first write at once, and those of some milliseconds together', async () => {
+  const sqlite = openBeside((await open()).path)
+  const database = new Database(sqlite.name, sqlite, 300)
+  const insert = () => database.write(() => insertEvents(database, 1))
+  const before = commitsInWal(database.path)
+  const startedAt = performance.now()
+  await insert()
+  expect(commitsInWal(database.path) - before).toBe(1)
+
+  const writes: Promise<void>[] = []
+  for (let turn = 0; turn < 5; turn += 1) {
+    writes.push(insert())
+    await nextTurn()
+  }
+  await Promise.all(writes)
+  expect(commitsInWal(database.path) - before).toBe(2)
+  expect(performance.now() - startedAt).toBeGreaterThan(299)
 })
 
 test('a write is answered with what it returned, after its commit', async () => {

@@ -30,7 +30,7 @@ interface Write {
 
 /**
  * One open SQLite file. Reads run at once. Writes go through `write`, the group commit: those of
- * one turn of the event loop share one transaction, and so one fsync.
+ * some turns of the event loop, or of `commitIntervalMs`, share one transaction, and so one fsync.
  */
 export class Database {
   readonly path: string
@@ -40,12 +40,16 @@ export class Database {
   readonly #runAlone: Sqlite.Transaction<(run: () => unknown) => unknown>
   readonly #dataVersion: Statement<[], number>
   readonly #files: OpenedFiles
+  readonly #commitIntervalMs: number
+  #flushedAt = 0
   #queue: Write[] = []
   #flushScheduled = false
   #retriedCount = 0
 
-  constructor(path: string, sqlite: Sqlite.Database) {
+  /** @param commitIntervalMs the time from one commit to the next, at least */
+  constructor(path: string, sqlite: Sqlite.Database, commitIntervalMs = 0) {
     this.path = path
+    this.#commitIntervalMs = commitIntervalMs
     this.#sqlite = sqlite
     this.#files = new OpenedFiles(path)
     this.#dataVersion = this.prepareValue('PRAGMA data_version')
@@ -77,11 +81,11 @@ export class Database {
   }
 
   /**
-   * Runs `run` in a transaction that it shares with the other writes of this turn; resolves with
-   * its result once that transaction is committed (and, in chat-api, on the disk). Rejects with the
-   * error of `run`, whose changes are rolled back, or with `unavailable` when the database stays
-   * locked for BUSY_RETRY_MS, the disk is full or the file was replaced. `run` must not await, and
-   * must only read and write the database: it may run again.
+   * Runs `run` in a transaction that it shares with other writes; resolves with its result once that
+   * is committed (and, in chat-api, on the disk). Rejects with the error of `run`, whose changes are
+   * rolled back, or with `unavailable` when the database stays locked for BUSY_RETRY_MS, the disk is
+   * full or the file was replaced. `run` must not await, and must only read and write the database:
+   * it may run again.
    */
   write<Result>(run: () => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
@@ -144,11 +148,26 @@ export class Database {
   #scheduleFlush(): void {
     if (this.#flushScheduled) return
     this.#flushScheduled = true
-    setImmediate(() => this.#flush())
+    const waitMs = this.#flushedAt + this.#commitIntervalMs - performance.now()
+    if (waitMs > 0) setTimeout(() => this.#flush(), waitMs)
+    else this.#gather(0)
+  }
+
+  /**
+   * Commits once a turn brings at most one write. One that brings several is followed by more: their
+   * senders were answered together.
+   */
+  #gather(queuedCount: number): void {
+    setImmediate(() => {
+      const { length } = this.#queue
+      if (length > queuedCount + 1 && length < BATCH_WRITES_MAX) this.#gather(length)
+      else this.#flush()
+    })
   }
 
   #flush(): void {
     this.#flushScheduled = false
+    this.#flushedAt = performance.now()
     const batch = this.#queue.splice(0, BATCH_WRITES_MAX)
     if (this.#queue.length > 0) this.#scheduleFlush()
     try {

@@ -14,6 +14,8 @@ const SCHEMA_FILE = new URL('../../schema.sql', import.meta.url)
 const BUSY_TIMEOUT_MS = 50
 /** The daemon's: its writes are retried, its sockets must not wait. */
 const BUSY_TIMEOUT_MS_OF_DAEMON = 2
+/** Of the daemon, at least: the sockets of a crowd share their commits, and a single one does not wait. */
+const COMMIT_INTERVAL_MS_OF_DAEMON = 5
 /** Opening waits this long for a lock: of two programs that start together, one waits. */
 const OPEN_RETRY_MS = 5_000
 /** Opening checks files up to this size page by page; larger ones would take seconds. */
@@ -42,9 +44,10 @@ interface OpenOptions {
  */
 export async function openDatabase(path: string, options: OpenOptions): Promise<Database> {
   const deadline = performance.now() + OPEN_RETRY_MS
+  const commitIntervalMs = options.durable ? 0 : COMMIT_INTERVAL_MS_OF_DAEMON
   for (;;) {
     try {
-      return new Database(path, openSqlite(resolve(path), options))
+      return new Database(path, openSqlite(resolve(path), options), commitIntervalMs)
     } catch (error) {
       if (!isBusy(error) || performance.now() > deadline) throw openError(path, error)
       await delay(BUSY_RETRY_PAUSE_MS)
