@@ -83,6 +83,8 @@ export interface Draft {
 
 export interface Posted {
   message: Message
+  /** The message as clients see it, made once for the event and the answer: the text of Wire.message. */
+  json: string
   /** False for a retry: it is the message of the first try. */
   isNew: boolean
 }

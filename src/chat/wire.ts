@@ -20,7 +20,7 @@ export class Wire {
 
   /**
    * The `data` of send_chat_message.php and of chat:message; an element of `data.messages`. JSON
-   * omits undefined values, so one literal serves all kinds: each message is built twice.
+   * omits undefined values, so one literal serves all kinds.
    */
   message(message: Message): object {
     const sender = this.user(message.sender)

@@ -12,7 +12,7 @@ import { type Known, pairKey, tryKey } from './batch-reads.ts'
 import { type PairRow, selectPairs } from './conversations.ts'
 import type { Outcome } from './group-commit.ts'
 import { caseOf, type Transaction } from './transaction.ts'
-import type { Queue, Write, WriteResult } from './write.ts'
+import type { Queue, Send, Write, WriteResult } from './write.ts'
 
 export interface BatchParts {
   wire: Wire
@@ -22,6 +22,8 @@ export interface BatchParts {
   webhookUrl: string
   webhookDelayMs: number
 }
+
+type Stored = Omit<Posted, 'json'>
 
 /** The writes of one transaction. */
 export class Batch {
@@ -37,24 +39,24 @@ export class Batch {
   }
 
   async run(writes: Write[]): Promise<Outcome<WriteResult>[]> {
-    const outcomes = writes.map((write): Outcome<WriteResult> => {
-      if (write.kind === 'queue') return { value: 0 }
-      try {
-        return { value: this.#post(write.draft) }
-      } catch (refusal) {
-        return { refusal }
-      }
-    })
+    const posts = writes.map((write) => (write.kind === 'send' ? this.#tryPost(write) : undefined))
     await this.#store()
-    for (const [index, write] of writes.entries()) {
-      const outcome = outcomes[index] as Outcome<WriteResult>
-      if (write.kind === 'queue') outcomes[index] = { value: this.#queue(write) }
-      else if ('value' in outcome) this.#announce(outcome.value as Posted)
-    }
-    return outcomes
+    return writes.map((write, index) => {
+      if (write.kind === 'queue') return { value: this.#queue(write) }
+      const outcome = posts[index] as Outcome<Stored>
+      return 'value' in outcome ? { value: this.#announce(outcome.value) } : outcome
+    })
   }
 
-  #post(draft: Draft): Posted {
+  #tryPost({ draft }: Send): Outcome<Stored> {
+    try {
+      return { value: this.#post(draft) }
+    } catch (refusal) {
+      return { refusal }
+    }
+  }
+
+  #post(draft: Draft): Stored {
     const { senderId, receiverId, clientMessageId } = draft
     const { users, firstTries, blocks } = this.#known
     const key = clientMessageId === undefined ? undefined : tryKey(senderId, clientMessageId)
@@ -159,14 +161,18 @@ export class Batch {
     ])
   }
 
-  #announce({ message, isNew }: Posted): void {
-    if (!isNew) return
+  /** Makes the JSON of a message, whose ids are known by now, and the events of a new one. */
+  #announce({ message, isNew }: Stored): Posted {
     const { wire, echoesToSender } = this.#parts
-    const { messageId } = message
-    const data = JSON.stringify(wire.message(message))
-    this.#transaction.append('chat:message', message.receiverId, data, { messageId })
-    if (!echoesToSender) return
-    this.#transaction.append('chat:message', message.sender.userId, data, { messageId })
+    const { messageId, receiverId, sender } = message
+    const json = JSON.stringify(wire.message(message))
+    if (isNew) {
+      this.#transaction.append('chat:message', receiverId, json, { messageId })
+      if (echoesToSender) {
+        this.#transaction.append('chat:message', sender.userId, json, { messageId })
+      }
+    }
+    return { message, json, isNew }
   }
 
   #queue({ event, userId, data, about, from }: Queue): number {

@@ -69,7 +69,7 @@ export class SqliteConnections implements Connections {
     const { database, events, wire } = this.#parts
     await database.write(() => {
       for (const [subjectUserId, isUserOnline] of isOnline) {
-        const status = wire.userStatus(subjectUserId, isUserOnline)
+        const status = JSON.stringify(wire.userStatus(subjectUserId, isUserOnline))
         events.append('chat:user_status', null, status, { subjectUserId })
       }
     })

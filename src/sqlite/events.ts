@@ -51,12 +51,15 @@ export class SqliteEvents implements Events {
     `)
   }
 
-  /** Inserts an event in the transaction of the change that it is about; returns its event_id. */
-  append(event: string, userId: number | null, data: object, about: About = {}): number {
+  /**
+   * Inserts an event in the transaction of the change that it is about; returns its event_id.
+   *
+   * @param data JSON
+   */
+  append(event: string, userId: number | null, data: string, about: About = {}): number {
     this.#appendedCount += 1
     const { messageId = null, subjectUserId = null } = about
-    const json = JSON.stringify(data)
-    return Number(this.#insert.run(event, userId, json, messageId, subjectUserId).lastInsertRowid)
+    return Number(this.#insert.run(event, userId, data, messageId, subjectUserId).lastInsertRowid)
   }
 
   /** Deletes ephemeral events that are older than EPHEMERAL_SECONDS. */
@@ -67,7 +70,7 @@ export class SqliteEvents implements Events {
 
   async broadcast(event: string, userId: number | null, data: object): Promise<number> {
     assertBroadcast(event, data)
-    return this.#database.write(() => this.append(event, userId, data))
+    return this.#database.write(() => this.append(event, userId, JSON.stringify(data)))
   }
 
   async typing(senderId: number, receiverId: number, isTyping: boolean): Promise<void> {
@@ -75,7 +78,7 @@ export class SqliteEvents implements Events {
     if (!mayType()) return
     await this.#database.write(() => {
       if (!mayType()) return
-      this.append('chat:typing', receiverId, this.#wire.typing(senderId, isTyping))
+      this.append('chat:typing', receiverId, JSON.stringify(this.#wire.typing(senderId, isTyping)))
     })
   }
 

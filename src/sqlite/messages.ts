@@ -71,9 +71,9 @@ export class SqliteMessages implements Messages {
     assertDraft(draft, this.#parts.messageLengthMax)
     return this.#parts.database.write(() => {
       const first = this.#firstTry(draft)
-      if (first !== undefined) return { message: first, isNew: false }
+      if (first !== undefined) return { message: first, json: this.#jsonOf(first), isNew: false }
       assertNotBlocked(this.#parts.blocks.state(draft.senderId, draft.receiverId))
-      return { message: this.#create(draft), isNew: true }
+      return this.#create(draft)
     })
   }
 
@@ -124,8 +124,8 @@ export class SqliteMessages implements Messages {
     return messageFromRow(row)
   }
 
-  #create(draft: Draft): Message {
-    const { users, conversations, events, webhooks, wire, clock } = this.#parts
+  #create(draft: Draft): Posted {
+    const { users, conversations, events, webhooks, clock } = this.#parts
     const { senderId, receiverId } = draft
     const sender = users.ensure(senderId)
     users.add(receiverId)
@@ -135,11 +135,15 @@ export class SqliteMessages implements Messages {
     message.messageId = messageId
     if (messageId % RECENT_MESSAGES_MAX === 0) this.#fileRecent.run()
     conversations.recordMessage(message)
-    const event = wire.message(message)
-    events.append('chat:message', receiverId, event, { messageId })
-    if (this.#parts.echoesToSender) events.append('chat:message', senderId, event, { messageId })
+    const json = this.#jsonOf(message)
+    events.append('chat:message', receiverId, json, { messageId })
+    if (this.#parts.echoesToSender) events.append('chat:message', senderId, json, { messageId })
     webhooks.queue(messageId, receiverId)
-    return message
+    return { message, json, isNew: true }
+  }
+
+  #jsonOf(message: Message): string {
+    return JSON.stringify(this.#parts.wire.message(message))
   }
 
   /** Returns the message_id. */

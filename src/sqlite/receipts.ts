@@ -58,7 +58,7 @@ export class Receipts {
       const conversationId = this.#conversationOf(readerId, mark)
       if (conversationId === undefined) return NOTHING_READ
       const otherUserId = this.#otherParticipant(conversationId, readerId)
-      const { blocks, conversations, events } = this.#parts
+      const { blocks, conversations, events, wire } = this.#parts
       const throughMessageId = 'messageId' in mark ? mark.messageId : Number.MAX_SAFE_INTEGER
       const found = this.#unread({ conversationId, readerId }, throughMessageId)
       if (found === undefined) return { ...NOTHING_READ, conversationId }
@@ -66,7 +66,7 @@ export class Receipts {
       const readAt = this.#parts.clock.stored()
       this.#update.run({ ...range, readAt })
       conversations.recordRead({ conversationId, readerId, count: unread.count })
-      const event = this.#parts.wire.read({ messageId, readerId, conversationId, readAt })
+      const event = JSON.stringify(wire.read({ messageId, readerId, conversationId, readAt }))
       const state = blocks.state(readerId, otherUserId)
       if (!isEitherBlocked(state)) events.append('chat:read', otherUserId, event)
       events.append('chat:read', readerId, event)

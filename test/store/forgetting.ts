@@ -77,8 +77,10 @@ export const forgetting: Promises = {
     const draft = { senderId: 1, receiverId: 2, message: 'Hello', clientMessageId: 'a' }
     const { message } = await api.messages.post(draft)
     await api.forgetting.messages([message.messageId])
+    const forgotten = { ...message, message: FORGOTTEN_TEXT }
     expect(await api.messages.post({ ...draft, media: image('chat/images/b.jpg') })).toEqual({
-      message: { ...message, message: FORGOTTEN_TEXT },
+      message: forgotten,
+      json: JSON.stringify(api.wire.message(forgotten)),
       isNew: false,
     })
     expect(await api.messages.lastId()).toBe(message.messageId)

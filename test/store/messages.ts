@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { Draft } from '../../src/chat/model.ts'
+import type { Draft, Posted } from '../../src/chat/model.ts'
 import { limits } from '../../src/limits/limits.ts'
 import { byUser, idsOf, type Promises, range, readAll, send } from './opened-store.ts'
 
@@ -9,15 +9,16 @@ export const messages: Promises = {
   'a message is committed together with the event that brings it': async (open) => {
     const { api, daemon } = await open()
     const posted = await api.messages.post({ senderId: 1, receiverId: 2, message: 'Hello' })
-    const { message } = posted
+    const { message, json } = posted
 
     expect(posted).toMatchObject({ isNew: true, message: { receiverId: 2, readAt: null } })
+    expect(json).toBe(JSON.stringify(api.wire.message(message)))
     expect(await readAll(daemon.events.tail())).toEqual([
       {
         eventId: expect.any(Number),
         event: 'chat:message',
         userId: 2,
-        data: JSON.stringify(api.wire.message(message)),
+        data: json,
         messageId: message.messageId,
         subjectUserId: null,
       },
@@ -57,8 +58,10 @@ export const messages: Promises = {
     const later = await daemon.messages.post({ ...draft, message: 'Said in other words' })
 
     expect(tries.map(({ isNew }) => isNew)).toEqual([true, false, false, false, false])
-    for (const { message } of [...tries, later]) expect(message).toEqual(tries[0]?.message)
-    expect(later.isNew).toBe(false)
+    const first = tries[0] as Posted
+    for (const answer of [...tries, later]) {
+      expect(answer).toEqual({ ...first, isNew: answer === first })
+    }
     expect(await readAll(daemon.events.tail())).toHaveLength(1)
   },
 

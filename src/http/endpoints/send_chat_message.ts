@@ -2,7 +2,7 @@ import type { Media, Posted } from '../../chat/model.ts'
 import type { Uploads } from '../../media/uploads.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
-import { success } from '../response.ts'
+import { JsonText, success } from '../response.ts'
 
 /** A longer voice message is a mistake in units. */
 const DURATION_SECONDS_MAX = 24 * 60 * 60
@@ -27,12 +27,12 @@ export const sendChatMessage: Endpoint = {
     }
     await limits.messages.count(draft.senderId)
     if (form.upload !== undefined) await limits.uploads.count(draft.senderId, form.upload.bytes)
-    const { message, isNew } = await postWithFile(form, uploads, async (media) =>
+    const { message, json, isNew } = await postWithFile(form, uploads, async (media) =>
       chat.messages.post({ ...draft, media }),
     )
     sent()
     if (isNew) metrics.messages.inc({ type: message.messageType })
-    return success('Message sent successfully', chat.wire.message(message))
+    return success('Message sent successfully', new JsonText(json))
   },
 }
 
