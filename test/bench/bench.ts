@@ -8,7 +8,7 @@ import { crowd } from './figures/crowd.ts'
 import { idle } from './figures/idle.ts'
 import { readCost } from './figures/read-cost.ts'
 import { onMariadb } from './figures/shared.ts'
-import { listings, sendsBySize } from './figures/size.ts'
+import { listings, resumes, sendsBySize, startUp } from './figures/size.ts'
 import { calm, flatOut, type Peers, steady, tickAlone, unheard } from './figures/traffic.ts'
 import { upload } from './figures/upload.ts'
 import { fillDatabase } from './filled.ts'
@@ -106,17 +106,17 @@ const SCENARIOS: Record<string, Scenario> = {
   },
 
   async size(stage) {
-    const filled = (messages: number) => startFilled(stage, messages)
-    const million = await filled(1_000_000)
-    const peers = {
-      '10⁶ messages': million,
-      '10⁵ messages': await filled(100_000),
-      '10³ messages': await filled(1_000),
-    }
+    const large = await fill(stage, 10_000_000)
+    const small = await fill(stage, 1_000)
+    const startUps = await startUp({ '10⁷ messages': large, '10³ messages': small })
+    const largest = await stage.start(large)
+    const peers = { '10⁷ messages': largest, '10³ messages': await stage.start(small) }
     const empty = await stage.start(startChatPeer)
     return [
+      ...startUps,
       ...(await listings(peers)),
-      ...(await sendsBySize({ '10⁶ messages': million, 'empty database': empty })),
+      ...(await resumes(peers)),
+      ...(await sendsBySize({ '10⁷ messages': largest, 'empty database': empty })),
     ]
   },
 
@@ -155,10 +155,11 @@ async function startBefore(
   return { before: await stage.start((folder) => startChat(folder, before)) }
 }
 
-async function startFilled(stage: Stage, messages: number) {
-  const database = join(stage.folder(), 'chat.db')
-  await fillDatabase(database, messages)
-  return stage.start((folder) => startChatPeer(folder, { settings: { CHAT_DATABASE: database } }))
+/** Makes a database of so many messages; returns what starts a chat on it. */
+async function fill(stage: Stage, messages: number): Promise<() => Promise<ChatPeer>> {
+  const folder = stage.folder()
+  await fillDatabase(join(folder, 'chat.db'), messages)
+  return () => startChatPeer(folder)
 }
 
 async function play(scenario: Scenario, setup: Setup): Promise<Figure[]> {

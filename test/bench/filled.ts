@@ -3,8 +3,11 @@ import { openDatabase } from '../../src/sqlite/open-database.ts'
 
 /** One of three messages stands in the conversation of users 1 and 2. */
 const IN_LARGEST = 3
-/** The others are spread over conversations of so many messages on average. */
+/** The others are spread over conversations of so many messages on average, up to so many users. */
 const MESSAGES_PER_CONVERSATION = 10
+const USERS_MAX = 100_000
+/** In KB: the indexes are filled in any order. */
+const CACHE_KB = 1_000_000
 
 /**
  * Makes a database of `messages` messages as a chat of that size would have: users 1 and 2 talk all
@@ -16,7 +19,8 @@ export async function fillDatabase(path: string, messages: number): Promise<void
   const sqlite = new Sqlite(path)
   sqlite.pragma('synchronous = OFF')
   sqlite.pragma('foreign_keys = OFF')
-  const others = Math.max(60, Math.ceil(messages / MESSAGES_PER_CONVERSATION))
+  sqlite.pragma(`cache_size = -${CACHE_KB}`)
+  const others = Math.min(Math.max(60, Math.ceil(messages / MESSAGES_PER_CONVERSATION)), USERS_MAX)
   const parameters = { messages, others, inLargest: IN_LARGEST }
   sqlite.transaction(() => {
     for (const sql of [USERS, CONVERSATIONS, MESSAGES]) {
@@ -57,7 +61,7 @@ const MESSAGES = `
 const LAST_MESSAGES = `
   UPDATE conversations SET last_message_id = coalesce((
     SELECT max(message_id) FROM messages
-    WHERE messages.conversation_id = conversations.conversation_id
+    WHERE is_recent = 0 AND messages.conversation_id = conversations.conversation_id
   ), 0);
   UPDATE messages SET read_at = NULL
   WHERE message_id IN (SELECT last_message_id FROM conversations);
