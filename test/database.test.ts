@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { checkpoint, walBytes } from '../src/sqlite/checkpoint.ts'
-import { Database } from '../src/sqlite/database.ts'
+import { Database, GATHERED_TURNS_MAX } from '../src/sqlite/database.ts'
 import { SCHEMA_VERSION } from '../src/sqlite/migrations.ts'
 import { openDatabase } from '../src/sqlite/open-database.ts'
 import { SqliteStore } from '../src/sqlite/store.ts'
@@ -249,7 +249,9 @@ test('writes of turns that bring several share one commit, and a single one is n
     await Promise.all(writes)
     return commitsInWal(database.path) - before
   }
-  expect(await commitsForTurns([2, 2, 2])).toBe(1)
+  const turns = (count: number) => Array.from({ length: count }, () => 2)
+  expect(await commitsForTurns(turns(1 + GATHERED_TURNS_MAX))).toBe(1)
+  expect(await commitsForTurns(turns(2 + GATHERED_TURNS_MAX))).toBe(2)
   expect(await commitsForTurns([2, 1])).toBe(1)
   expect(await commitsForTurns([1, 2])).toBe(2)
   expect(await commitsForTurns([255, 2])).toBe(2)

@@ -10,6 +10,8 @@ const BUSY_RETRY_MS = 5_000
 export const BUSY_RETRY_PAUSE_MS = 20
 /** Writes in one commit. A batch holds the write lock and blocks the event loop while it runs. */
 const BATCH_WRITES_MAX = 256
+/** Turns of the event loop that a batch waits for, beyond its first, while they bring several writes each. */
+export const GATHERED_TURNS_MAX = 4
 
 /** The answer to a write when a database file was moved, deleted or replaced. */
 const FILE_REPLACED = 'The database is not in its place: nothing can be stored.'
@@ -150,17 +152,18 @@ export class Database {
     this.#flushScheduled = true
     const waitMs = this.#flushedAt + this.#commitIntervalMs - performance.now()
     if (waitMs > 0) setTimeout(() => this.#flush(), waitMs)
-    else this.#gather(0)
+    else this.#gather()
   }
 
   /**
    * Commits once a turn brings at most one write. One that brings several is followed by more: their
    * senders were answered together.
    */
-  #gather(queuedCount: number): void {
+  #gather(queuedCount = 0, turns = 0): void {
     setImmediate(() => {
       const { length } = this.#queue
-      if (length > queuedCount + 1 && length < BATCH_WRITES_MAX) this.#gather(length)
+      const isGrowing = length > queuedCount + 1 && length < BATCH_WRITES_MAX
+      if (isGrowing && turns < GATHERED_TURNS_MAX) this.#gather(length, turns + 1)
       else this.#flush()
     })
   }
