@@ -151,7 +151,7 @@ export class Database {
     if (this.#flushScheduled) return
     this.#flushScheduled = true
     const waitMs = this.#flushedAt + this.#commitIntervalMs - performance.now()
-    if (waitMs > 0) setTimeout(() => this.#flush(), waitMs)
+    if (waitMs > 0) setTimeout(() => this.#flush(), Math.ceil(waitMs))
     else this.#gather()
   }
 

@@ -14,7 +14,7 @@ const SCHEMA_FILE = new URL('../../schema.sql', import.meta.url)
 const BUSY_TIMEOUT_MS = 50
 /** The daemon's: its writes are retried, its sockets must not wait. */
 const BUSY_TIMEOUT_MS_OF_DAEMON = 2
-/** Of the daemon, at least: the sockets of a crowd share their commits, and a single one does not wait. */
+/** From one commit of the daemon to the next: a crowd of sockets shares them, a single one does not wait. */
 const COMMIT_INTERVAL_MS_OF_DAEMON = 5
 /** Opening waits this long for a lock: of two programs that start together, one waits. */
 const OPEN_RETRY_MS = 5_000
@@ -27,7 +27,7 @@ interface OpenOptions {
   /**
    * true: a commit returns when it is on the disk (synchronous=FULL), as an acknowledged message
    * needs. false: a power cut may undo the last commits (synchronous=NORMAL), which suffices for
-   * the daemon's own rows and keeps its event loop off the disk.
+   * the daemon's own rows and keeps its event loop off the disk; they share commits over some ms.
    */
   durable: boolean
   /**

@@ -21,19 +21,24 @@ export const fault = sharedFault<SharedStorage>({
     const speedUp = await slowDown(world)
     const times = world.scaled(TIMES)
     const kills: Kill[] = []
-    while (kills.length < times || (kills.length < MOST_TIMES && !kills.some(hasInterrupted)))
+    while (kills.length < times || (kills.length < MOST_TIMES && !kills.some(hasInterrupted))) {
       kills.push(await killOne(world))
+    }
     await speedUp()
     if (!kills.some(hasInterrupted)) throw new Error('no send was interrupted, and tried again')
   },
 })
 
 /** An API was killed once `delivery` was here, the answer to `send` perhaps not. */
-type Kill = { send: Send; delivery: Delivery }
+interface Kill {
+  send: Send
+  delivery: Delivery
+}
 
 /** Whether the send was tried again, and is the message that had been delivered. */
-const hasInterrupted = ({ send, delivery }: Kill) =>
-  send.answers.length > 1 && acknowledgedId(send) === delivery.messageId
+function hasInterrupted({ send, delivery }: Kill): boolean {
+  return send.answers.length > 1 && acknowledgedId(send) === delivery.messageId
+}
 
 /**
  * Puts a slow network between the APIs and the database, and returns what takes it away. The daemons
