@@ -61,8 +61,8 @@ export class Registration {
 
   /** Sends the first heartbeat, and from then on one every `heartbeatMs`. */
   async start(): Promise<void> {
-    this.#heartbeat.every(this.#options.heartbeatMs ?? HEARTBEAT_MS)
     await this.#renew()
+    this.#heartbeat.every(this.#options.heartbeatMs ?? HEARTBEAT_MS)
   }
 
   /** Sends no more heartbeats; resolves when none is under way. */
