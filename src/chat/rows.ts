@@ -9,9 +9,27 @@ export interface MessageRow extends Omit<Message, 'sender'> {
   profileUrl: string
 }
 
+/** Name by name: to spread rows would take a quarter of the time of a listing. */
 export function messageFromRow(row: MessageRow): Message {
-  const { senderId, username, name, profileUrl, ...message } = row
-  return { ...message, sender: { userId: senderId, username, name, profileUrl } }
+  return {
+    messageId: row.messageId,
+    conversationId: row.conversationId,
+    sender: {
+      userId: row.senderId,
+      username: row.username,
+      name: row.name,
+      profileUrl: row.profileUrl,
+    },
+    receiverId: row.receiverId,
+    messageType: row.messageType,
+    message: row.message,
+    mediaPath: row.mediaPath,
+    mediaDuration: row.mediaDuration,
+    fileSize: row.fileSize,
+    clientMessageId: row.clientMessageId,
+    readAt: row.readAt,
+    createdAt: row.createdAt,
+  }
 }
 
 /** What a message says, as engines select it to tell how old it is. */
