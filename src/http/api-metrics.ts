@@ -17,15 +17,15 @@ interface ApiGauges {
 export class ApiMetrics {
   readonly registry: Metrics
   readonly gauges: ApiGauges
-  readonly messages
+  /** Messages stored, by type. */
+  readonly messages = { text: 0, image: 0, voice: 0 }
   readonly sendSeconds
   readonly refusals
 
   constructor(registry: Metrics, gauges: ApiGauges) {
     this.registry = registry
     this.gauges = gauges
-    const types = ['text', 'image', 'voice']
-    this.messages = registry.counter('chat_messages_total', 'Messages stored', 'type', types)
+    registry.totals('chat_messages_total', 'Messages stored', 'type', this.messages)
     this.sendSeconds = registry.histogram(
       'chat_send_seconds',
       'From a request to send being read until its message is on the disk',
@@ -48,13 +48,5 @@ export class ApiMetrics {
       gauges.retriedCount,
     )
     registry.gauge('chat_wal_bytes', "Size of the database's write-ahead log", gauges.walBytes)
-  }
-
-  /** The number of sends so far, and the sum of their durations. */
-  async sends(): Promise<{ count: number; seconds: number }> {
-    const { values } = await this.sendSeconds.get()
-    const total = (suffix: string) =>
-      values.find(({ metricName }) => metricName === `chat_send_seconds_${suffix}`)?.value ?? 0
-    return { count: total('count'), seconds: total('sum') }
   }
 }

@@ -218,8 +218,8 @@ export class Poster {
     this.#taken.delete(message.messageId)
   }
 
-  #count(result: string, count = 1): void {
-    this.#parts.metrics.results.inc({ result }, count)
+  #count(result: keyof WebhookMetrics['results'], count = 1): void {
+    this.#parts.metrics.results[result] += count
   }
 }
 

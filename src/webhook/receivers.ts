@@ -70,7 +70,8 @@ export class Receivers {
     const proven = online.filter(({ dueAt }) => dueAt <= provenAt)
     if (proven.length === 0) return
     const userIds = proven.map(({ userId }) => userId)
-    metrics.results.inc({ result: 'needless' }, await chat.webhooks.deleteDue(userIds, provenAt))
+    const deletedCount = await chat.webhooks.deleteDue(userIds, provenAt)
+    metrics.results.needless += deletedCount
   }
 }
 

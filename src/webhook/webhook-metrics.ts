@@ -3,12 +3,12 @@ import type { Metrics } from '../metrics.ts'
 
 /** The metrics of webhooks, in chat-api; the README has the same table. */
 export class WebhookMetrics {
-  readonly results
+  /** Webhooks by what became of them. */
+  readonly results = { taken: 0, refused: 0, failed: 0, needless: 0, given_up: 0 }
 
   constructor(registry: Metrics, webhooks: Pick<Webhooks, 'backlog'>) {
-    const results = ['taken', 'refused', 'failed', 'needless', 'given_up']
     const help = 'Webhooks by what became of them, each post counted'
-    this.results = registry.counter('chat_webhooks_total', help, 'result', results)
+    registry.totals('chat_webhooks_total', help, 'result', this.results)
     registry.gauge(
       'chat_webhooks_waiting',
       'Messages that wait to be pushed, or for the socket of their receiver to prove alive',

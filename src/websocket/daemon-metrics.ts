@@ -4,8 +4,6 @@ import type { Hub } from './hub.ts'
 
 /** Upper bounds in seconds: an empty poll takes microseconds, and a tick comes every 10 ms. */
 const POLL_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5]
-/** The polls of about a second. */
-const POLLS_TAKEN_TOGETHER = 100
 /** Lower close codes are the protocol's own: a peer that left, a graceful shutdown. */
 const REFUSING_CODE_MIN = 4400
 
@@ -18,8 +16,7 @@ interface DaemonGauges {
 /** The metrics of the daemon; the README has the same table. */
 export class DaemonMetrics {
   readonly registry: Metrics
-  readonly #pollSeconds
-  readonly #polls: number[] = []
+  readonly pollSeconds
   readonly slowConsumers
   readonly refusals
   /** Events that reached at least one socket. */
@@ -32,11 +29,10 @@ export class DaemonMetrics {
       'Events that reached at least one socket',
       () => this.deliveredCount,
     )
-    this.#pollSeconds = registry.histogram(
+    this.pollSeconds = registry.histogram(
       'chat_poll_seconds',
       'Duration of a poll of pending_events, with handing on what it found',
       POLL_BUCKETS,
-      () => this.#observePolls(),
     )
     this.slowConsumers = registry.counter(
       'chat_slow_consumers_closed_total',
@@ -67,16 +63,6 @@ export class DaemonMetrics {
       'Time since the last good poll',
       () => pollAgeMs() / 1000,
     )
-  }
-
-  /** Counts a poll. Observations in batches cost a tenth of observations in each tick. */
-  polled(seconds: number): void {
-    this.#polls.push(seconds)
-    if (this.#polls.length >= POLLS_TAKEN_TOGETHER) this.#observePolls()
-  }
-
-  #observePolls(): void {
-    for (const seconds of this.#polls.splice(0)) this.#pollSeconds.observe(seconds)
   }
 
   closed({ code }: Close): void {

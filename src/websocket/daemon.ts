@@ -178,7 +178,7 @@ export class Daemon {
   }
 
   #pollerOnPolled(seconds: number): void {
-    this.#parts.metrics.polled(seconds)
+    this.#parts.metrics.pollSeconds.observe(seconds)
     this.#worst.pollMs = Math.max(this.#worst.pollMs, seconds * 1000)
   }
 

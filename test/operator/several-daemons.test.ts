@@ -44,7 +44,7 @@ async function dataOf({ handle }: Endpoint, daemons: Daemon[], secret = SECRET) 
     problem: () => undefined,
     request: requestWith({ authorization: `Bearer ${secret}` }),
     metricsSecret: SECRET,
-    metrics: { sends: async () => ({ count: 0, seconds: 0 }), gauges: { walBytes: () => 0 } },
+    metrics: { sendSeconds: { count: 0, sum: 0 }, gauges: { walBytes: () => 0 } },
   }
   const answer = await handle(context as unknown as Parameters<Endpoint['handle']>[0])
   return (answer as { data: Record<string, unknown> }).data

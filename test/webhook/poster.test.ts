@@ -19,7 +19,7 @@ test('a message for a receiver without a socket is posted, signed, as the sender
   const id = `msg_${message.messageId}`
   expect(shop.taken).toEqual([{ id, type: 'chat.message', timestamp, data }])
   await waitFor(async () => (await chat.webhooks.backlog()).count === 0, 'the row to go')
-  expect(await countOf('taken')).toBe(1)
+  expect(countOf('taken')).toBe(1)
 })
 
 test('each receiver gets everything in order and one at a time, and many at the same time', async () => {
@@ -64,7 +64,7 @@ test('whoever has a socket is not pushed, and their message is dropped once that
   clock.advance(3_000)
   await waitFor(async () => (await chat.webhooks.backlog()).count === 0, 'the row to go')
   expect(shop.received).toHaveLength(1)
-  expect(await countOf('needless')).toBe(1)
+  expect(countOf('needless')).toBe(1)
 })
 
 test('a receiver whose socket dies before it has answered a ping is pushed, once they had time to be back', async () => {
@@ -130,7 +130,7 @@ test('what was read or forgotten meanwhile is not pushed, nor what a block stand
   clock.advance(DUE_MS)
   await waitFor(async () => (await chat.webhooks.backlog()).count === 0, 'all to be settled')
   expect(shop.received.map(({ data }) => data.message)).toEqual(['for a push'])
-  expect(await countOf('needless')).toBe(4)
+  expect(countOf('needless')).toBe(4)
 })
 
 test.for([
@@ -220,7 +220,7 @@ test('a 404 for one receiver holds up nobody else, and is asked less and less of
   expect(lines[0]).toContain(
     'A webhook was refused: for user 2 (The application at CHAT_WEBHOOK_URL answered 404)',
   )
-  expect(await countOf('refused')).toBeGreaterThanOrEqual(4)
+  expect(countOf('refused')).toBeGreaterThanOrEqual(4)
 
   shop.answer = () => ({ status: 200 })
   const catchUp = () => {
@@ -272,7 +272,7 @@ test('a message that nobody took for a day is given up, and told of once', async
   await send(chat, 1, 2)
   await poster.giveUp()
   expect(await chat.webhooks.backlog()).toMatchObject({ count: 1 })
-  expect(await countOf('given_up')).toBe(2)
+  expect(countOf('given_up')).toBe(2)
   expect(lines.filter((line) => line.includes('given up'))).toHaveLength(1)
 })
 

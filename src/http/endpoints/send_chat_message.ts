@@ -18,7 +18,7 @@ export const sendChatMessage: Endpoint = {
   takesFile: true,
   handle: async (context) => {
     const { form, chat, caller, uploads, limits, metrics } = context
-    const sent = metrics.sendSeconds.startTimer()
+    const startedAt = performance.now()
     const draft = {
       senderId: caller.assertActsAs(form.id('sender_id', 'from_user_id')),
       receiverId: form.id('receiver_id', 'to_user_id'),
@@ -30,8 +30,8 @@ export const sendChatMessage: Endpoint = {
     const { message, json, isNew } = await postWithFile(form, uploads, async (media) =>
       chat.messages.post({ ...draft, media }),
     )
-    sent()
-    if (isNew) metrics.messages.inc({ type: message.messageType })
+    metrics.sendSeconds.observe((performance.now() - startedAt) / 1000)
+    if (isNew) metrics.messages[message.messageType] += 1
     return success('Message sent successfully', new JsonText(json))
   },
 }

@@ -15,7 +15,7 @@ export const status: Endpoint = {
   handle: async ({ chat, metrics }) => {
     const status = await daemonStatus(chat, hostname())
     const daemons = status.daemons.map((daemon) => daemonJson(chat.clock, daemon))
-    const sends = await metrics.sends()
+    const { count, sum } = metrics.sendSeconds
     return success('OK', {
       time_ms: Date.now(),
       lag_seconds: await lagSeconds(chat, status),
@@ -23,7 +23,7 @@ export const status: Endpoint = {
       message_count: await chat.messages.lastId(),
       event_count: await chat.events.queuedCount(),
       wal_bytes: metrics.gauges.walBytes(),
-      api: { pid: process.pid, send_count: sends.count, send_seconds: sends.seconds },
+      api: { pid: process.pid, send_count: count, send_seconds: sum },
       daemon: { ...(daemons[0] ?? NO_DAEMON), state: status.state },
       daemons,
     })
