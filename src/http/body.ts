@@ -44,7 +44,7 @@ function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || Number(length ?? 0) > 0
 }
 
-async function readBody(request: IncomingMessage, form: Form, rules: BodyRules): Promise<void> {
+function readBody(request: IncomingMessage, form: Form, rules: BodyRules): Promise<void> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase()
   switch (type) {
     case 'multipart/form-data':

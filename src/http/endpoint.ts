@@ -11,7 +11,7 @@ import type { Form } from './form.ts'
 import type { Answer, TextAnswer } from './response.ts'
 
 /** What an endpoint may work with. */
-interface EndpointContext {
+export interface EndpointContext {
   form: Form
   caller: Caller
   chat: Chat

@@ -14,7 +14,7 @@ export interface Answer {
   [key: string]: unknown
 }
 
-/** The answer of an endpoint for programs that do not read JSON. */
+/** The answer of an endpoint as it is sent, with HTTP 200. */
 export class TextAnswer {
   readonly text: string
   readonly contentType: string
@@ -41,14 +41,8 @@ export const STATUS_OF: Record<ErrorCode, number> = {
   setup: 500,
 }
 
-/** The `data` of an answer that is JSON already. */
-export class JsonText {
-  readonly text: string
-
-  constructor(text: string) {
-    this.text = text
-  }
-}
+/** Headers as names and values in turn: `writeHead` sends such a list for much less than an object. */
+export type HeaderList = readonly string[]
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 /** Answers up to this length are written in one piece. */
@@ -60,6 +54,12 @@ const LINGER_MS = 30_000
 
 export function success(message: string, data: object): Answer {
   return { status: 'success', message, data }
+}
+
+/** As `success`, for data that is JSON already. */
+export function successOf(message: string, json: string): TextAnswer {
+  const text = `{"status":"success","message":${JSON.stringify(message)},"data":${json}}`
+  return new TextAnswer(text, JSON_TYPE)
 }
 
 /** An answer as it goes out: as text, which Node sends in one piece with the head, or as long bytes. */
@@ -80,25 +80,26 @@ export function encode(answer: Answer | TextAnswer, memory: Share): EncodedAnswe
   const isError = 'status' in answer && answer.status === 'error'
   const status = isError ? STATUS_OF.unavailable : 200
   const isText = answer instanceof TextAnswer
-  const text = isText ? answer.text : jsonOf(answer)
+  const text = isText ? answer.text : JSON.stringify(answer)
   const contentType = isText ? answer.contentType : JSON_TYPE
   if (text.length <= PIECE_BYTES) return { status, contentType, content: text }
   memory.take(Buffer.byteLength(text))
   return { status, contentType, content: Buffer.from(text) }
 }
 
-function jsonOf(answer: Answer): string {
-  const { data } = answer
-  if (!(data instanceof JsonText)) return JSON.stringify(answer)
-  const envelope = JSON.stringify({ ...answer, data: undefined })
-  return `${envelope.slice(0, -1)},"data":${data.text}}`
-}
-
-/** Resolves when the answer is written: with backpressure, piece by piece, for a long one. */
-export async function sendAnswer(response: ServerResponse, answer: EncodedAnswer): Promise<void> {
+/**
+ * Resolves when the answer is written: with backpressure, piece by piece, for a long one.
+ *
+ * @param headers of any answer to the request
+ */
+export async function sendAnswer(
+  response: ServerResponse,
+  answer: EncodedAnswer,
+  headers: HeaderList,
+): Promise<void> {
   const { status, content } = answer
   if (status !== 200) response.setHeader('Retry-After', UNHEALTHY_RETRY_SECONDS)
-  writeHead(response, answer)
+  writeHead(response, answer, headers)
   if (typeof content === 'string') return void response.end(content)
   for (let start = 0; start < content.length && !response.destroyed; start += PIECE_BYTES) {
     const hasRoom = response.write(content.subarray(start, start + PIECE_BYTES))
@@ -122,13 +123,23 @@ function untilDrained(response: ServerResponse): Promise<void> {
 function writeHead(
   response: ServerResponse,
   { status, contentType, content }: EncodedAnswer,
+  headers: HeaderList,
 ): void {
-  response.writeHead(status, {
-    'Content-Type': contentType,
-    'Content-Length': Buffer.byteLength(content),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-  })
+  const length = String(Buffer.byteLength(content))
+  response.writeHead(status, [
+    ...headers,
+    ...['Content-Type', contentType],
+    ...['Content-Length', length],
+    ...['Cache-Control', 'no-store'],
+    ...['X-Content-Type-Options', 'nosniff'],
+  ])
+}
+
+/** Sets the headers of an answer that another part begins. */
+export function setHeaders(response: ServerResponse, headers: HeaderList): void {
+  for (const [index, name] of headers.entries()) {
+    if (index % 2 === 0) response.setHeader(name, headers[index + 1] ?? '')
+  }
 }
 
 /** The one place where an error becomes an HTTP answer: a ChatError's message, or a bug's 500. */
@@ -136,6 +147,7 @@ export async function sendError(
   request: IncomingMessage,
   response: ServerResponse,
   error: unknown,
+  headers: HeaderList,
 ): Promise<void> {
   const chatError = error instanceof ChatError && error.code !== 'setup' ? error : undefined
   if (response.headersSent || response.destroyed) {
@@ -147,7 +159,7 @@ export async function sendError(
   }
   const message = chatError?.message ?? 'Internal error'
   const content = JSON.stringify({ status: 'error', message } satisfies Answer)
-  writeHead(response, { status: statusOf(error), contentType: JSON_TYPE, content })
+  writeHead(response, { status: statusOf(error), contentType: JSON_TYPE, content }, headers)
   response.write(content)
   await linger(request)
   response.end()

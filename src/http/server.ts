@@ -20,11 +20,20 @@ import type { ApiMetrics } from './api-metrics.ts'
 import { Availability } from './availability.ts'
 import { readForm } from './body.ts'
 import type { BodyRules } from './body-bytes.ts'
-import { allowOrigin, answerPreflight } from './cors.ts'
-import type { Endpoint, Limits } from './endpoint.ts'
+import { answerPreflight, originHeaders } from './cors.ts'
+import type { Endpoint, EndpointContext, Limits } from './endpoint.ts'
 import { Files, type FilesOptions, type FilesParts, isMediaPath } from './files.ts'
 import type { Form } from './form.ts'
-import { encode, sendAnswer, sendError, statusOf } from './response.ts'
+import {
+  type Answer,
+  encode,
+  type HeaderList,
+  sendAnswer,
+  sendError,
+  setHeaders,
+  statusOf,
+  type TextAnswer,
+} from './response.ts'
 import { endpointAt, methodsOf, requireMethod } from './routes.ts'
 import { notFound } from './static.ts'
 
@@ -129,28 +138,33 @@ export class ApiServer {
   }
 
   async #listenerOnRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const headers = originHeaders(request, this.#options.allowedOrigins)
     try {
       setTransportSecurity(response)
-      allowOrigin(request, response, this.#options.allowedOrigins)
       if (this.#isStopping) response.setHeader('Connection', 'close')
-      await this.#route(request, response)
+      await this.#route(request, response, headers)
     } catch (error) {
       await this.#logError(request, error)
       this.#parts.metrics.refusals.inc({ reason: String(statusOf(error)) })
-      await sendError(request, response, error)
+      await sendError(request, response, error, headers)
     }
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: HeaderList,
+  ): Promise<void> | void {
     const path = pathOf(request)
     const endpoint = endpointAt(path)
     const methods = methodsOf(endpoint)
-    if (request.method === 'OPTIONS') return answerPreflight(request, response, methods)
+    if (request.method === 'OPTIONS') return answerPreflight(request, response, methods, headers)
     const isReading = request.method === 'GET' || request.method === 'HEAD'
     const mayBeFile = isReading || isMediaPath(path)
     if (endpoint === undefined && !mayBeFile) throw notFound()
     requireMethod(request, response, methods)
-    if (endpoint !== undefined) return this.#answer(request, response, endpoint)
+    if (endpoint !== undefined) return this.#answer(request, response, endpoint, headers)
+    setHeaders(response, headers)
     return this.#files.answer(request, response, path)
   }
 
@@ -158,6 +172,7 @@ export class ApiServer {
     request: IncomingMessage,
     response: ServerResponse,
     endpoint: Endpoint,
+    headers: HeaderList,
   ): Promise<void> {
     const caller = await this.#authorize(request, endpoint)
     const { chat, uploads, audit, metrics } = this.#parts
@@ -186,9 +201,8 @@ export class ApiServer {
         metricsSecret,
         clientConfig: this.#options,
       }
-      const answering = endpoint.handle(context)
-      const answered = answering.finally(() => uploads.discard(form.upload))
-      await sendAnswer(response, encode(await answered, memory))
+      const answer = await handle(endpoint, context)
+      await sendAnswer(response, encode(answer, memory), headers)
       this.#availability.succeeded(whatOf(request))
     } finally {
       for (const share of shares) share.release()
@@ -202,7 +216,7 @@ export class ApiServer {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
     }
     const { authenticate, refusals } = this.#parts
-    if (access === 'user') return authenticate(request)
+    if (access === 'user') return await authenticate(request)
     if (access === 'broadcaster') {
       await requireOperator(request, 'broadcast', broadcastSecret, refusals)
     }
@@ -242,6 +256,16 @@ export class ApiServer {
       const { audit } = this.#parts
       await audit.note('refused', this.#addressOf(request), `${whatOf(request)}: ${error.message}`)
     }
+  }
+}
+
+/** Calls the endpoint, and removes the upload that it did not keep. */
+async function handle(endpoint: Endpoint, context: EndpointContext): Promise<Answer | TextAnswer> {
+  try {
+    return await endpoint.handle(context)
+  } finally {
+    const { form, uploads } = context
+    if (form.upload !== undefined) await uploads.discard(form.upload)
   }
 }
 

@@ -2,7 +2,7 @@ import type { Media, Posted } from '../../chat/model.ts'
 import type { Uploads } from '../../media/uploads.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Form } from '../form.ts'
-import { JsonText, success } from '../response.ts'
+import { successOf } from '../response.ts'
 
 /** A longer voice message is a mistake in units. */
 const DURATION_SECONDS_MAX = 24 * 60 * 60
@@ -27,17 +27,17 @@ export const sendChatMessage: Endpoint = {
     }
     await limits.messages.count(draft.senderId)
     if (form.upload !== undefined) await limits.uploads.count(draft.senderId, form.upload.bytes)
-    const { message, json, isNew } = await postWithFile(form, uploads, async (media) =>
+    const { message, json, isNew } = await postWithFile(form, uploads, (media) =>
       chat.messages.post({ ...draft, media }),
     )
     metrics.sendSeconds.observe((performance.now() - startedAt) / 1000)
     if (isNew) metrics.messages[message.messageType] += 1
-    return success('Message sent successfully', new JsonText(json))
+    return successOf('Message sent successfully', json)
   },
 }
 
 /** Posts a message with the form's file, if it has one. */
-async function postWithFile(
+function postWithFile(
   form: Form,
   uploads: Uploads,
   post: (media: Media | undefined) => Promise<Posted>,
