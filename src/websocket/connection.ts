@@ -25,7 +25,8 @@ interface Held {
  * closed as a slow consumer. An unbounded buffer would let one stuck phone take the memory of all,
  * and dropping single events would lose them silently.
  *
- * Frames of the peer are not read before chat:connected is sent, so that each can be answered.
+ * Frames of the peer are not read before chat:connected is sent, so that each can be answered. The
+ * stream is corked until then, or until a close: the answer to the handshake waits in it.
  *
  * Frames are written past `ws`, straight to the stream below it: it would make the same header
  * again for each of thousands of sockets. `ws` also writes there at once and in one piece (it has
@@ -107,6 +108,7 @@ export class Connection {
   sendConnected(frame: Frame): void {
     this.#isConnected = true
     this.write(frame)
+    this.#stream.uncork()
     this.#socket.resume()
   }
 
@@ -153,6 +155,7 @@ export class Connection {
   close(close: Close): void {
     if (this.isOpen) this.#closedWith = close
     closeSocket(this.#socket, close)
+    this.#stream.uncork()
   }
 
   /**

@@ -134,6 +134,8 @@ export class UpgradeServer {
       const address = clientAddress(request, this.#options.trustProxy)
       await this.#connects.count(address)
       const identified = await this.#identify(request)
+      // The answer leaves with the first frame of the socket, or its close: in one write.
+      stream.cork()
       this.#sockets.handleUpgrade(request, stream, head, (socket) => {
         // ws closes the socket after any error of either; 'close' follows.
         stream.off('error', destroyStream)
@@ -157,6 +159,7 @@ export class UpgradeServer {
     if (close.code === FORBIDDEN) audit.note('refused', address, close.reason)
     inbound.attachRejected(address, stream)
     closeSocket(socket, close)
+    stream.uncork()
   }
 
   /** One function for all sockets: a closure per socket would keep its request in memory. */

@@ -1,13 +1,17 @@
-import { once } from 'node:events'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { connect, sendText, TestSocket } from '../support/clients.ts'
 import { ON_SQLITE } from '../support/engine.ts'
 import { temporaryFolder } from '../support/folders.ts'
+import { clientFrame } from '../support/frames.ts'
 import { startChat, startDaemon } from '../support/in-process.ts'
-import { askForUpgrade } from '../support/raw-http.ts'
+import { askForUpgrade, openSocket, upgradeRequest } from '../support/raw-http.ts'
 import { environment } from '../support/running-program.ts'
+import { waitFor } from '../support/wait.ts'
+
+/** The first byte of a text frame in one piece. */
+const FINAL_TEXT = 0x81
 
 test('a socket without a usable user_id is closed with 4400 and the reason', async () => {
   const { url } = await startDaemon(temporaryFolder())
@@ -150,15 +154,23 @@ test.runIf(ON_SQLITE)(
     const { daemon, folder } = await startChat()
     const database = new Sqlite(environment(folder).CHAT_DATABASE)
     database.exec('BEGIN IMMEDIATE')
-    const socket = new TestSocket(`${daemon.url}/?user_id=1&name=Ada`)
-    await once(socket.socket, 'open')
-    const isAsked = new Promise((resolve) => socket.socket.send('{"event":"ping"}', resolve))
-    await isAsked
+    const socket = await openSocket(daemon.url)
+    let received = ''
+    socket.on('data', (chunk) => {
+      received += chunk
+    })
+    const asked = Buffer.from(upgradeRequest('/?user_id=1&name=Ada'))
+    socket.write(Buffer.concat([asked, clientFrame(FINAL_TEXT, '{"event":"ping"}')]))
+    const metrics = async () => (await fetch(`${daemon.url.replace('ws', 'http')}/metrics`)).text()
+    await waitFor(async () => /^chat_connections 1$/m.test(await metrics()), 'a socket')
+    expect(received).toBe('')
     database.exec('COMMIT')
 
-    await socket.event('pong')
+    await waitFor(() => received.includes('pong'), 'an answer')
 
-    expect(socket.frames.map(({ event }) => event)).toEqual(['chat:connected', 'pong'])
+    const events = [...received.matchAll(/"event":"([^"]+)"/g)].map(([, event]) => event)
+    expect(received).toMatch(/^HTTP\/1.1 101 /)
+    expect(events).toEqual(['chat:connected', 'pong'])
     expect(database.prepare('SELECT name FROM users').pluck().all()).toEqual(['Ada'])
     database.close()
   },
