@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http'
 
 /** The path that a request asks for, as it was written. */
 export function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '/').split('?', 1)[0] as string
+  const { url = '/' } = request
+  const end = url.indexOf('?')
+  return end === -1 ? url : url.slice(0, end)
 }
 
 /** The query string, without the question mark; '' when there is none. */

@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import type { ChatError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { pathOf } from '../urls.ts'
 
 /** Failures alternate with successes: an outage is over after this time without one. */
 const QUIET_MS = 2_000
@@ -23,15 +25,17 @@ export class Availability {
     return this.#isRemembered() ? this.#failure?.message : undefined
   }
 
-  /** @param what the request: 'POST /send_chat_message.php' */
-  failed(what: string, { message, cause }: ChatError): void {
+  failed(request: IncomingMessage, { message, cause }: ChatError): void {
+    const what = whatOf(request)
     const reason = cause instanceof Error ? ` (${cause.message})` : ''
     if (!this.#isRemembered()) this.#log.warn(`${what} is answered 503: ${message}${reason}`)
     this.#failure = { what, message, at: performance.now() }
   }
 
-  succeeded(what: string): void {
-    if (this.#failure?.what !== what || performance.now() - this.#failure.at < QUIET_MS) return
+  succeeded(request: IncomingMessage): void {
+    if (this.#failure === undefined) return
+    const what = whatOf(request)
+    if (this.#failure.what !== what || performance.now() - this.#failure.at < QUIET_MS) return
     this.#failure = undefined
     this.#log.info(`${what} is answered again`)
   }
@@ -39,4 +43,9 @@ export class Availability {
   #isRemembered(): boolean {
     return this.#failure !== undefined && performance.now() - this.#failure.at < REMEMBERED_MS
   }
+}
+
+/** A request in the log: 'POST /send_chat_message.php'. Without the query: that may carry a token. */
+export function whatOf(request: IncomingMessage): string {
+  return `${request.method} ${pathOf(request)}`
 }

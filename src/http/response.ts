@@ -88,19 +88,24 @@ export function encode(answer: Answer | TextAnswer, memory: Share): EncodedAnswe
 }
 
 /**
- * Resolves when the answer is written: with backpressure, piece by piece, for a long one.
+ * Returns when the answer is written, or resolves then for a long one.
  *
  * @param headers of any answer to the request
  */
-export async function sendAnswer(
+export function sendAnswer(
   response: ServerResponse,
   answer: EncodedAnswer,
   headers: HeaderList,
-): Promise<void> {
+): Promise<void> | void {
   const { status, content } = answer
   if (status !== 200) response.setHeader('Retry-After', UNHEALTHY_RETRY_SECONDS)
   writeHead(response, answer, headers)
   if (typeof content === 'string') return void response.end(content)
+  return writeInPieces(response, content)
+}
+
+/** Writes with backpressure. */
+async function writeInPieces(response: ServerResponse, content: Buffer): Promise<void> {
   for (let start = 0; start < content.length && !response.destroyed; start += PIECE_BYTES) {
     const hasRoom = response.write(content.subarray(start, start + PIECE_BYTES))
     if (!hasRoom) await untilDrained(response)

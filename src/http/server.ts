@@ -17,11 +17,11 @@ import type { Uploads } from '../media/uploads.ts'
 import { type Certificate, setTransportSecurity } from '../tls.ts'
 import { pathOf, queryOf } from '../urls.ts'
 import type { ApiMetrics } from './api-metrics.ts'
-import { Availability } from './availability.ts'
+import { Availability, whatOf } from './availability.ts'
 import { readForm } from './body.ts'
 import type { BodyRules } from './body-bytes.ts'
 import { answerPreflight, originHeaders } from './cors.ts'
-import type { Endpoint, EndpointContext, Limits } from './endpoint.ts'
+import type { Access, Endpoint, EndpointContext, Limits } from './endpoint.ts'
 import { Files, type FilesOptions, type FilesParts, isMediaPath } from './files.ts'
 import type { Form } from './form.ts'
 import {
@@ -203,20 +203,25 @@ export class ApiServer {
       }
       const answer = await handle(endpoint, context)
       await sendAnswer(response, encode(answer, memory), headers)
-      this.#availability.succeeded(whatOf(request))
+      this.#availability.succeeded(request)
     } finally {
       for (const share of shares) share.release()
     }
   }
 
   /** Authenticates the caller, as far as the endpoint requires, before the body is read. */
-  async #authorize(request: IncomingMessage, { access }: Endpoint): Promise<Caller> {
-    const { allowedOrigins, broadcastSecret, metricsSecret } = this.#options
+  #authorize(request: IncomingMessage, { access }: Endpoint): Promise<Caller> {
+    const { allowedOrigins } = this.#options
     if (!isAllowedOrigin(request, allowedOrigins)) {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
     }
-    const { authenticate, refusals } = this.#parts
-    if (access === 'user') return await authenticate(request)
+    if (access === 'user') return this.#parts.authenticate(request)
+    return this.#authorizeProgram(request, access)
+  }
+
+  async #authorizeProgram(request: IncomingMessage, access: Access): Promise<Caller> {
+    const { broadcastSecret, metricsSecret } = this.#options
+    const { refusals } = this.#parts
     if (access === 'broadcaster') {
       await requireOperator(request, 'broadcast', broadcastSecret, refusals)
     }
@@ -251,7 +256,7 @@ export class ApiServer {
       if (await this.#errorLines.tryCount(''))
         this.#parts.log.error(`${whatOf(request)} failed`, error)
     } else if (['unavailable', 'uncertain'].includes(error.code)) {
-      this.#availability.failed(whatOf(request), error)
+      this.#availability.failed(request, error)
     } else if (AUDITED.includes(error.code)) {
       const { audit } = this.#parts
       await audit.note('refused', this.#addressOf(request), `${whatOf(request)}: ${error.message}`)
@@ -286,9 +291,4 @@ function createLimits(options: ApiOptions, store: LimitStore | undefined): Limit
  */
 function textBytesMaxFor(messageLengthMax: number): number {
   return messageLengthMax * ENCODED_CHARACTER_BYTES + FORM_OVERHEAD_BYTES
-}
-
-/** For the log. Without the query: that may carry a token. */
-function whatOf(request: IncomingMessage): string {
-  return `${request.method} ${pathOf(request)}`
 }
