@@ -174,5 +174,5 @@ here('a hundred thousand messages are moved in the memory of a fifth of them', a
   expect(peak - least).toBeLessThan(40 * 1024 * 1024)
   expect(output).toContain('Copying: 100,003 of 100,003 rows (100 %), ')
   expect(output).toContain('Checking: 100,003 of 100,003 rows (100 %), ')
-  expect(countOf(await database.connect())).toBe(100_000)
+  expect(await countOf(await database.connect())).toBe(100_000)
 })
