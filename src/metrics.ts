@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type HistogramConfiguration, Registry } from 'prom-client'
 
+/** The polls of about a second. */
 const OBSERVATIONS_TAKEN_TOGETHER = 100
 
 /**
@@ -36,15 +37,7 @@ export class Metrics {
 
   /** A counter that another part keeps: each scrape calls `read`. */
   total(name: string, help: string, read: () => number): void {
-    const counter: Counter = new Counter({
-      name,
-      help,
-      registers: [this.#registry],
-      collect: () => {
-        counter.reset()
-        counter.inc(read())
-      },
-    })
+    this.#collected(name, help, [], (counter) => counter.inc(read()))
   }
 
   /** As `total`, for several counts by the values of a label. */
@@ -54,15 +47,8 @@ export class Metrics {
     label: string,
     counts: Readonly<Record<string, number>>,
   ): void {
-    const counter: Counter = new Counter({
-      name,
-      help,
-      labelNames: [label],
-      registers: [this.#registry],
-      collect: () => {
-        counter.reset()
-        for (const [value, count] of Object.entries(counts)) counter.inc({ [label]: value }, count)
-      },
+    this.#collected(name, help, [label], (counter) => {
+      for (const [value, count] of Object.entries(counts)) counter.inc({ [label]: value }, count)
     })
   }
 
@@ -83,6 +69,25 @@ export class Metrics {
       help,
       registers: [this.#registry],
       collect: async () => gauge.set(await numberOrNaN(read)),
+    })
+  }
+
+  /** @param add adds the counts of a scrape */
+  #collected(
+    name: string,
+    help: string,
+    labelNames: string[],
+    add: (counter: Counter) => void,
+  ): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset()
+        add(counter)
+      },
     })
   }
 }

@@ -21,7 +21,7 @@ import { Availability, whatOf } from './availability.ts'
 import { readForm } from './body.ts'
 import type { BodyRules } from './body-bytes.ts'
 import { answerPreflight, originHeaders } from './cors.ts'
-import type { Access, Endpoint, EndpointContext, Limits } from './endpoint.ts'
+import type { Endpoint, EndpointContext, Limits } from './endpoint.ts'
 import { Files, type FilesOptions, type FilesParts, isMediaPath } from './files.ts'
 import type { Form } from './form.ts'
 import {
@@ -210,18 +210,13 @@ export class ApiServer {
   }
 
   /** Authenticates the caller, as far as the endpoint requires, before the body is read. */
-  #authorize(request: IncomingMessage, { access }: Endpoint): Promise<Caller> {
-    const { allowedOrigins } = this.#options
+  async #authorize(request: IncomingMessage, { access }: Endpoint): Promise<Caller> {
+    const { allowedOrigins, broadcastSecret, metricsSecret } = this.#options
     if (!isAllowedOrigin(request, allowedOrigins)) {
       throw new ChatError('forbidden', 'Pages of this origin may not use the chat')
     }
-    if (access === 'user') return this.#parts.authenticate(request)
-    return this.#authorizeProgram(request, access)
-  }
-
-  async #authorizeProgram(request: IncomingMessage, access: Access): Promise<Caller> {
-    const { broadcastSecret, metricsSecret } = this.#options
-    const { refusals } = this.#parts
+    const { authenticate, refusals } = this.#parts
+    if (access === 'user') return await authenticate(request)
     if (access === 'broadcaster') {
       await requireOperator(request, 'broadcast', broadcastSecret, refusals)
     }
@@ -269,8 +264,7 @@ async function handle(endpoint: Endpoint, context: EndpointContext): Promise<Ans
   try {
     return await endpoint.handle(context)
   } finally {
-    const { form, uploads } = context
-    if (form.upload !== undefined) await uploads.discard(form.upload)
+    await context.uploads.discard(context.form.upload)
   }
 }
 

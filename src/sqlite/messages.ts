@@ -69,7 +69,7 @@ export class SqliteMessages implements Messages {
 
   async post(draft: Draft): Promise<Posted> {
     assertDraft(draft, this.#parts.messageLengthMax)
-    return await this.#parts.database.write(() => {
+    return this.#parts.database.write(() => {
       const first = this.#firstTry(draft)
       if (first !== undefined) return { message: first, json: this.#jsonOf(first), isNew: false }
       assertNotBlocked(this.#parts.blocks.state(draft.senderId, draft.receiverId))

@@ -12,7 +12,7 @@ const CONTINUATION = 0
 const PONG = 0xa
 
 /** A frame as a client sends it, under a mask of zeros, which leaves the payload as it is. */
-export function clientFrame(first: number, payload = ''): Buffer {
+function clientFrame(first: number, payload = ''): Buffer {
   const { length } = Buffer.from(payload)
   const header = Buffer.alloc(length < 126 ? HEADER_BYTES : HEADER_BYTES + 2)
   header[0] = first
@@ -21,9 +21,14 @@ export function clientFrame(first: number, payload = ''): Buffer {
   return Buffer.concat([header, Buffer.from(payload)])
 }
 
+/** A text as a client sends it, in one frame. */
+export function textFrame(text: string): Buffer {
+  return clientFrame(FINAL | TEXT, text)
+}
+
 /** The header of a text that is announced to be so long. */
 export function textHeader(length: number): Buffer {
-  return clientFrame(FINAL | TEXT, 'x'.repeat(length)).subarray(0, -length)
+  return textFrame('x'.repeat(length)).subarray(0, -length)
 }
 
 function filled(frame: Buffer): Buffer {
@@ -36,8 +41,8 @@ const nested = `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`
 export const FLOODS = {
   pongs: filled(clientFrame(FINAL | PONG)),
   fragments: Buffer.concat([clientFrame(TEXT), filled(clientFrame(CONTINUATION))]),
-  'small texts': filled(clientFrame(FINAL | TEXT, '{"event":"ping"}')),
-  'nested JSON': clientFrame(FINAL | TEXT, `{"event":"ping","data":${nested}}`),
+  'small texts': filled(textFrame('{"event":"ping"}')),
+  'nested JSON': textFrame(`{"event":"ping","data":${nested}}`),
 }
 
 /** Upgrades and fires as fast as it can, and comes back when it is cut, until it is stopped. */

@@ -4,14 +4,11 @@ import { claimsOf, JWT_SECRET, signedWithSecret } from '../support/auth.ts'
 import { connect, sendText, TestSocket } from '../support/clients.ts'
 import { ON_SQLITE } from '../support/engine.ts'
 import { temporaryFolder } from '../support/folders.ts'
-import { clientFrame } from '../support/frames.ts'
+import { textFrame } from '../support/frames.ts'
 import { startChat, startDaemon } from '../support/in-process.ts'
 import { askForUpgrade, openSocket, upgradeRequest } from '../support/raw-http.ts'
 import { environment } from '../support/running-program.ts'
 import { waitFor } from '../support/wait.ts'
-
-/** The first byte of a text frame in one piece. */
-const FINAL_TEXT = 0x81
 
 test('a socket without a usable user_id is closed with 4400 and the reason', async () => {
   const { url } = await startDaemon(temporaryFolder())
@@ -160,7 +157,7 @@ test.runIf(ON_SQLITE)(
       received += chunk
     })
     const asked = Buffer.from(upgradeRequest('/?user_id=1&name=Ada'))
-    socket.write(Buffer.concat([asked, clientFrame(FINAL_TEXT, '{"event":"ping"}')]))
+    socket.write(Buffer.concat([asked, textFrame('{"event":"ping"}')]))
     const metrics = async () => (await fetch(`${daemon.url.replace('ws', 'http')}/metrics`)).text()
     await waitFor(async () => /^chat_connections 1$/m.test(await metrics()), 'a socket')
     expect(received).toBe('')
