@@ -296,12 +296,13 @@ test('a write is answered with what it returned, after its commit', async () => 
   expect(userIds(beside)).toEqual([1, 2])
 })
 
-test('each commit touches the index of the log when it can be seen, whatever it wrote', async () => {
+test('each commit touches the index of the log once it is answered, whatever it wrote', async () => {
   const database = await open()
   const index = `${database.path}-shm`
   utimesSync(index, 0, 0)
   await database.write(() => 'nothing')
-  expect(statSync(index).mtimeMs).toBeGreaterThan(0)
+  expect(statSync(index).mtimeMs).toBe(0)
+  await waitFor(() => statSync(index).mtimeMs > 0, 'the touch')
 })
 
 test('whoever writes keeps others from writing from its first read on', async () => {

@@ -176,8 +176,9 @@ export class Database {
     try {
       this.#assertInPlace()
       const answers = this.#commit(batch)
-      announceCommit(this.path)
       for (const answer of answers) answer()
+      // A turn later, when the answers are out: the daemon that it wakes would take a processor from them.
+      setImmediate(announceCommit, this.path)
     } catch (error) {
       this.#batchFailed(batch, error)
     }
