@@ -25,7 +25,9 @@ export class SqliteEventTail implements EventTail {
   #acknowledgedThrough: number
   /** The last event that was read: it is read again unless it is acknowledged. */
   #readThrough: number
-  /** The version at which there was nothing more to read. */
+  /** The version when it was last asked. */
+  #version: string | undefined
+  /** A version after which there was nothing more to read. */
   #endVersion: string | undefined
 
   constructor(database: Database, events: Source, position: number) {
@@ -62,14 +64,14 @@ export class SqliteEventTail implements EventTail {
 
   isAtEnd(): boolean {
     if (this.#acknowledgedThrough < this.#readThrough) return false
-    return this.#events.version() === this.#endVersion
+    this.#version = this.#events.version()
+    return this.#version === this.#endVersion
   }
 
   async read(limit: number): Promise<QueuedEvent[]> {
-    // Before the query: an event that is committed in between changes the version.
-    const version = this.#events.version()
     const events = this.#selectAfter.all(this.#acknowledgedThrough, limit)
-    this.#endVersion = events.length < limit ? version : undefined
+    // Not the version of now: an event that was committed since the query is in that already.
+    this.#endVersion = events.length < limit ? this.#version : undefined
     this.#readThrough = events.at(-1)?.eventId ?? this.#acknowledgedThrough
     return events
   }

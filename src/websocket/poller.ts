@@ -167,7 +167,7 @@ export class Poller {
   /** A poll that fails keeps to its backoff. */
   #ring(): void {
     if (this.#failures > 0 || !this.#isRunning || this.#isPolling) return
-    if (!this.#isAtEnd()) void this.#startPoll()
+    void this.#startPoll()
   }
 }
 

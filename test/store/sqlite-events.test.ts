@@ -24,6 +24,27 @@ test('events are deleted once they are acknowledged, but for those that are kept
   expect(names(await tail.read(10))).toEqual(['fourth'])
 })
 
+test('a tail is at its end when nobody has committed since it was asked and then read', async () => {
+  const { api, daemon } = await openSqlite()
+  const tail = daemon.events.tail()
+  expect(await readAll(tail)).toEqual([])
+  expect(tail.isAtEnd()).toBe(false)
+  expect(await readAll(tail)).toEqual([])
+  expect(tail.isAtEnd()).toBe(true)
+
+  for (const writer of [api, daemon]) {
+    await queue(writer, 'read unasked')
+    expect(await readAll(tail)).toHaveLength(1)
+    expect(tail.isAtEnd()).toBe(false)
+    await queue(writer, 'after the question')
+    expect(await readAll(tail)).toHaveLength(1)
+    await queue(writer, 'after the read')
+    expect(tail.isAtEnd()).toBe(false)
+    expect(await readAll(tail)).toHaveLength(1)
+    expect(tail.isAtEnd()).toBe(true)
+  }
+})
+
 test('more than can be deleted at once is deleted in several goes', async () => {
   const { api, daemon } = await openSqlite()
   const tail = daemon.events.tail()
