@@ -19,20 +19,18 @@ export const sendChatMessage: Endpoint = {
   handle: async (context) => {
     const { form, chat, caller, uploads, limits, metrics } = context
     const startedAt = performance.now()
-    const draft = {
-      senderId: caller.assertActsAs(form.id('sender_id', 'from_user_id')),
-      receiverId: form.id('receiver_id', 'to_user_id'),
-      message: form.text('message'),
-      clientMessageId: form.text('client_message_id') || undefined,
-    }
-    await limits.messages.count(draft.senderId)
-    if (form.upload !== undefined) await limits.uploads.count(draft.senderId, form.upload.bytes)
-    const { message, json, isNew } = await postWithFile(form, uploads, (media) =>
-      chat.messages.post({ ...draft, media }),
+    const senderId = caller.assertActsAs(form.id('sender_id', 'from_user_id'))
+    const receiverId = form.id('receiver_id', 'to_user_id')
+    const message = form.text('message')
+    const clientMessageId = form.text('client_message_id') || undefined
+    await limits.messages.count(senderId)
+    if (form.upload !== undefined) await limits.uploads.count(senderId, form.upload.bytes)
+    const posted = await postWithFile(form, uploads, (media) =>
+      chat.messages.post({ senderId, receiverId, message, media, clientMessageId }),
     )
     metrics.sendSeconds.observe((performance.now() - startedAt) / 1000)
-    if (isNew) metrics.messages[message.messageType] += 1
-    return successOf('Message sent successfully', json)
+    if (posted.isNew) metrics.messages[posted.message.messageType] += 1
+    return successOf('Message sent successfully', posted.json)
   },
 }
 
