@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitFor } from '../../support/wait.ts'
 import type { Figure } from '../figure.ts'
+import { Chatter } from '../load/chatter.ts'
 import { HttpClient } from '../load/http-client.ts'
 import { SocketClient } from '../load/socket-client.ts'
 import type { Peer } from '../peers/peer.ts'
@@ -9,12 +10,13 @@ import { alternate, pick } from '../rounds.ts'
 import { median } from '../statistics.ts'
 
 const SOCKETS = 2_000
-/** Sockets that come first: what a process takes once, it has taken then. */
+/** Sockets that come first, and people who write: what a process takes once, it has taken then. */
 const FIRST_SOCKETS = 500
+const CHATTER_SECONDS = 1
 const HANDSHAKES_AT_ONCE = 64
 const EVENTS = 20
 const WARM_UP_EVENTS = 5
-const ROUNDS = 3
+const ROUNDS = 6
 /** Longer than between two chores of ours: what they start at this size is counted every time. */
 const SETTLE_MS = 1_500
 const READINGS = 5
@@ -81,6 +83,9 @@ async function playRound(start: () => Promise<Peer>): Promise<Round> {
   const peer = await start()
   const audience = new Audience(peer)
   try {
+    const chatter = await Chatter.open(peer)
+    await chatter.sendFlatOut(CHATTER_SECONDS)
+    await chatter.close()
     await audience.join(FIRST_SOCKETS)
     const bytesBefore = await settledBytes(peer)
     const acceptSeconds = await audience.join(SOCKETS)
