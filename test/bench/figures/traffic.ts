@@ -19,11 +19,11 @@ const THEIRS_SECONDS = 3
 const [STEADY, CALM] = [1_000, 200]
 
 /**
- * Everybody sends as fast as they are answered. Sends miss both targets: the floor answers from
- * memory in one process; ours commits, waits for the disk, and passes three processes on two cores:
- * half of their processor time goes to the HTTP request, as there, most of the other half to SQLite.
- * One commit is shared by all sends that arrive in a turn. php-fpm and MariaDB work on both cores: so
- * some 4 to 5 times PHP, not 10.
+ * Everybody sends as fast as they are answered. On some machines sends miss 0.6 of the floor, which
+ * answers from memory in one process; ours commits, waits for the disk, and passes three processes on
+ * two cores: half of their processor time goes to the HTTP request, as there, most of the other half
+ * to SQLite. One commit is shared by all sends that arrive in a turn. php-fpm and MariaDB work on both
+ * cores: so some 5 to 6 times PHP, not 10.
  */
 export async function flatOut(peers: Peers): Promise<Figure[]> {
   const sendsPerSecond = ({ acknowledged, seconds }: Traffic) => acknowledged / seconds
@@ -137,7 +137,7 @@ export async function calm(peers: Peers): Promise<Figure[]> {
 
 /**
  * Without the wake-up: how long a poll of 10 ms makes a message wait. That is 5 ms on average; with
- * a commit before it and a frame after it 5.9 to 6.9 ms from one run to the next, on either side of
+ * a commit before it and a frame after it 5.8 to 7.0 ms from one run to the next, on either side of
  * the target. At 1,000/s timers are late besides: the wake-up is on by default for that reason.
  */
 export async function tickAlone(peers: Peers): Promise<Figure[]> {
