@@ -1,5 +1,5 @@
 import { createConnection } from 'mysql2/promise'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { port, TestDatabase } from '../mysql/open-mysql.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { temporaryFolder } from '../support/folders.ts'
@@ -11,8 +11,11 @@ import { waitFor } from '../support/wait.ts'
 
 const PROGRAMS: Program[] = ['chat-api', 'chat-websocket']
 const PASSWORD = 'hunter2hunter2'
-/** For a database that does not answer: it is tried twice, for 3 s each. */
-const PATIENCE_MS = 10_000
+/** For a database that does not answer: it is tried twice, for 3 s each, by programs that also start. */
+const PATIENCE_MS = 18_000
+
+// Some tests start ten programs, one pair after the other.
+vi.setConfig({ testTimeout: 90_000 })
 
 const here = test.skipIf(port === undefined)
 
