@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { audit, longestAnswerMs, longestSilenceMs, unavailablePercent } from './audit.ts'
+import {
+  audit,
+  longestAnswerMs,
+  longestDeliveryMs,
+  longestSilenceMs,
+  unavailablePercent,
+} from './audit.ts'
 import type { Answer, Delivery, Send } from './ledger.ts'
 import type { StoredMessage } from './stored.ts'
 
@@ -15,7 +21,8 @@ function send(messageId: number): Send {
   const { senderId, receiverId, body, clientMessageId } = row(messageId)
   const answers: Answer[] = [{ kind: 'acknowledged', messageId }]
   const known = { senderId, receiverId, body, clientMessageId: clientMessageId as string }
-  return { ...known, file: undefined, apiUrl: '', answers, tookMs: messageId }
+  const times = { startedAt: 500, answeredAt: 500 + messageId }
+  return { ...known, file: undefined, apiUrl: '', answers, ...times }
 }
 
 function row(messageId: number): StoredMessage {
@@ -68,10 +75,12 @@ test('a message that was refused and stored, or delivered and not stored, is a p
   ])
 })
 
-test('the share of 503s, the longest send and the longest silence of a receiver are measured', () => {
+test('the share of 503s, and the longest send, delivery and silence are measured', () => {
   const refused: Answer = { kind: 'refused', status: 503 }
   const sends = [send(1), { ...send(2), answers: [refused, refused, ...send(2).answers] }]
   expect(unavailablePercent(sends)).toBe(50)
   expect(longestAnswerMs(sends)).toBe(2)
+  expect(longestDeliveryMs(sends, [[delivery(1)], [delivery(2)], []])).toBe(1_498)
+  expect(longestDeliveryMs([], [[]])).toBe(0)
   expect(longestSilenceMs([[delivery(1), delivery(2)], [delivery(1), delivery(4)], []])).toBe(3_000)
 })

@@ -44,7 +44,15 @@ export function unavailablePercent(sends: Send[]): number {
 
 /** Of all sends, with all their tries. */
 export function longestAnswerMs(sends: Send[]): number {
-  return Math.round(sends.reduce((longest, { tookMs }) => Math.max(longest, tookMs), 0))
+  return longest(sends.map(({ startedAt, answeredAt }) => answeredAt - startedAt))
+}
+
+/** From the answer that acknowledged a message to its receiver's getting it. */
+export function longestDeliveryMs(sends: Send[], received: Delivery[][]): number {
+  const sendByBody = new Map(sends.map((send) => [send.body, send]))
+  return longest(
+    received.flat().map(({ body, at }) => at - (sendByBody.get(body)?.answeredAt ?? at)),
+  )
 }
 
 /** @param received what each receiver got, in the order in which it came */
@@ -52,7 +60,12 @@ export function longestSilenceMs(received: Delivery[][]): number {
   const silences = received.map((deliveries) =>
     deliveries.map(({ at }, index) => at - (deliveries[index - 1]?.at ?? at)),
   )
-  return Math.round(silences.flat().reduce((longest, silence) => Math.max(longest, silence), 0))
+  return longest(silences.flat())
+}
+
+/** Rounded; 0 for none. */
+function longest(waitsMs: number[]): number {
+  return Math.round(waitsMs.reduce((most, ms) => Math.max(most, ms), 0))
 }
 
 /** Acknowledged, and not there as it was sent. */

@@ -1,6 +1,12 @@
 import { EventEmitter, once } from 'node:events'
 import { waitFor } from '../support/wait.ts'
-import { audit, longestAnswerMs, longestSilenceMs, unavailablePercent } from './audit.ts'
+import {
+  audit,
+  longestAnswerMs,
+  longestDeliveryMs,
+  longestSilenceMs,
+  unavailablePercent,
+} from './audit.ts'
 import { auditUploads } from './audit-uploads.ts'
 import { acknowledgedId, type Delivery, type Send } from './ledger.ts'
 import type { Random } from './random.ts'
@@ -34,6 +40,8 @@ export interface Verdict {
   silenceMs: number
   /** The longest that a send took to be acknowledged, with all its tries. */
   answerMs: number
+  /** The longest that it took to reach a receiver who resumes, once it was acknowledged. */
+  deliveryMs: number
   problems: string[]
 }
 
@@ -183,12 +191,14 @@ export class Auditor {
   async audit(): Promise<Verdict> {
     const { sends } = this
     const stored = await this.#service.storage.read()
-    const resumed = this.#everybody.filter(({ resumes }) => resumes)
+    const resumed = this.#everybody
+      .filter(({ resumes }) => resumes)
+      .map(({ deliveries }) => deliveries)
     const plain = this.#everybody.filter(({ resumes }) => !resumes)
     const found = audit(
       sends,
       stored.messages,
-      resumed.map(({ deliveries }) => deliveries),
+      resumed,
       plain.flatMap(({ deliveries }) => deliveries),
     )
     const files = await auditUploads(this.#service, sends, stored.messages)
@@ -204,6 +214,7 @@ export class Auditor {
       unavailablePercent: unavailablePercent(sends),
       silenceMs: longestSilenceMs(this.#receivers.map(({ deliveries }) => deliveries)),
       answerMs: longestAnswerMs(sends),
+      deliveryMs: longestDeliveryMs(sends, resumed),
       problems: problems.flatMap(firstFew),
     }
   }

@@ -54,7 +54,7 @@ export interface Fault {
   expectSaid?: Expected
   /** Whether a daemon may find events gone that it has not read, and have its clients recover. */
   mayMissEvents?: boolean
-  /** The longest that a client may wait for an answer, or for a message, in ms. */
+  /** The longest that a client may wait for an answer, or for an acknowledged message, in ms. */
   waitsMsMax?: number
   /** Called before the first client comes. */
   prepare?: (world: World) => Promise<void>

@@ -24,8 +24,10 @@ export interface Send {
   apiUrl: string
   /** One for each try. */
   answers: Answer[]
-  /** With all its tries, in ms; 0 until it is over. */
-  tookMs: number
+  /** Of the first try, by performance.now(). */
+  startedAt: number
+  /** Of the last answer, by performance.now(); `startedAt` until it is here. */
+  answeredAt: number
 }
 
 /** One chat:message frame that a receiver got. */

@@ -119,8 +119,8 @@ function findMissedEvents({ log }: Said): string[] {
   return times === 0 ? [] : [`events were gone ${times} times before a daemon had read them`]
 }
 
-function findLongWaits({ answerMs, silenceMs }: Verdict, waitsMsMax = Infinity): string[] {
-  const waits = { 'an answer': answerMs, 'a message': silenceMs }
+function findLongWaits({ answerMs, deliveryMs }: Verdict, waitsMsMax = Infinity): string[] {
+  const waits = { 'an answer': answerMs, 'a message': deliveryMs }
   const long = Object.entries(waits).filter(([, ms]) => ms > waitsMsMax)
   return long.map(([what, ms]) => `a client waited ${ms} ms for ${what}`)
 }

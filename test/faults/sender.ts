@@ -86,7 +86,6 @@ export class Sender {
 
   /** Resolves with the send once it is answered, or given up. */
   async send(receiverId: number, load: Pick<Load, 'files' | 'nameless'>): Promise<Send> {
-    const startedAt = performance.now()
     const send = this.#compose(receiverId, load)
     this.sends.push(send)
     do {
@@ -94,7 +93,7 @@ export class Sender {
       send.apiUrl = this.#random.pick(this.#addresses.apiUrls)
       send.answers.push(await post(send))
     } while (this.#isPatient && isTriedAgain(send))
-    send.tookMs = performance.now() - startedAt
+    send.answeredAt = performance.now()
     if (acknowledgedId(send) !== undefined) this.#onAcknowledged()
     return send
   }
@@ -102,6 +101,7 @@ export class Sender {
   #compose(receiverId: number, load: Pick<Load, 'files' | 'nameless'>): Send {
     const random = this.#random
     const padding = '.'.repeat(random.integer(0, 200))
+    const now = performance.now()
     const body = `${this.#userId} to ${receiverId}, ${this.sends.length + 1}${padding}`
     return {
       senderId: this.#userId,
@@ -111,7 +111,8 @@ export class Sender {
       clientMessageId: random.next() < load.nameless ? undefined : randomUUID(),
       apiUrl: '',
       answers: [],
-      tookMs: 0,
+      startedAt: now,
+      answeredAt: now,
     }
   }
 }
