@@ -589,7 +589,7 @@ test('conversations, history and events come sorted from an index, page by page'
     { part: 'ORDER BY mine.last_message_id', index: 'conversations_of_lower_user' },
     { part: 'ORDER BY mine.last_message_id', index: 'conversations_of_higher_user' },
     { part: '< @beforeMessageId', index: 'messages_of_conversation' },
-    { part: 'SELECT event_id AS eventId, event,', index: 'PRIMARY KEY (rowid>?)' },
+    { part: 'SELECT event_id, event, user_id', index: 'PRIMARY KEY (rowid>?)' },
     { part: 'SELECT event_id AS eventId, message_id', index: 'PRIMARY KEY (rowid>?)' },
     { part: 'SELECT message_id AS messageId, message', index: 'PRIMARY KEY (rowid>?)' },
   ]

@@ -7,6 +7,16 @@ const DATA_LENGTH_MAX = 1_048_576
 /** Rows that one statement deletes: it blocks the daemon's sockets while it runs. */
 const DELETED_ROWS_MAX = 2_000
 
+/** Read as an array: SQLite's binding makes one in half the time that it takes for an object. */
+type EventRow = [
+  eventId: number,
+  event: string,
+  userId: number | null,
+  messageId: number | null,
+  subjectUserId: number | null,
+  data: string | null,
+]
+
 /** The part of the events that a tail reads. */
 interface Source extends Pick<Events, 'waitedSeconds'> {
   /** Changes whenever there may be more events. */
@@ -20,7 +30,7 @@ interface Source extends Pick<Events, 'waitedSeconds'> {
 export class SqliteEventTail implements EventTail {
   readonly #database: Database
   readonly #events: Source
-  readonly #selectAfter: Statement<[eventId: number, limit: number], QueuedEvent>
+  readonly #selectAfter: Statement<[eventId: number, limit: number], EventRow>
   readonly #deleteThrough: Statement<[eventId: number, kept: string, limit: number]>
   #acknowledgedThrough: number
   /** The last event that was read: it is read again unless it is acknowledged. */
@@ -38,14 +48,14 @@ export class SqliteEventTail implements EventTail {
     // The table rejects invalid JSON, but a program that writes to the file may switch its checks
     // off.
     this.#selectAfter = database.prepare(`
-      SELECT event_id AS eventId, event, user_id AS userId, message_id AS messageId,
-        subject_user_id AS subjectUserId,
+      SELECT event_id, event, user_id, message_id, subject_user_id,
         iif(length(data) <= ${DATA_LENGTH_MAX} AND json_valid(data), data, NULL) AS data
       FROM pending_events
       WHERE event_id > ?
       ORDER BY event_id
       LIMIT +?
     `)
+    this.#selectAfter.raw()
     this.#deleteThrough = database.prepare(`
       DELETE FROM pending_events
       WHERE event_id IN (
@@ -69,7 +79,7 @@ export class SqliteEventTail implements EventTail {
   }
 
   async read(limit: number): Promise<QueuedEvent[]> {
-    const events = this.#selectAfter.all(this.#acknowledgedThrough, limit)
+    const events = this.#selectAfter.all(this.#acknowledgedThrough, limit).map(queuedEvent)
     // Not the version of now: an event that was committed since the query is in that already.
     this.#endVersion = events.length < limit ? this.#version : undefined
     this.#readThrough = events.at(-1)?.eventId ?? this.#acknowledgedThrough
@@ -95,4 +105,15 @@ export class SqliteEventTail implements EventTail {
     const { changes } = await this.#database.write(() => this.#deleteThrough.run(...parameters))
     return changes === DELETED_ROWS_MAX
   }
+}
+
+function queuedEvent([
+  eventId,
+  event,
+  userId,
+  messageId,
+  subjectUserId,
+  data,
+]: EventRow): QueuedEvent {
+  return { eventId, event, userId, messageId, subjectUserId, data }
 }

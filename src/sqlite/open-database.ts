@@ -16,6 +16,8 @@ const BUSY_TIMEOUT_MS = 50
 const BUSY_TIMEOUT_MS_OF_DAEMON = 2
 /** From one commit of the daemon to the next: a crowd of sockets shares them, a single one does not wait. */
 const COMMIT_INTERVAL_MS_OF_DAEMON = 5
+/** The daemon's cache of pages: each commit of chat-api empties it, at a cost that grows with its size. */
+const CACHE_KB_OF_DAEMON = 2_000
 /** Opening waits this long for a lock: of two programs that start together, one waits. */
 const OPEN_RETRY_MS = 5_000
 /** Opening checks files up to this size page by page; larger ones would take seconds. */
@@ -77,6 +79,7 @@ function openSqlite(path: string, { durable, onMigrated }: OpenOptions): Sqlite.
     // Readers never wait for the writer, nor it for them; one fsync per commit.
     sqlite.pragma('journal_mode = WAL')
     sqlite.pragma(`synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
+    if (!durable) sqlite.pragma(`cache_size = -${CACHE_KB_OF_DAEMON}`)
     // What is deleted is overwritten, in freed pages too: FAST would leave texts in those. It costs
     // nothing that can be measured.
     sqlite.pragma('secure_delete = ON')

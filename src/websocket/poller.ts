@@ -37,7 +37,8 @@ interface PollerOptions {
  * again.
  *
  * The tick is the guarantee: a timer, every intervalMs, busy or idle, that no error stops. While a
- * poll runs or backs off it does nothing. A doorbell brings the next poll forward.
+ * poll runs or backs off it does nothing. A doorbell brings the next poll forward, and the tick is due
+ * intervalMs after that.
  */
 export class Poller {
   readonly #options: PollerOptions
@@ -167,6 +168,7 @@ export class Poller {
   /** A poll that fails keeps to its backoff. */
   #ring(): void {
     if (this.#failures > 0 || !this.#isRunning || this.#isPolling) return
+    this.#timer?.refresh()
     void this.#startPoll()
   }
 }

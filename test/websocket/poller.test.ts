@@ -140,6 +140,18 @@ test('a commit that is announced wakes it long before the tick', async () => {
   await waitFor(() => broadcasted().length === 1, 'the event')
 })
 
+test('the tick is due intervalMs after a poll that the doorbell brought forward', async () => {
+  const intervalMs = 1_000
+  const { poller, tail, writer, insert, polledAt } = await setUp({ intervalMs, isWatched: true })
+  await poller.start(tail)
+  await waitFor(() => poller.pollAgeMs > 500, 'half of the interval to pass')
+  insert('woken')
+  announceCommit(writer.name)
+  await waitFor(() => polledAt.length === 3, 'the poll, and a tick')
+  const [, polled = 0, ticked = 0] = polledAt
+  expect(ticked - polled).toBeGreaterThan(intervalMs - 50)
+})
+
 test('the tick goes on every intervalMs, whether or not there is a doorbell or an event', async () => {
   const { poller, tail, polledAt } = await setUp({ isWatched: true })
   await poller.start(tail)
