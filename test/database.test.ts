@@ -445,6 +445,15 @@ test('a checkpoint leaves a short log, copies a long one, and lets a longer one 
   expect(countEvents(longer)).toBe(17)
 })
 
+test('where no program checkpoints, SQLite does so itself from 64 MB on', async () => {
+  const database = await openWithLog(60)
+  expect(logState(database.path).checkpointed).toBe(0)
+  await database.write(() => insertEvents(database, 6, 'x'.repeat(MB - 2)))
+  const { log, checkpointed } = logState(database.path)
+  expect(log).toBeGreaterThan((64 * MB) / 4096)
+  expect(checkpointed).toBe(log)
+})
+
 test('a log that has grown beyond all measure gives its room back', async () => {
   const database = await openWithLog(129)
   expect(walBytes(database.path)).toBeGreaterThan(128 * MB)

@@ -103,7 +103,7 @@ async function openEmbedded(
   const durable = program === 'api'
   const database = await openDatabase(config.database, { durable, onMigrated })
   const chat = new SqliteStore(database, config)
-  const upkeep = startUpkeep(database, log)
+  const upkeep = startUpkeep(database, log, { isDaemon: program === 'daemon' })
   return {
     chat,
     doorbell: new WalWatcher(config.database, log),

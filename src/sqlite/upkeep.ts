@@ -11,31 +11,37 @@ const OPTIMIZE_SCHEDULE = '17 * * * *'
 
 /**
  * The scheduled jobs of a service for its database: checkpoints, statistics, and the warning about
- * a file that was replaced. `stop` resolves when no job runs. Idempotent.
+ * a file that was replaced. chat-api checkpoints for both: it writes most of the log. What the daemon
+ * writes while there is no API, SQLite's own checkpoint copies (AUTOCHECKPOINT_PAGES). `stop` resolves
+ * when no job runs. Idempotent.
  */
-export function startUpkeep(database: Database, log: Log): { stop(): Promise<void> } {
-  const checkpointer = new Checkpointer(database.path, log)
+export function startUpkeep(
+  database: Database,
+  log: Log,
+  { isDaemon }: { isDaemon: boolean },
+): { stop(): Promise<void> } {
+  const checkpointer = isDaemon ? undefined : new Checkpointer(database.path, log)
   const outage = new Outage(
     log,
     `Database ${database.path} was moved, deleted or replaced: nothing is stored any more`,
     `Database ${database.path} is in its place again`,
   )
-  const checkpoint = async () => {
+  const lookAfterFile = async () => {
     if (database.problem() !== undefined) {
       outage.failed(new ChatError('unavailable', database.rescueAdvice()))
       return
     }
     outage.worked()
-    await checkpointer.run(database.identity)
+    await checkpointer?.run(database.identity)
   }
   const jobs = [
-    new Job('Checkpointing', log, checkpoint).every(INTERVAL_MS),
+    new Job('Looking after the database file', log, lookAfterFile).every(INTERVAL_MS),
     new Job('Optimizing', log, () => database.optimize()).at(OPTIMIZE_SCHEDULE),
   ]
   return {
     stop: async () => {
       await Promise.all(jobs.map((job) => job.stop()))
-      await checkpointer.stop()
+      await checkpointer?.stop()
     },
   }
 }
