@@ -155,7 +155,7 @@ export async function calm(peers: Peers): Promise<Figure[]> {
 
 /**
  * Without the wake-up: how long a poll of 10 ms makes a message wait. That is 5 ms on average; with
- * a commit before it and a frame after it 5.8 to 7.0 ms from one run to the next, on either side of
+ * a commit before it and a frame after it 5.8 to 7.2 ms from one run to the next, on either side of
  * the target. At 1,000/s timers are late besides: the wake-up is on by default for that reason.
  */
 export async function tickAlone(peers: Peers): Promise<Figure[]> {
