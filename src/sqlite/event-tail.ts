@@ -49,7 +49,7 @@ export class SqliteEventTail implements EventTail {
     // off.
     this.#selectAfter = database.prepare(`
       SELECT event_id, event, user_id, message_id, subject_user_id,
-        iif(length(data) <= ${DATA_LENGTH_MAX} AND json_valid(data), data, NULL) AS data
+        iif(length(data) <= ${DATA_LENGTH_MAX} AND json_valid(data), data, NULL)
       FROM pending_events
       WHERE event_id > ?
       ORDER BY event_id
@@ -107,13 +107,7 @@ export class SqliteEventTail implements EventTail {
   }
 }
 
-function queuedEvent([
-  eventId,
-  event,
-  userId,
-  messageId,
-  subjectUserId,
-  data,
-]: EventRow): QueuedEvent {
+function queuedEvent(row: EventRow): QueuedEvent {
+  const [eventId, event, userId, messageId, subjectUserId, data] = row
   return { eventId, event, userId, messageId, subjectUserId, data }
 }

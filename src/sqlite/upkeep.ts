@@ -20,28 +20,29 @@ export function startUpkeep(
   log: Log,
   { isDaemon }: { isDaemon: boolean },
 ): { stop(): Promise<void> } {
-  const checkpointer = isDaemon ? undefined : new Checkpointer(database.path, log)
+  const checkpointer = new Checkpointer(database.path, log)
   const outage = new Outage(
     log,
     `Database ${database.path} was moved, deleted or replaced: nothing is stored any more`,
     `Database ${database.path} is in its place again`,
   )
-  const lookAfterFile = async () => {
-    if (database.problem() !== undefined) {
-      outage.failed(new ChatError('unavailable', database.rescueAdvice()))
-      return
-    }
-    outage.worked()
-    await checkpointer?.run(database.identity)
+  const isInPlace = () => database.problem() === undefined
+  const watchFile = () => {
+    if (isInPlace()) outage.worked()
+    else outage.failed(new ChatError('unavailable', database.rescueAdvice()))
+  }
+  const checkpoint = async () => {
+    if (isInPlace()) await checkpointer.run(database.identity)
   }
   const jobs = [
-    new Job('Looking after the database file', log, lookAfterFile).every(INTERVAL_MS),
+    new Job('Watching the database file', log, watchFile).every(INTERVAL_MS),
     new Job('Optimizing', log, () => database.optimize()).at(OPTIMIZE_SCHEDULE),
   ]
+  if (!isDaemon) jobs.push(new Job('Checkpointing', log, checkpoint).every(INTERVAL_MS))
   return {
     stop: async () => {
       await Promise.all(jobs.map((job) => job.stop()))
-      await checkpointer?.stop()
+      await checkpointer.stop()
     },
   }
 }
